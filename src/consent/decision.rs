@@ -1,0 +1,88 @@
+//! The answer to the one question, for one message and one recipient; recorded before anything leaves.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{LookupKey, Reason, SubjectId, Topic};
+use crate::mail::Classification;
+
+/// Id of a decision: 48 bits of milliseconds, then 80 random bits, so that ids sort by time and the
+/// `ref` in an SMTP reply cannot be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DecisionId(pub [u8; 16]);
+
+impl DecisionId {
+    /// An id of that time; `random` is fresh randomness.
+    pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&at.as_millisecond().to_be_bytes()[2..]);
+        id[6..].copy_from_slice(&random);
+        Self(id)
+    }
+
+    /// The inverse of `Display`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(id))
+    }
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// One decision. Holds no personal data in clear: the recipient is a keyed hash (I8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Stands in the SMTP reply as `ref=`.
+    pub id: DecisionId,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Name of the stream.
+    pub stream: String,
+    /// Key of the controller.
+    pub controller: String,
+    /// The recipient's look-up key.
+    pub recipient: LookupKey,
+    /// The recipient's subject; the store keeps the one already there if two meet.
+    pub subject: SubjectId,
+    /// Class, topic, campaign, and why.
+    pub classification: Classification,
+    /// The topic that was decided on, when it is a valid one.
+    pub topic: Option<Topic>,
+    /// Verdict and reason in one.
+    pub reason: Reason,
+    /// `seq` of the subject's standing that was read (0: no event).
+    pub folded_from: u64,
+    /// `seq` of the event that the reason rests on.
+    pub event: Option<u64>,
+    /// Keyed hash of the Message-ID, to find the decision of a given mail (L-PRV-01).
+    pub message: Option<LookupKey>,
+    /// Octets as received.
+    pub size: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_read_back() {
+        let at = |ms| Timestamp::from_millisecond(ms).expect("valid");
+        let (early, late) = (DecisionId::new(at(1_000), [255; 10]), DecisionId::new(at(1_001), [0; 10]));
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(DecisionId::parse(&late.to_string()), Some(late));
+        for text in ["", "zz", &"é".repeat(16), &"+1".repeat(16)] {
+            assert_eq!(DecisionId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The proof behind an event: what a court wants to see (R-02, BGH I ZR 164/09). All of it is
+//! personal and stored sealed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Language;
+
+/// The proof of one event.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Evidence {
+    /// Of [`super::EventKind::Requested`].
+    Request(RequestEvidence),
+    /// Of [`super::EventKind::DoiMailSent`] and [`super::EventKind::DoiBounced`].
+    Mail(MailEvidence),
+    /// Of [`super::EventKind::Given`].
+    Confirmation(ConfirmationEvidence),
+    /// Of [`super::EventKind::Withdrawn`] and [`super::EventKind::Objected`].
+    Withdrawal(WithdrawalEvidence),
+}
+
+impl std::fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Evidence(***)")
+    }
+}
+
+/// The declaration as it was made, and the mail that asked for its confirmation.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestEvidence {
+    /// The address as typed.
+    pub address: String,
+    /// Page that held the form.
+    pub form_url: String,
+    /// Where the person came from, if known.
+    pub referrer: Option<String>,
+    /// The full consent text as shown.
+    pub consent_text: String,
+    /// Its content address: lower-case hexadecimal SHA-256 of the text.
+    pub text_version: String,
+    /// True when the person ticked an unticked box; `None` where the form had none.
+    pub checkbox: Option<bool>,
+    /// Language of the form.
+    pub language: Language,
+    /// The person's IP address.
+    pub ip: Option<String>,
+    /// The person's browser.
+    pub user_agent: Option<String>,
+    /// Name of the API token that reported the sign-up.
+    pub reported_by: String,
+    /// Message-ID of the confirmation mail.
+    pub message_id: String,
+    /// The confirmation mail, complete, as handed to the outbound MTA.
+    pub mail: String,
+}
+
+/// What the outbound MTA said to the confirmation mail.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct MailEvidence {
+    /// Message-ID of the confirmation mail.
+    pub message_id: String,
+    /// When the reply came.
+    pub at: Timestamp,
+    /// The reply, e.g. `250 2.0.0 Ok: queued as 4X…`.
+    pub reply: String,
+}
+
+/// The second step.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfirmationEvidence {
+    /// The person's IP address.
+    pub ip: Option<String>,
+    /// The person's browser.
+    pub user_agent: Option<String>,
+    /// HTTP method; only POST confirms (L-DOI-03).
+    pub method: String,
+    /// Identifies the token without being it: lower-case hexadecimal SHA-256.
+    pub token_id: String,
+    /// Content address of the page that held the button: lower-case hexadecimal SHA-256.
+    pub page_version: String,
+}
+
+/// How the person said no.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct WithdrawalEvidence {
+    /// The person's IP address, where a person acted; a mail provider's for one-click.
+    pub ip: Option<String>,
+    /// The browser or mail program.
+    pub user_agent: Option<String>,
+    /// The decision whose mail carried the link, as in its `ref`.
+    pub decision: Option<String>,
+}

@@ -1,0 +1,27 @@
+//! Nouns of consent: who, about what, on which evidence. Pure: no clock, no database, no sockets.
+
+mod basis;
+mod catalogue;
+mod controller;
+mod decision;
+mod event;
+mod evidence;
+mod opt_in;
+mod reason;
+mod standing;
+mod subject;
+mod suppression;
+mod topic;
+
+pub use basis::LegalBasis;
+pub use catalogue::{Catalogue, TopicEntry};
+pub use controller::{Controller, Language};
+pub use decision::{Decision, DecisionId};
+pub use event::{Event, EventKind, Source};
+pub use evidence::{ConfirmationEvidence, Evidence, MailEvidence, RequestEvidence, WithdrawalEvidence};
+pub use opt_in::{OptIn, OptInError, OptInId, Stage};
+pub use reason::{Reason, Verdict};
+pub use standing::{Mark, Standing, TopicStanding};
+pub use subject::{LookupKey, SubjectId};
+pub use suppression::Suppression;
+pub use topic::{Topic, TopicError};

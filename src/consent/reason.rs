@@ -1,0 +1,153 @@
+//! The closed set of reasons: the same word in ledger, SMTP reply, log, API and pages.
+
+use std::fmt;
+
+use super::{Language, LegalBasis};
+
+/// What happens to a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It may leave.
+    Pass,
+    /// It may not: 550 5.7.1.
+    Block,
+    /// Not now: 451.
+    Defer,
+}
+
+impl Verdict {
+    /// One word for the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Block => "block",
+            Self::Defer => "defer",
+        }
+    }
+}
+
+/// Why a copy passes, is blocked or deferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Pass: not advertising.
+    Transactional,
+    /// Pass: a confirmed double opt-in covers the topic.
+    DoiConsent,
+    /// Block: nothing on record.
+    NoConsent,
+    /// Block: asked for, not confirmed yet.
+    OptInPending,
+    /// Block: consent to this topic was withdrawn (GDPR Art. 7(3)).
+    Withdrawn,
+    /// Block: objection to all advertising of this controller (GDPR Art. 21(2)).
+    Objected,
+    /// Block: the topic belongs to another legal entity than the stream.
+    OtherController,
+    /// Block: marketing without a topic, or with one that is not configured.
+    UnknownTopic,
+    /// Block: the stream may not use this From or Sender domain.
+    FromNotAllowed,
+    /// Defer: the ledger cannot be asked (I4).
+    LedgerUnavailable,
+}
+
+impl Reason {
+    /// All reasons, in the order of their documentation.
+    pub const ALL: [Reason; 10] = [
+        Self::Transactional,
+        Self::DoiConsent,
+        Self::NoConsent,
+        Self::OptInPending,
+        Self::Withdrawn,
+        Self::Objected,
+        Self::OtherController,
+        Self::UnknownTopic,
+        Self::FromNotAllowed,
+        Self::LedgerUnavailable,
+    ];
+
+    /// The word of the public contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transactional => "transactional",
+            Self::DoiConsent => "doi_consent",
+            Self::NoConsent => "no_consent",
+            Self::OptInPending => "opt_in_pending",
+            Self::Withdrawn => "withdrawn",
+            Self::Objected => "objected",
+            Self::OtherController => "other_controller",
+            Self::UnknownTopic => "unknown_topic",
+            Self::FromNotAllowed => "from_not_allowed",
+            Self::LedgerUnavailable => "ledger_unavailable",
+        }
+    }
+
+    /// The inverse of [`Reason::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
+    /// What follows from it.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Transactional | Self::DoiConsent => Verdict::Pass,
+            Self::LedgerUnavailable => Verdict::Defer,
+            _ => Verdict::Block,
+        }
+    }
+
+    /// The legal basis, for what passes (S4-01).
+    pub fn basis(self) -> Option<LegalBasis> {
+        match self {
+            Self::Transactional => Some(LegalBasis::NotAdvertising),
+            Self::DoiConsent => Some(LegalBasis::Consent),
+            _ => None,
+        }
+    }
+
+    /// One sentence for people.
+    pub fn sentence(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Transactional, Language::En) => "It is not advertising, so it needs no consent.",
+            (Self::Transactional, Language::De) => "Es ist keine Werbung und braucht daher keine Einwilligung.",
+            (Self::DoiConsent, Language::En) => "The person confirmed by double opt-in that they want mail about this topic.",
+            (Self::DoiConsent, Language::De) => "Die Person hat per Double-Opt-in bestätigt, dass sie E-Mails zu diesem Thema möchte.",
+            (Self::NoConsent, Language::En) => "It is advertising, and there is no consent of this person on record for this topic.",
+            (Self::NoConsent, Language::De) => "Es ist Werbung, und für dieses Thema liegt keine Einwilligung dieser Person vor.",
+            (Self::OptInPending, Language::En) => "The person signed up but has not confirmed yet.",
+            (Self::OptInPending, Language::De) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
+            (Self::Withdrawn, Language::En) => "The person has withdrawn the consent to this topic.",
+            (Self::Withdrawn, Language::De) => "Die Person hat die Einwilligung zu diesem Thema widerrufen.",
+            (Self::Objected, Language::En) => "The person has objected to all advertising of this company.",
+            (Self::Objected, Language::De) => "Die Person hat jeder Werbung dieses Unternehmens widersprochen.",
+            (Self::OtherController, Language::En) => "The topic belongs to another company than the one that sends this mail.",
+            (Self::OtherController, Language::De) => "Das Thema gehört zu einem anderen Unternehmen als dem Absender.",
+            (Self::UnknownTopic, Language::En) => "It is advertising without a topic, or with one that is not configured.",
+            (Self::UnknownTopic, Language::De) => "Es ist Werbung ohne Thema oder mit einem nicht eingerichteten Thema.",
+            (Self::FromNotAllowed, Language::En) => "This stream may not send from this domain.",
+            (Self::FromNotAllowed, Language::De) => "Dieser Stream darf nicht mit dieser Absenderdomain senden.",
+            (Self::LedgerUnavailable, Language::En) => "The consent ledger could not be asked, so nothing was sent.",
+            (Self::LedgerUnavailable, Language::De) => "Das Einwilligungsregister war nicht erreichbar, daher wurde nichts versendet.",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_word_its_sentences_and_a_basis_when_it_passes() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_ne!(reason.sentence(Language::De), reason.sentence(Language::En));
+            assert_eq!(reason.basis().is_some(), reason.verdict() == Verdict::Pass, "{reason}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Consentry: an SMTP gateway that enforces consent.
+//!
+//! For every message and every recipient it answers one question before anything leaves: *on which
+//! legal basis may this person get this mail now?* No basis, no mail, and a record that says why.
+//!
+//! # The trip of one mail
+//!
+//! ```text
+//! accept -> classify -> decide -> record -> rewrite -> sign -> relay -> settle
+//! smtp/     classify/   decide    store/    rewrite/   sign    relay    store/
+//! ```
+//!
+//! `gateway` joins these steps; read it first.
+//!
+//! # Rooms
+//!
+//! Nouns: [`mail`] (address, envelope, message, stream, class, outcome) and [`consent`] (subject,
+//! topic, event, standing, reason, decision). Pure verbs: `classify`, `decide`, `rewrite`,
+//! `sign`, `token`, `compose`, `crypto`; they name no clock, no randomness, no tokio and no
+//! database: what they need is an argument. Adapters: `smtp`, `relay`, `store`, `http`; they
+//! never import each other. Joiners: `gateway` (one mail's trip), `desk` (what recipients and
+//! tools ask over HTTP), `spooler` (the gateway's own mails).
+//! `config` composes the rooms' settings; `cli` starts things.
+//!
+//! # Invariants
+//!
+//! * **I1** No marketing copy leaves without a durable decision record that names its legal basis.
+//! * **I2** 250 means: taken by the outbound MTA. After 4yz or 5yz nothing of it is delivered.
+//! * **I3** A withdrawal acts on every message whose end-of-data comes after the answer to it.
+//! * **I4** Ledger unreachable: 451, never a pass.
+//! * **I5** Nobody can grant consent for someone else: only a confirmed double opt-in grants.
+//! * **I6** GET and HEAD change nothing; the one-click POST needs no cookie, login or redirect.
+//! * **I7** The ledger is append-only.
+//! * **I8** No address, IP, token or subject line in logs, reply texts or URLs; personal fields at
+//!   rest are encrypted, look-up is by keyed hash.
+//! * **I9** Exactly one List-Unsubscribe and List-Unsubscribe-Post on marketing, none elsewhere;
+//!   the DKIM signature covers both.
+//! * **I10** One message in is never two messages out; bytes that were not ours are unchanged.
+
+pub mod consent;
+pub mod mail;
+pub mod wire;

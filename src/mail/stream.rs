@@ -1,0 +1,97 @@
+//! A stream: one source of mail, with what it may send. Its settings come from the configuration.
+
+use super::Address;
+use super::address::canonical_domain;
+
+/// What a stream's credential says about the class of its mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamClass {
+    /// Everything is marketing, whatever the headers claim.
+    Marketing,
+    /// Transactional unless list headers, declarations or tool marks raise it to marketing.
+    Transactional,
+    /// The sender declares each message; what is not declared is marketing (L-AD-06).
+    Declared,
+}
+
+/// A source of mail: one controller, the domains it may use, the class its credential allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// Unique name from the configuration; stands in records and logs.
+    pub name: String,
+    /// Key of the controller (GDPR Art. 4(7)) on whose behalf this stream sends.
+    pub controller: String,
+    /// What the credential allows.
+    pub class: StreamClass,
+    /// Topic of marketing that names none itself.
+    pub topic: Option<String>,
+    /// Domains allowed in From, Sender and the reverse-path (M-02).
+    pub from_domains: Vec<DomainPattern>,
+}
+
+impl Stream {
+    /// True when the stream may use the address's domain.
+    pub fn may_use(&self, address: &Address) -> bool {
+        let domain = canonical_domain(address.domain());
+        self.from_domains.iter().any(|pattern| pattern.matches(&domain))
+    }
+}
+
+/// `example.com` (that name only) or `*.example.com` (any name below it, not itself).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainPattern {
+    canonical: String,
+    below: bool,
+}
+
+impl DomainPattern {
+    /// Parses a pattern; `None` when it is neither a domain nor `*.` and a domain.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (below, name) = match text.strip_prefix("*.") {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
+        // An address with that domain is valid exactly when the domain is.
+        let address = Address::parse(&format!("x@{name}")).ok()?;
+        (!name.starts_with('[')).then(|| Self { canonical: canonical_domain(address.domain()), below })
+    }
+
+    fn matches(&self, canonical: &str) -> bool {
+        if self.below {
+            canonical.strip_suffix(&self.canonical).is_some_and(|front| front.len() > 1 && front.ends_with('.'))
+        } else {
+            canonical == self.canonical
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_its_domain_and_nothing_else() {
+        for (pattern, domain, expected) in [
+            ("example.com", "a@example.com", true),
+            ("example.com", "a@EXAMPLE.com", true),
+            ("example.com", "a@mail.example.com", false),
+            ("example.com", "a@notexample.com", false),
+            ("*.example.com", "a@mail.example.com", true),
+            ("*.example.com", "a@example.com", false),
+            ("*.example.com", "a@evilexample.com", false),
+            ("münchen.example", "a@xn--mnchen-3ya.example", true),
+        ] {
+            let stream = Stream {
+                name: "s".into(),
+                controller: "c".into(),
+                class: StreamClass::Marketing,
+                topic: None,
+                from_domains: vec![DomainPattern::parse(pattern).expect(pattern)],
+            };
+            assert_eq!(stream.may_use(&Address::parse(domain).expect(domain)), expected, "{pattern} {domain}");
+        }
+        assert_eq!(DomainPattern::parse("*"), None);
+        assert_eq!(DomainPattern::parse("a b"), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! SMTP on the wire: replies and dot-stuffing. Shared by `smtp` (which writes replies) and `relay`
+//! (which reads them). Does no I/O.
+
+use std::borrow::Cow;
+
+/// An enhanced status code (RFC 3463), e.g. `5.7.1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enhanced(pub u8, pub u16, pub u16);
+
+/// One SMTP reply (RFC 5321 s.4.2). Lines of `text` are separated by `\n`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Three digits.
+    pub code: u16,
+    /// Written before each line of the text (RFC 2034 s.4); not for greetings, EHLO and 3yz.
+    pub enhanced: Option<Enhanced>,
+    /// Generic text; never an address or a header's value (I8).
+    pub text: Cow<'static, str>,
+}
+
+/// What arrived is no SMTP reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an SMTP reply")]
+pub struct NotAReply;
+
+/// A reply line may have 512 octets (RFC 5321 s.4.5.3.1.5); peers send longer ones, within reason.
+const MAX_REPLY: usize = 16 * 1024;
+
+impl Reply {
+    /// A reply with an enhanced status code.
+    pub const fn new(code: u16, enhanced: Enhanced, text: &'static str) -> Self {
+        Self { code, enhanced: Some(enhanced), text: Cow::Borrowed(text) }
+    }
+
+    /// A reply without an enhanced status code: greetings, EHLO and 3yz.
+    pub const fn plain(code: u16, text: &'static str) -> Self {
+        Self { code, enhanced: None, text: Cow::Borrowed(text) }
+    }
+
+    /// The same reply with another text.
+    #[must_use]
+    pub fn with_text(mut self, text: String) -> Self {
+        self.text = Cow::Owned(text);
+        self
+    }
+
+    /// 2yz or 3yz.
+    pub fn is_positive(&self) -> bool {
+        (200..400).contains(&self.code)
+    }
+
+    /// Writes the reply, one line per line of text (RFC 5321 s.4.2.1). A CR in the text becomes a
+    /// space, so that no text can make a second reply.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut lines = self.text.split('\n').peekable();
+        while let Some(line) = lines.next() {
+            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            out.extend_from_slice(format!("{}{separator}", self.code).as_bytes());
+            if let Some(Enhanced(class, subject, detail)) = self.enhanced {
+                out.extend_from_slice(format!("{class}.{subject}.{detail} ").as_bytes());
+            }
+            out.extend(line.bytes().map(|byte| if byte == b'\r' { b' ' } else { byte }));
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Reads one reply from the front of `buffer`: the reply and its length in octets, or `None`
+    /// when more is needed. An enhanced status code stays in the text of its line.
+    pub fn read(buffer: &[u8]) -> Result<Option<(Self, usize)>, NotAReply> {
+        let (mut at, mut text, mut code) = (0, String::new(), None);
+        loop {
+            let Some(length) = memchr::memchr(b'\n', &buffer[at..]) else {
+                return if buffer.len() > MAX_REPLY { Err(NotAReply) } else { Ok(None) };
+            };
+            let line = buffer[at..at + length].trim_ascii_end();
+            at += length + 1;
+            let digits = line.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit)).ok_or(NotAReply)?;
+            let this = digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+            if !(200..600).contains(&this) || *code.get_or_insert(this) != this {
+                return Err(NotAReply);
+            }
+            let last = match line.get(3) {
+                None | Some(b' ') => true,
+                Some(b'-') => false,
+                Some(_) => return Err(NotAReply),
+            };
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&String::from_utf8_lossy(line.get(4..).unwrap_or_default()));
+            if last {
+                return Ok(Some((Self { code: this, enhanced: None, text: Cow::Owned(text) }, at)));
+            }
+            if at > MAX_REPLY {
+                return Err(NotAReply);
+            }
+        }
+    }
+}
+
+/// Appends `message` to `out` as DATA wants it: dot-stuffed, ended by CRLF, followed by the final
+/// dot (RFC 5321 s.4.5.2, s.4.1.1.4). `message` has CRLF line ends only.
+pub fn stuff(message: &[u8], out: &mut Vec<u8>) {
+    out.reserve(message.len() + 64);
+    let mut from = 0;
+    if message.first() == Some(&b'.') {
+        out.push(b'.');
+    }
+    for at in memchr::memmem::find_iter(message, b"\r\n.") {
+        out.extend_from_slice(&message[from..at + 2]);
+        out.push(b'.');
+        from = at + 2;
+    }
+    out.extend_from_slice(&message[from..]);
+    if !message.is_empty() && !message.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_written_line_by_line_and_cannot_be_injected() {
+        let mut out = Vec::new();
+        Reply::new(250, Enhanced(2, 0, 0), "one\r\ntwo").write(&mut out);
+        assert_eq!(out, b"250-2.0.0 one \r\n250 2.0.0 two\r\n");
+    }
+
+    #[test]
+    fn replies_are_read_when_they_are_complete() {
+        let read = |text: &str| Reply::read(text.as_bytes()).map(|r| r.map(|(reply, n)| (reply.code, reply.text.into_owned(), n)));
+        assert_eq!(read("250"), Ok(None));
+        assert_eq!(read("250-a\r\n"), Ok(None));
+        assert_eq!(read("250\r\n"), Ok(Some((250, String::new(), 5))));
+        assert_eq!(read("250-a\r\n250 b\r\n354 x"), Ok(Some((250, "a\nb".into(), 14))));
+        for text in ["abc\r\n", "25\r\n", "250_x\r\n", "250-a\r\n251 b\r\n", "999 x\r\n"] {
+            assert_eq!(read(text), Err(NotAReply), "{text}");
+        }
+        assert_eq!(Reply::read(&[b'2'; MAX_REPLY + 1]), Err(NotAReply));
+    }
+
+    #[test]
+    fn dots_are_stuffed_and_the_end_is_unique() {
+        for (message, expected) in [
+            ("", ".\r\n"),
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".\r\n..\r\n", "..\r\n...\r\n.\r\n"),
+            ("a\r\n.\r\nb.\r\n", "a\r\n..\r\nb.\r\n.\r\n"),
+            ("\r\n.\r\n.\r\n", "\r\n..\r\n..\r\n.\r\n"),
+        ] {
+            let mut out = Vec::new();
+            stuff(message.as_bytes(), &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{message:?}");
+        }
+    }
+}
