@@ -37,6 +37,8 @@
 //!   the DKIM signature covers both.
 //! * **I10** One message in is never two messages out; bytes that were not ours are unchanged.
 
+pub mod classify;
 pub mod consent;
+pub mod decide;
 pub mod mail;
 pub mod wire;

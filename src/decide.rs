@@ -1,0 +1,174 @@
+//! The one question: may this mail go to this person now? A pure function; it reads no clock and no
+//! database, and changes nothing.
+
+use jiff::Timestamp;
+
+use crate::consent::{Catalogue, OptIn, Reason, Standing, Topic, TopicStanding};
+use crate::mail::{Class, Classification, Stream};
+
+/// All that the answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Where the mail came from.
+    pub stream: &'a Stream,
+    /// What it is.
+    pub classification: &'a Classification,
+    /// True when every From and Sender address is one the stream may use (M-02).
+    pub from_allowed: bool,
+    /// The recipient's standing; `None` for an unknown one.
+    pub standing: Option<&'a Standing>,
+    /// The configured controllers and topics.
+    pub catalogue: &'a Catalogue,
+    /// When the answer is given: windows end at decision time, without any job (S0-05).
+    pub now: Timestamp,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Verdict and reason in one.
+    pub reason: Reason,
+    /// `seq` of the ledger event the reason rests on (L-PRV-01).
+    pub event: Option<u64>,
+    /// The topic decided on, for marketing that names a valid one.
+    pub topic: Option<Topic>,
+}
+
+/// Answers the question.
+pub fn decide(question: Question<'_>) -> Finding {
+    let topic = question.classification.topic.as_deref().and_then(|name| Topic::parse(name).ok());
+    let (reason, event) = reason(question, topic.as_ref());
+    Finding { reason, event, topic }
+}
+
+fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>) {
+    if !question.from_allowed {
+        return (Reason::FromNotAllowed, None);
+    }
+    if question.classification.class != Class::Marketing {
+        return (Reason::Transactional, None);
+    }
+    let Some(entry) = topic.and_then(|topic| question.catalogue.topic(topic)) else {
+        return (Reason::UnknownTopic, None);
+    };
+    // L-SOFT-06, L-CON-02: consent is to a controller, not to whoever names its topic
+    if entry.controller != question.stream.controller {
+        return (Reason::OtherController, None);
+    }
+    // UWG §7(2) Nr. 2: without prior express consent, no advertising
+    let Some(standing) = question.standing else {
+        return (Reason::NoConsent, None);
+    };
+    // L-OBJ-07: the suppression outlives the events it came from
+    if let Some(suppression) = standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
+        return (suppression.reason, None);
+    }
+    match standing.of(&entry.controller, &entry.name) {
+        TopicStanding::Given(mark) => (Reason::DoiConsent, Some(mark.seq)),
+        TopicStanding::Withdrawn(mark) => (Reason::Withdrawn, Some(mark.seq)), // GDPR Art. 7(3)
+        TopicStanding::Objected(mark) => (Reason::Objected, Some(mark.seq)),   // GDPR Art. 21(3)
+        TopicStanding::Requested(mark) if question.now.duration_since(mark.at) <= OptIn::LIFETIME => (Reason::OptInPending, Some(mark.seq)),
+        TopicStanding::Requested(_) | TopicStanding::Nothing => (Reason::NoConsent, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::consent::{Event, EventKind, Source, Suppression, TopicEntry};
+    use crate::mail::StreamClass;
+
+    fn topic(name: &str) -> Topic {
+        Topic::parse(name).expect("valid")
+    }
+
+    fn catalogue() -> Catalogue {
+        let entry = |name: &str, controller: &str| TopicEntry {
+            name: topic(name),
+            controller: controller.into(),
+            title: name.into(),
+            list_id: format!("{name}.example"),
+        };
+        Catalogue { controllers: Vec::new(), topics: vec![entry("news", "acme"), entry("news.weekly", "acme"), entry("other", "globex")] }
+    }
+
+    fn history(kinds: &[EventKind]) -> Standing {
+        let events: Vec<Event> = kinds
+            .iter()
+            .zip(1..)
+            .map(|(kind, seq)| Event {
+                seq,
+                at: Timestamp::UNIX_EPOCH,
+                kind: *kind,
+                controller: "acme".into(),
+                topics: vec![topic("news")],
+                source: Source::Api,
+                opt_in: None,
+                answers: Some(seq - 1),
+                evidence: None,
+            })
+            .collect();
+        Standing::fold(&events)
+    }
+
+    fn answer(class: Class, name: Option<&str>, standing: Option<&Standing>, from_allowed: bool, age: SignedDuration) -> Finding {
+        let stream =
+            Stream { name: "s".into(), controller: "acme".into(), class: StreamClass::Declared, topic: None, from_domains: Vec::new() };
+        let classification = Classification { class, topic: name.map(str::to_owned), campaign: None, steps: Vec::new() };
+        decide(Question {
+            stream: &stream,
+            classification: &classification,
+            from_allowed,
+            standing,
+            catalogue: &catalogue(),
+            now: Timestamp::UNIX_EPOCH + age,
+        })
+    }
+
+    #[test]
+    fn the_truth_table() {
+        use Class::{Marketing, Transactional};
+        use EventKind::{Given, Objected, Requested, Withdrawn};
+        let given = history(&[Requested, Given]);
+        let withdrawn = history(&[Requested, Given, Withdrawn]);
+        let objected = history(&[Requested, Given, Objected]);
+        let pending = history(&[Requested]);
+        let unknown = history(&[]);
+        let mut suppressed = given.clone();
+        suppressed.suppressions.push(Suppression { controller: "acme".into(), topic: None, reason: Reason::Objected });
+        let day = SignedDuration::from_hours(24);
+        let late = OptIn::LIFETIME + SignedDuration::from_secs(1);
+        for (class, topic, standing, from_allowed, age, expected) in [
+            // S0-19: transactional mail needs no consent and survives every refusal
+            (Transactional, None, None, true, day, (Reason::Transactional, None)),
+            (Transactional, Some("news"), Some(&withdrawn), true, day, (Reason::Transactional, None)),
+            (Transactional, Some("news"), Some(&objected), true, day, (Reason::Transactional, None)),
+            // S0-01, S0-02, S3-07: no consent, no advertising
+            (Marketing, Some("news"), None, true, day, (Reason::NoConsent, None)),
+            (Marketing, Some("news"), Some(&unknown), true, day, (Reason::NoConsent, None)),
+            // S1-07: single opt-in is not enough, and lapses
+            (Marketing, Some("news"), Some(&pending), true, day, (Reason::OptInPending, Some(1))),
+            (Marketing, Some("news"), Some(&pending), true, OptIn::LIFETIME, (Reason::OptInPending, Some(1))),
+            (Marketing, Some("news"), Some(&pending), true, late, (Reason::NoConsent, None)),
+            // S0-10, S4-01: the confirmed double opt-in passes, for the topic and below it
+            (Marketing, Some("news"), Some(&given), true, late, (Reason::DoiConsent, Some(2))),
+            (Marketing, Some("News.Weekly"), Some(&given), true, day, (Reason::DoiConsent, Some(2))),
+            (Marketing, Some("news"), Some(&withdrawn), true, day, (Reason::Withdrawn, Some(3))),
+            (Marketing, Some("news.weekly"), Some(&objected), true, day, (Reason::Objected, Some(3))),
+            (Marketing, Some("news"), Some(&suppressed), true, day, (Reason::Objected, None)),
+            // S3-06: the topic must be one that exists and is this company's
+            (Marketing, None, Some(&given), true, day, (Reason::UnknownTopic, None)),
+            (Marketing, Some("insurance"), Some(&given), true, day, (Reason::UnknownTopic, None)),
+            (Marketing, Some("no topic!"), Some(&given), true, day, (Reason::UnknownTopic, None)),
+            (Marketing, Some("other"), Some(&given), true, day, (Reason::OtherController, None)),
+            // M-02
+            (Marketing, Some("news"), Some(&given), false, day, (Reason::FromNotAllowed, None)),
+            (Transactional, None, None, false, day, (Reason::FromNotAllowed, None)),
+        ] {
+            let finding = answer(class, topic, standing, from_allowed, age);
+            assert_eq!((finding.reason, finding.event), expected, "{class} {topic:?} {age}");
+        }
+    }
+}
