@@ -39,6 +39,7 @@
 
 pub mod classify;
 pub mod consent;
+pub mod credentials;
 pub mod decide;
 pub mod mail;
 pub mod wire;

@@ -1,0 +1,198 @@
+//! Who may submit: the streams, found by credential or by network. Passwords are argon2 hashes;
+//! since argon2 is slow by design, its work is bounded and kept off the reactor, and a credential
+//! that was verified once is remembered under a keyed hash. Does not speak SMTP.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use hmac::{Hmac, KeyInit, Mac};
+use ipnet::IpNet;
+use sha2::Sha256;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::mail::Stream;
+
+/// Argon2 with its default parameters takes some 20 MiB and tens of milliseconds: more at once
+/// would let anybody who can connect take the machine.
+const AT_ONCE: usize = 2;
+
+/// More verified credentials than this are not remembered; there are as many as streams.
+const REMEMBERED: usize = 1_024;
+
+/// How a stream is recognised.
+#[derive(Clone)]
+pub struct Binding {
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// User name and argon2 hash in PHC string format.
+    pub login: Option<(String, String)>,
+    /// Networks whose connections need no login.
+    pub networks: Vec<IpNet>,
+}
+
+/// What came of a login.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// The credential of this stream.
+    Granted(Arc<Stream>),
+    /// No such credential.
+    Refused,
+    /// Could not be checked.
+    Unavailable,
+}
+
+/// All bindings, and the memory of verified logins.
+pub struct Credentials {
+    bindings: Vec<Binding>,
+    remember: Hmac<Sha256>,
+    verified: Mutex<HashSet<[u8; 32]>>,
+    by_user: HashMap<String, usize>,
+    slots: Arc<Semaphore>,
+    decoy: String,
+}
+
+impl Credentials {
+    /// `secret` is fresh randomness: it keys the memory of verified logins.
+    pub fn new(bindings: Vec<Binding>, secret: [u8; 32]) -> Self {
+        let by_user = bindings
+            .iter()
+            .enumerate()
+            .filter_map(|(index, binding)| binding.login.as_ref().map(|(user, _)| (user.clone(), index)))
+            .collect();
+        Self {
+            bindings,
+            remember: Hmac::new_from_slice(&secret).expect("HMAC takes keys of any length"),
+            verified: Mutex::default(),
+            by_user,
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            decoy: hash_password(&secret, &secret[..16]),
+        }
+    }
+
+    /// The stream that connections from this address belong to, without a login.
+    pub fn of_network(&self, peer: IpAddr) -> Option<Arc<Stream>> {
+        let peer = peer.to_canonical();
+        let bound = |binding: &&Binding| binding.networks.iter().any(|network| network.contains(&peer));
+        self.bindings.iter().find(bound).map(|binding| Arc::clone(&binding.stream))
+    }
+
+    /// Checks a user name and password.
+    pub async fn login(&self, user: &str, password: Zeroizing<String>) -> Login {
+        let binding = self.by_user.get(user).map(|index| &self.bindings[*index]);
+        let remembered = self.remembered(user, &password);
+        if let Some(binding) = binding
+            && self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(&remembered)
+        {
+            return Login::Granted(Arc::clone(&binding.stream));
+        }
+        // An unknown user costs the same time as a wrong password, so that names cannot be probed.
+        let hash = binding.and_then(|b| b.login.as_ref()).map_or_else(|| self.decoy.clone(), |(_, hash)| hash.clone());
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return Login::Unavailable;
+        };
+        let checked = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()
+        });
+        match (checked.await, binding) {
+            (Ok(true), Some(binding)) => {
+                let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+                if verified.len() < REMEMBERED {
+                    verified.insert(remembered);
+                }
+                Login::Granted(Arc::clone(&binding.stream))
+            }
+            (Ok(_), _) => Login::Refused,
+            (Err(_), _) => Login::Unavailable,
+        }
+    }
+
+    fn remembered(&self, user: &str, password: &str) -> [u8; 32] {
+        let mut mac = self.remember.clone();
+        mac.update(&(user.len() as u64).to_be_bytes());
+        mac.update(user.as_bytes());
+        mac.update(password.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// The argon2id hash of a password in PHC string format, as the configuration wants it.
+/// `salt`: 16 random octets.
+pub fn hash_password(password: &[u8], salt: &[u8]) -> String {
+    let hash: Result<PasswordHash, _> = Argon2::default().hash_password_with_salt(password, salt);
+    hash.expect("the default parameters take any password and a salt of 16 octets").to_string()
+}
+
+/// True when the text is an argon2 hash that [`Credentials`] can check.
+pub fn is_password_hash(text: &str) -> bool {
+    PasswordHash::new(text).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::StreamClass;
+
+    fn credentials() -> Credentials {
+        let stream = |name: &str| {
+            Arc::new(Stream {
+                name: name.into(),
+                controller: "acme".into(),
+                class: StreamClass::Marketing,
+                topic: None,
+                from_domains: Vec::new(),
+            })
+        };
+        let network = "10.1.0.0/16".parse().expect("a network");
+        Credentials::new(
+            vec![
+                Binding { stream: stream("news"), login: Some(("news".into(), hash_password(b"secret", &[1; 16]))), networks: vec![] },
+                Binding { stream: stream("shop"), login: None, networks: vec![network] },
+            ],
+            [7; 32],
+        )
+    }
+
+    async fn login(credentials: &Credentials, user: &str, password: &str) -> Option<String> {
+        match credentials.login(user, Zeroizing::new(password.to_owned())).await {
+            Login::Granted(stream) => Some(stream.name.clone()),
+            Login::Refused | Login::Unavailable => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_of_the_right_user_is_granted_also_from_memory() {
+        let credentials = credentials();
+        for (user, password, expected) in [
+            ("news", "secret", Some("news")),
+            ("news", "secret", Some("news")), // from memory
+            ("news", "Secret", None),
+            ("new", "ssecret", None), // user and password are kept apart in the memory's key
+            ("newss", "ecret", None),
+            ("", "", None),
+            ("shop", "secret", None),
+        ] {
+            assert_eq!(login(&credentials, user, password).await.as_deref(), expected, "{user}");
+        }
+    }
+
+    #[test]
+    fn a_network_names_its_stream() {
+        for (peer, expected) in [("10.1.2.3", Some("shop")), ("::ffff:10.1.2.3", Some("shop")), ("10.2.0.1", None), ("::1", None)] {
+            let found = credentials().of_network(peer.parse().expect("an address"));
+            assert_eq!(found.map(|stream| stream.name.clone()).as_deref(), expected, "{peer}");
+        }
+    }
+
+    #[test]
+    fn hashes_are_told_from_other_text() {
+        assert!(is_password_hash(&hash_password(b"x", &[0; 16])));
+        for text in ["", "secret", "$2b$12$abcdefghijklmnopqrstuv", "$argon2id$"] {
+            assert!(!is_password_hash(text), "{text}");
+        }
+    }
+}
