@@ -1,1 +1,33 @@
-fn main() {}
+//! The `consentry` binary: arguments, logging, exit code. Everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use consentry::cli::{Arguments, run};
+use tracing_subscriber::EnvFilter;
+
+/// sysexits(3): the configuration or the command line is at fault.
+const EX_CONFIG: u8 = 78;
+/// sysexits(3): something else failed.
+const EX_SOFTWARE: u8 = 70;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("consentry: the runtime cannot start: {error}");
+            return ExitCode::from(EX_SOFTWARE);
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("consentry: {error:#}");
+            let config = error.downcast_ref::<consentry::config::ConfigError>().is_some();
+            ExitCode::from(if config { EX_CONFIG } else { EX_SOFTWARE })
+        }
+    }
+}

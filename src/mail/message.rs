@@ -52,9 +52,9 @@ pub enum MessageError {
     /// A field that must stand is missing (RFC 5322 s.3.6).
     #[error("header field {0} is missing")]
     Missing(&'static str),
-    /// The From field holds no usable address (RFC 5322 s.3.6.2).
-    #[error("header field From has no usable address: {0}")]
-    From(AddressError),
+    /// From or Sender holds no usable address (RFC 5322 s.3.6.2).
+    #[error("header field {0} has no usable address: {1}")]
+    Mailbox(&'static str, AddressError),
     /// More header fields, or a longer header, than the gateway takes.
     #[error("header is too large")]
     TooLarge,
@@ -174,19 +174,32 @@ impl Message {
     /// The addresses of the From field; at least one (RFC 5322 s.3.6.2).
     pub fn from(&self) -> Result<Vec<Address>, MessageError> {
         let header = self.header("From").ok_or(MessageError::Missing("From"))?;
-        let field = [b"From:", header.raw_value].concat();
-        let parsed = mail_parser::MessageParser::new().header_address(mail_parser::HeaderName::From).parse_headers(&field[..]);
-        let addresses: Result<Vec<Address>, AddressError> = parsed
-            .iter()
-            .filter_map(|message| message.from())
-            .flat_map(|from| from.iter().map(|addr| Address::parse(addr.address().unwrap_or_default())))
-            .collect();
-        match addresses {
-            Ok(addresses) if addresses.is_empty() => Err(MessageError::From(AddressError::Shape)),
+        match addresses(&header) {
+            Ok(addresses) if addresses.is_empty() => Err(MessageError::Mailbox("From", AddressError::Shape)),
             Ok(addresses) => Ok(addresses),
-            Err(error) => Err(MessageError::From(error)),
+            Err(error) => Err(MessageError::Mailbox("From", error)),
         }
     }
+
+    /// The address of the Sender field, where there is one.
+    pub fn sender(&self) -> Result<Option<Address>, MessageError> {
+        let Some(header) = self.header("Sender") else {
+            return Ok(None);
+        };
+        addresses(&header).map(|found| found.into_iter().next()).map_err(|error| MessageError::Mailbox("Sender", error))
+    }
+}
+
+/// The addresses of an address list; all must be usable, so that none hides behind another.
+fn addresses(header: &Header<'_>) -> Result<Vec<Address>, AddressError> {
+    let field = [b"From:", header.raw_value, b"\r\n"].concat();
+    let parser = mail_parser::MessageParser::new().header_address(mail_parser::HeaderName::From);
+    let parsed = parser.parse_headers(&field[..]);
+    parsed
+        .iter()
+        .filter_map(|message| message.from())
+        .flat_map(|list| list.iter().map(|one| Address::parse(one.address().unwrap_or_default())))
+        .collect()
 }
 
 impl Header<'_> {
@@ -248,7 +261,7 @@ mod tests {
             let addresses = message.from().expect(from);
             assert_eq!(addresses.iter().map(Address::as_str).collect::<Vec<_>>(), expected);
         }
-        assert!(matches!(parse("From: nobody\n\n").expect("header is fine").from(), Err(MessageError::From(_))));
+        assert!(matches!(parse("From: nobody\n\n").expect("header is fine").from(), Err(MessageError::Mailbox("From", _))));
     }
 
     #[test]

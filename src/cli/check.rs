@@ -1,0 +1,37 @@
+//! `consentry check`: reads the configuration, says what is wrong with it, or what it means.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::sign::Signer;
+
+/// Prints the effective values without secrets; fails with all faults found.
+pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path)?;
+    let signers = super::serve::signers(&config)?;
+    println!("{}: good", path.display());
+    println!("data        {}", config.data_dir.display());
+    println!("links       {}", config.public_url);
+    for address in &config.listen.smtp {
+        println!("smtp        {address}, TLS {}", if config.listen.tls.is_some() { "by STARTTLS" } else { "off: AUTH only from loopback, if at all" });
+    }
+    println!("http        {}", config.listen.http);
+    println!("outbound    {}", config.outbound);
+    for controller in &config.controllers {
+        println!("controller  {} ({})", controller.key, controller.name);
+    }
+    for topic in &config.topics {
+        println!("topic       {} of {}: {} <{}>", topic.name, topic.controller, topic.title, topic.list_id);
+    }
+    for stream in &config.streams {
+        let login = stream.username.as_deref().map_or_else(String::new, |user| format!(", login {user}"));
+        let networks: Vec<String> = stream.networks.iter().map(ToString::to_string).collect();
+        let networks = if networks.is_empty() { String::new() } else { format!(", networks {}", networks.join(" ")) };
+        println!("stream      {} of {}: {:?}{login}{networks}, From {}", stream.name, stream.controller, stream.class, stream.from_domains.join(" "));
+    }
+    for signer in &signers {
+        let (name, _) = Signer::dns_record(signer);
+        println!("dkim        {name}");
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The command line: one file per command. Parses arguments, nothing else.
+
+mod check;
+mod demo;
+mod keys;
+mod serve;
+mod user;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// SMTP gateway that enforces consent: no recorded legal basis, no marketing mail.
+#[derive(Debug, Parser)]
+#[command(name = "consentry", version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the whole product at work on this machine; needs no configuration.
+    Demo(demo::Arguments),
+    /// Runs the gateway.
+    Serve(Config),
+    /// Reads the configuration and says what is wrong with it, or what it means.
+    Check(Config),
+    /// DKIM keys.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
+    /// Passwords of streams and tokens of the API.
+    User {
+        #[command(subcommand)]
+        command: user::Command,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+struct Config {
+    /// The configuration file.
+    #[arg(long, default_value = "/etc/consentry/consentry.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command. Errors are told by `main`.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Serve(Config { config }) => serve::run(&config).await,
+        Command::Check(Config { config }) => check::run(&config),
+        Command::Keys { command } => keys::run(command),
+        Command::User { command } => user::run(command).await,
+    }
+}

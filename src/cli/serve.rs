@@ -1,0 +1,139 @@
+//! `consentry serve`: opens the ledger, starts the adapters, drains on SIGTERM or SIGINT.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::compose::Footers;
+use crate::config::Config;
+use crate::consent::Catalogue;
+use crate::credentials::Credentials;
+use crate::desk::Desk;
+use crate::gateway::{Gateway, random};
+use crate::relay::Relay;
+use crate::sign::Signer;
+use crate::store::Store;
+use crate::token::LinkRing;
+use crate::{http, smtp, spooler, tls};
+
+/// Serves until a signal comes; running transactions are finished.
+pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path)?;
+    let sockets = Sockets::bind(&config).await?;
+    let parts = Parts::open(&config).await?;
+    let router = http::router(parts.desk.clone(), config.http.clone());
+    let (stop, stopped) = watch::channel(false);
+    let running = start(&config, &parts, sockets, router, stopped)?;
+    wait_for_signal().await?;
+    tracing::info!("draining");
+    stop.send_replace(true);
+    drain(running).await;
+    parts.store.close().await;
+    Ok(())
+}
+
+/// The bound sockets; bound before the ledger is opened, so that a busy port is told at once.
+pub(super) struct Sockets {
+    pub(super) smtp: Vec<TcpListener>,
+    pub(super) http: TcpListener,
+}
+
+impl Sockets {
+    pub(super) async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let mut smtp = Vec::new();
+        for address in &config.listen.smtp {
+            smtp.push(TcpListener::bind(address).await.with_context(|| format!("listen.smtp {address}"))?);
+        }
+        let http = TcpListener::bind(config.listen.http).await.with_context(|| format!("listen.http {}", config.listen.http))?;
+        Ok(Self { smtp, http })
+    }
+}
+
+/// The assembled product.
+pub(super) struct Parts {
+    pub(super) store: Store,
+    pub(super) relay: Relay,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) desk: Desk,
+    pub(super) catalogue: Arc<Catalogue>,
+}
+
+impl Parts {
+    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let signers = Arc::new(signers(config)?);
+        let store = Store::open(&config.data_dir).await?;
+        let catalogue = Arc::new(config.catalogue());
+        let links = Arc::new(LinkRing::new(store.keyring().link_keys()));
+        let footers = Arc::new(Footers::new(&catalogue)?);
+        let relay = Relay::new(config.outbound.clone(), &config.smtp.hostname)?;
+        let desk = Desk::new(store.clone(), Arc::clone(&links), Arc::clone(&catalogue), Arc::clone(&signers), &config.public_url)?;
+        let gateway = Arc::new(Gateway {
+            store: store.clone(),
+            relay: relay.clone(),
+            credentials: Credentials::new(config.bindings(), random()),
+            catalogue: Arc::clone(&catalogue),
+            links,
+            footers,
+            signers,
+            hostname: config.smtp.hostname.clone(),
+            public_url: config.public_url.clone(),
+        });
+        Ok(Self { store, relay, gateway, desk, catalogue })
+    }
+}
+
+/// The configured DKIM keys.
+pub(super) fn signers(config: &Config) -> anyhow::Result<Vec<Signer>> {
+    let read = |entry: &crate::config::DkimEntry| -> anyhow::Result<Signer> {
+        let place = || format!("dkim {:?}: key_file {}", entry.domain, entry.key_file.display());
+        let pem = std::fs::read_to_string(&entry.key_file).with_context(place)?;
+        Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)
+    };
+    config.dkim.iter().map(read).collect()
+}
+
+/// Starts the adapters and the spooler; they end when `stopped` turns true.
+pub(super) fn start(config: &Config, parts: &Parts, sockets: Sockets, router: axum::Router, stopped: watch::Receiver<bool>) -> anyhow::Result<JoinSet<()>> {
+    let acceptor = match &config.listen.tls {
+        Some(files) => Some(tls::Acceptor::from_pem_files(&files.certificate, &files.key).context("listen.tls")?),
+        None => None,
+    };
+    let settings = Arc::new(config.smtp.clone());
+    let mut running = JoinSet::new();
+    for listener in sockets.smtp {
+        tracing::info!(address = %listener.local_addr()?, "smtp listens");
+        running.spawn(smtp::serve(listener, Arc::clone(&parts.gateway), Arc::clone(&settings), acceptor.clone(), until(stopped.clone())));
+    }
+    tracing::info!(address = %sockets.http.local_addr()?, "http listens");
+    running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
+    running.spawn(spooler::run(parts.store.clone(), parts.relay.clone(), until(stopped)));
+    Ok(running)
+}
+
+/// Waits until all have ended.
+pub(super) async fn drain(mut running: JoinSet<()>) {
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part ended badly");
+        }
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: stop as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// SIGTERM from the service manager, SIGINT from the keyboard.
+pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

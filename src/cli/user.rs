@@ -1,0 +1,68 @@
+//! `consentry user`: passwords of streams and tokens of the API. Secrets are read from standard
+//! input or printed once; they never stand in arguments.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::credentials::hash_password;
+use crate::gateway::random;
+use crate::store::{Scope, Store};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Reads a password from standard input and prints the argon2 hash for `password_hash`.
+    HashPassword,
+    /// Makes an API token and prints it once.
+    AddToken {
+        /// The configuration file.
+        #[arg(long, default_value = "/etc/consentry/consentry.toml")]
+        config: PathBuf,
+        /// Who will use it; stands in the evidence of sign-ups.
+        #[arg(long)]
+        name: String,
+        /// What it may do: `opt_in`, `decisions`; several with commas.
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<String>,
+    },
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::HashPassword => {
+            let mut password = Zeroizing::new(String::new());
+            std::io::stdin().take(1_024).read_to_string(&mut password).context("the password on standard input")?;
+            let password = password.trim_end_matches(['\r', '\n']);
+            if password.len() < 8 {
+                bail!("the password on standard input has fewer than 8 characters");
+            }
+            println!("{}", hash_password(password.as_bytes(), &random::<16>()));
+            Ok(())
+        }
+        Command::AddToken { config, name, scopes } => {
+            let scopes = scopes
+                .iter()
+                .map(|word| Scope::parse(word).with_context(|| format!("--scopes {word:?}: write opt_in or decisions")))
+                .collect::<Result<Vec<_>, _>>()?;
+            let config = Config::load(&config)?;
+            let store = Store::open(&config.data_dir).await.context("while the gateway runs, its data directory is locked; stop it first")?;
+            println!("{}", add_token(&store, &name, &scopes).await?);
+            store.close().await;
+            Ok(())
+        }
+    }
+}
+
+/// Makes a token, stores its keyed hash, returns the token itself.
+pub(super) async fn add_token(store: &Store, name: &str, scopes: &[Scope]) -> anyhow::Result<String> {
+    let token = format!("ct_{}", URL_SAFE_NO_PAD.encode(random::<32>()));
+    let secret = store.keyring().secret_key(token.as_bytes());
+    store.add_api_token(name, scopes, &secret, Timestamp::now()).await?;
+    Ok(token)
+}

@@ -1,0 +1,167 @@
+//! The configuration: one TOML file, composed of the rooms' own settings. Unknown keys are refused
+//! with their line; what the file says is checked as a whole, and all faults are told at once.
+//! Only `main` and `cli` import this.
+
+mod check;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::consent::{Catalogue, Controller, Topic, TopicEntry};
+use crate::credentials::Binding;
+use crate::http::HttpSettings;
+use crate::mail::{DomainPattern, Stream, StreamClass};
+use crate::relay::RelaySettings;
+use crate::smtp::SmtpSettings;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the ledger and its keys are; created with mode 0700.
+    pub data_dir: PathBuf,
+    /// Base of all links in mails, https, without a path, e.g. `https://consent.example.com`.
+    pub public_url: String,
+    /// Where mail comes in.
+    pub listen: Listen,
+    /// The SMTP server.
+    pub smtp: SmtpSettings,
+    /// Pages and API.
+    #[serde(default)]
+    pub http: HttpSettings,
+    /// The way out.
+    pub outbound: RelaySettings,
+    /// The legal entities.
+    #[serde(default, rename = "controller")]
+    pub controllers: Vec<Controller>,
+    /// What mails and consents are about.
+    #[serde(default, rename = "topic")]
+    pub topics: Vec<TopicEntry>,
+    /// The sources of mail.
+    #[serde(default, rename = "stream")]
+    pub streams: Vec<StreamEntry>,
+    /// DKIM keys; none when the outbound MTA signs.
+    #[serde(default, rename = "dkim")]
+    pub dkim: Vec<DkimEntry>,
+}
+
+/// Sockets.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// SMTP submission with STARTTLS, e.g. `["0.0.0.0:587"]`.
+    pub smtp: Vec<SocketAddr>,
+    /// Pages and API, e.g. `127.0.0.1:8080`; TLS ends at a reverse proxy.
+    pub http: SocketAddr,
+    /// Certificate chain and key of the SMTP listeners, PEM.
+    #[serde(default)]
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files of a listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// One source of mail.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamEntry {
+    /// Unique name.
+    pub name: String,
+    /// Key of its controller.
+    pub controller: String,
+    /// What its credential says of the class.
+    pub class: StreamClass,
+    /// Topic of marketing that names none.
+    #[serde(default)]
+    pub topic: Option<Topic>,
+    /// Domains it may use in From, Sender and MAIL FROM: `example.com`, `*.example.com`.
+    pub from_domains: Vec<String>,
+    /// SMTP user name.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Argon2 hash of the password, made by `consentry user hash-password`.
+    #[serde(default)]
+    pub password_hash: Option<String>,
+    /// Networks that need no login, e.g. `10.1.0.0/16`.
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
+}
+
+/// One DKIM key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DkimEntry {
+    /// The signing domain, `d=`.
+    pub domain: String,
+    /// The selector, `s=`.
+    pub selector: String,
+    /// The RSA key, PEM; made by `consentry keys dkim-generate`.
+    pub key_file: PathBuf,
+}
+
+/// Why the file cannot be used. Each fault names its place and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{0}: {1}")]
+    Read(PathBuf, std::io::Error),
+    /// Not TOML, an unknown key or a value of the wrong type; the text shows line and column.
+    #[error("{0}: {1}")]
+    Syntax(PathBuf, Box<toml::de::Error>),
+    /// It reads, but does not hold together.
+    #[error("{0}: {faults}", faults = .1.join("\n  "))]
+    Faults(PathBuf, Vec<String>),
+}
+
+impl Config {
+    /// Reads and checks the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read(path.into(), error))?;
+        let config = Self::parse(&text).map_err(|error| ConfigError::Syntax(path.into(), Box::new(error)))?;
+        match config.faults() {
+            faults if faults.is_empty() => Ok(config),
+            faults => Err(ConfigError::Faults(path.into(), faults)),
+        }
+    }
+
+    /// Reads the text without checking that it holds together.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The controllers and topics.
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue { controllers: self.controllers.clone(), topics: self.topics.clone() }
+    }
+
+    /// The streams and how they are recognised. Patterns that are none were refused by the check.
+    pub fn bindings(&self) -> Vec<Binding> {
+        self.streams.iter().map(StreamEntry::binding).collect()
+    }
+}
+
+impl StreamEntry {
+    fn binding(&self) -> Binding {
+        Binding {
+            stream: std::sync::Arc::new(Stream {
+                name: self.name.clone(),
+                controller: self.controller.clone(),
+                class: self.class,
+                topic: self.topic.as_ref().map(|topic| topic.as_str().to_owned()),
+                from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).collect(),
+            }),
+            login: self.username.clone().zip(self.password_hash.clone()),
+            networks: self.networks.clone(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Whether a configuration holds together. Looks at nothing outside the file's own values.
+
+use std::collections::HashSet;
+
+use super::{Config, StreamEntry};
+use crate::credentials::is_password_hash;
+use crate::mail::{Address, DomainPattern, StreamClass};
+
+impl Config {
+    /// All that is wrong, each with its place and the mend; empty when nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let url = &self.public_url;
+        if url.strip_prefix("https://").is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', ' '])) {
+            // Links in mails carry tokens; RFC 8058 s.3.1 wants https
+            faults.push(format!("public_url = {url:?}: must be https:// and a host, without a path"));
+        }
+        if self.streams.is_empty() {
+            faults.push("no [[stream]]: nobody could send".into());
+        }
+        self.check_controllers(&mut faults);
+        self.check_topics(&mut faults);
+        unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
+        unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
+        for stream in &self.streams {
+            self.check_stream(stream, &mut faults);
+        }
+        for key in &self.dkim {
+            if DomainPattern::parse(&key.domain).is_none() || key.domain.starts_with('*') {
+                faults.push(format!("dkim domain = {:?}: write a domain, e.g. example.com", key.domain));
+            }
+        }
+        faults
+    }
+
+    fn check_controllers(&self, faults: &mut Vec<String>) {
+        unique("controller", "key", self.controllers.iter().map(|controller| controller.key.as_str()), faults);
+        for controller in &self.controllers {
+            let place = format!("controller {:?}", controller.key);
+            if controller.key.is_empty() || controller.key.len() > 64 {
+                faults.push(format!("{place}: key must have 1 to 64 characters"));
+            }
+            for (name, value) in [("name", &controller.name), ("imprint", &controller.imprint)] {
+                if value.trim().is_empty() {
+                    faults.push(format!("{place}: {name} is empty; every advertising mail must name its sender (L-ID-02)"));
+                }
+            }
+            if !controller.privacy_url.starts_with("https://") {
+                faults.push(format!("{place}: privacy_url must be an https:// address"));
+            }
+            if let Err(error) = Address::parse(&controller.from) {
+                faults.push(format!("{place}: from: {error}"));
+            }
+        }
+    }
+
+    fn check_topics(&self, faults: &mut Vec<String>) {
+        unique("topic", "name", self.topics.iter().map(|topic| topic.name.as_str()), faults);
+        unique("topic", "list_id", self.topics.iter().map(|topic| topic.list_id.as_str()), faults);
+        for topic in &self.topics {
+            let place = format!("topic {:?}", topic.name.as_str());
+            if !self.controllers.iter().any(|controller| controller.key == topic.controller) {
+                faults.push(format!("{place}: controller = {:?} is no [[controller]] key", topic.controller));
+            }
+            if topic.title.trim().is_empty() {
+                faults.push(format!("{place}: title is empty; people read it"));
+            }
+            // RFC 2919 s.3
+            let domain = DomainPattern::parse(&topic.list_id).is_some() && !topic.list_id.starts_with('*');
+            if !domain || !topic.list_id.contains('.') || topic.list_id.len() > 255 {
+                faults.push(format!("{place}: list_id must be like weekly.news.example.com"));
+            }
+        }
+    }
+
+    fn check_stream(&self, stream: &StreamEntry, faults: &mut Vec<String>) {
+        let place = format!("stream {:?}", stream.name);
+        if stream.name.is_empty() || stream.name.len() > 64 {
+            faults.push(format!("{place}: name must have 1 to 64 characters"));
+        }
+        if !self.controllers.iter().any(|controller| controller.key == stream.controller) {
+            faults.push(format!("{place}: controller = {:?} is no [[controller]] key", stream.controller));
+        }
+        match &stream.topic {
+            Some(topic) => match self.topics.iter().find(|entry| entry.name == *topic) {
+                None => faults.push(format!("{place}: topic = {:?} is no [[topic]] name", topic.as_str())),
+                Some(entry) if entry.controller != stream.controller => {
+                    faults.push(format!("{place}: topic {:?} belongs to controller {:?}", topic.as_str(), entry.controller));
+                }
+                Some(_) => {}
+            },
+            None if stream.class == StreamClass::Marketing && !self.topics.iter().any(|topic| topic.controller == stream.controller) => {
+                faults.push(format!("{place}: its controller has no [[topic]], so all its marketing would be blocked"));
+            }
+            None => {}
+        }
+        if stream.from_domains.is_empty() {
+            faults.push(format!("{place}: from_domains is empty, so nothing could be sent"));
+        }
+        for pattern in &stream.from_domains {
+            if DomainPattern::parse(pattern).is_none() {
+                faults.push(format!("{place}: from_domains: {pattern:?} is neither example.com nor *.example.com"));
+            }
+        }
+        match (&stream.username, &stream.password_hash) {
+            (Some(_), None) => faults.push(format!("{place}: username without password_hash; make one by `consentry user hash-password`")),
+            (None, Some(_)) => faults.push(format!("{place}: password_hash without username")),
+            (Some(_), Some(hash)) if !is_password_hash(hash) => {
+                faults.push(format!("{place}: password_hash is no argon2 hash; make one by `consentry user hash-password`"));
+            }
+            (None, None) if stream.networks.is_empty() => faults.push(format!("{place}: needs username and password_hash, or networks")),
+            _ => {}
+        }
+        if stream.networks.iter().any(|network| network.prefix_len() == 0) {
+            // M-01, M-02: the whole internet is an open relay
+            faults.push(format!("{place}: networks must not hold the whole internet"));
+        }
+    }
+}
+
+fn unique<'a>(table: &str, key: &str, values: impl Iterator<Item = &'a str>, faults: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    for value in values {
+        if !seen.insert(value) {
+            faults.push(format!("two [[{table}]] have {key} = {value:?}"));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The copy that leaves: trace field, unsubscribe headers and footer, signature. The steps are done
+//! by `rewrite` and `sign`; here is what they are told.
+
+use jiff::Timestamp;
+
+use super::Gateway;
+use crate::consent::{Decision, Language, Reason};
+use crate::mail::{Address, Message, MessageError, Outcome};
+use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
+use crate::sign::SignerError;
+use crate::token::Link;
+
+/// How the message came in, for the trace field.
+pub(super) struct Hop<'a> {
+    pub(super) helo: &'a str,
+    pub(super) hostname: &'a str,
+    pub(super) tls: bool,
+    pub(super) authenticated: bool,
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CopyError {
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
+    #[error(transparent)]
+    Sign(#[from] SignerError),
+}
+
+impl Gateway {
+    /// Makes the copy of a passed message for its one recipient.
+    pub(super) fn copy(&self, decision: &Decision, message: &Message, hop: &Hop<'_>, now: Timestamp) -> Result<Vec<u8>, CopyError> {
+        let received = received(hop, decision, now);
+        let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
+        let entry = topic.and_then(|topic| self.catalogue.topic(topic));
+        let copy = match entry {
+            None => rewrite(message, &Plan { received: received.as_bytes(), marketing: None })?,
+            Some(entry) => {
+                let token = self.links.sign(&Link {
+                    subject: decision.subject,
+                    controller: decision.controller.clone(),
+                    topic: entry.name.clone(),
+                    decision: decision.id,
+                });
+                let url = format!("{}/u/{token}", self.public_url);
+                let language = message.value("Content-Language").and_then(|value| Language::preferred(&value));
+                let (text, html) = self.footers.of(entry, language, &url);
+                let marketing = Marketing {
+                    unsubscribe_url: &url,
+                    list_id_phrase: &entry.title,
+                    list_id: &entry.list_id,
+                    footer_text: &text,
+                    footer_html: &html,
+                };
+                rewrite(message, &Plan { received: received.as_bytes(), marketing: Some(marketing) })?
+            }
+        };
+        self.signed(message, copy, now)
+    }
+
+    /// Signs as the last change (U-40). Mail of a domain without a key leaves unsigned: then the
+    /// outbound MTA signs.
+    fn signed(&self, message: &Message, copy: Vec<u8>, now: Timestamp) -> Result<Vec<u8>, CopyError> {
+        let from = message.from().unwrap_or_default();
+        let Some(signer) = from.first().and_then(|from| self.signers.iter().find(|signer| signer.aligned_with(from))) else {
+            return Ok(copy);
+        };
+        let mut signed = signer.sign(&copy, now)?;
+        signed.extend_from_slice(&copy);
+        Ok(signed)
+    }
+}
+
+/// What the client is told when a copy cannot be made: the mail is refused, not changed by halves.
+pub(super) fn refused(error: &CopyError) -> Outcome {
+    tracing::warn!(%error, "copy cannot be made");
+    match error {
+        CopyError::Rewrite(error) => Outcome::Reject { code: 554, text: format!("5.6.3 {error}") },
+        CopyError::Sign(_) => Outcome::Defer { code: 451, text: "4.3.0 signing failed".into() },
+    }
+}
+
+/// Everybody whom the mail claims to come from: From and Sender (M-02, RFC 5322 s.3.6.2).
+pub(super) fn senders(message: &Message) -> Result<Vec<Address>, MessageError> {
+    let mut senders = message.from()?;
+    senders.extend(message.sender()?);
+    Ok(senders)
+}
+
+/// RFC 5321 s.4.4, with `id` so that a mail leads to its decision. The client's IP address and the
+/// recipient stay out of it: the one is nobody's business, the other may be one of many (M-67).
+fn received(hop: &Hop<'_>, decision: &Decision, now: Timestamp) -> String {
+    // RFC 3848
+    let with = match (hop.tls, hop.authenticated) {
+        (true, true) => "ESMTPSA",
+        (true, false) => "ESMTPS",
+        (false, true) => "ESMTPA",
+        (false, false) => "ESMTP",
+    };
+    let from: String = hop.helo.chars().filter(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(*c)).take(255).collect();
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
+    format!("Received: from {from}\r\n\tby {} (Consentry) with {with} id {};\r\n\t{date}\r\n", hop.hostname, decision.id)
+}

@@ -1,0 +1,76 @@
+//! What the client is told at end-of-data. Texts hold reasons and references, never an address (I8).
+
+use crate::consent::Decision;
+use crate::mail::{MessageError, Outcome};
+use crate::store::StoreError;
+use crate::wire::{Enhanced, Reply};
+
+/// The message cannot be read the same way by everybody, so nobody gets it (M-43 to M-45).
+pub(super) fn malformed(error: &MessageError) -> Reply {
+    let (code, enhanced) = match error {
+        MessageError::Loop => (554, Enhanced(5, 4, 6)),
+        MessageError::TooLarge => (552, Enhanced(5, 3, 4)),
+        _ => (554, Enhanced(5, 6, 0)),
+    };
+    tracing::info!(%error, "message refused");
+    Reply { code, enhanced: Some(enhanced), text: error.to_string().into() }
+}
+
+/// Nothing is sent that is not on record (I1, I4, E-13).
+pub(super) fn ledger_unavailable(error: &StoreError) -> Reply {
+    tracing::error!(%error, "ledger unavailable");
+    Reply::new(451, Enhanced(4, 3, 0), "consent: ledger_unavailable, try again later")
+}
+
+/// `550 5.7.1 consent: <reason> ref=<id>`; never 5.1.x, which would make the tool take the address
+/// for dead and hold back its receipts, too (M-59).
+pub(super) fn blocked(decision: &Decision) -> Reply {
+    let text = format!("consent: {} ref={}", decision.reason, decision.id);
+    Reply { code: 550, enhanced: Some(Enhanced(5, 7, 1)), text: text.into() }
+}
+
+/// The client's answer is the outbound MTA's answer (DESIGN.md section 1, step 7). Its text stays
+/// here: it may repeat an address. Code and enhanced code are carried back.
+pub(super) fn relayed(decision: &Decision, outcome: &Outcome) -> Reply {
+    let reply = |code: u16, enhanced: Enhanced, text: &str| Reply {
+        code,
+        enhanced: Some(enhanced),
+        text: format!("{text} ref={}", decision.id).into(),
+    };
+    match outcome {
+        Outcome::Accept { .. } => reply(250, Enhanced(2, 0, 0), "taken by the outbound MTA"),
+        Outcome::Defer { code, text } => reply(*code, status(text, 4), "outbound MTA deferred"),
+        Outcome::Reject { code, text } => reply(*code, status(text, 5), "outbound MTA refused"),
+        // Without a spool the client keeps the mail: 451 lets it try again (M-54).
+        Outcome::Unreachable { .. } => reply(451, Enhanced(4, 4, 1), "outbound MTA not reachable"),
+        Outcome::Uncertain { .. } => reply(451, Enhanced(4, 4, 2), "outbound MTA did not answer"),
+    }
+}
+
+/// The enhanced status code at the front of the outbound MTA's text, if it is one of that class.
+fn status(text: &str, class: u8) -> Enhanced {
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    let mut numbers = word.split('.').map(str::parse::<u16>);
+    match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(first)), Some(Ok(subject)), Some(Ok(detail)), None) if first == u16::from(class) => Enhanced(class, subject, detail),
+        _ => Enhanced(class, 0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outbound_mtas_status_is_carried_back_only_when_it_fits() {
+        for (text, class, expected) in [
+            ("5.1.1 <a@x.example> unknown", 5, Enhanced(5, 1, 1)),
+            ("4.2.2 full", 5, Enhanced(5, 0, 0)),
+            ("no such user", 5, Enhanced(5, 0, 0)),
+            ("4.7.1.1 x", 4, Enhanced(4, 0, 0)),
+            ("", 4, Enhanced(4, 0, 0)),
+        ] {
+            assert_eq!(status(text, class), expected, "{text}");
+        }
+    }
+}
