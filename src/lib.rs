@@ -42,4 +42,6 @@ pub mod consent;
 pub mod credentials;
 pub mod decide;
 pub mod mail;
+pub mod relay;
+pub mod tls;
 pub mod wire;

@@ -64,10 +64,10 @@ impl Reply {
         }
     }
 
-    /// Reads one reply from the front of `buffer`: the reply and its length in octets, or `None`
-    /// when more is needed. An enhanced status code stays in the text of its line.
-    pub fn read(buffer: &[u8]) -> Result<Option<(Self, usize)>, NotAReply> {
-        let (mut at, mut text, mut code) = (0, String::new(), None);
+    /// Finds one reply at the front of `buffer`: its code and its length in octets, or `None` when
+    /// more is needed. Looks at no text, so that a client that only wants the code allocates nothing.
+    pub fn scan(buffer: &[u8]) -> Result<Option<(u16, usize)>, NotAReply> {
+        let (mut at, mut code) = (0, None);
         loop {
             let Some(length) = memchr::memchr(b'\n', &buffer[at..]) else {
                 return if buffer.len() > MAX_REPLY { Err(NotAReply) } else { Ok(None) };
@@ -79,22 +79,26 @@ impl Reply {
             if !(200..600).contains(&this) || *code.get_or_insert(this) != this {
                 return Err(NotAReply);
             }
-            let last = match line.get(3) {
-                None | Some(b' ') => true,
-                Some(b'-') => false,
+            match line.get(3) {
+                None | Some(b' ') => return Ok(Some((this, at))),
+                Some(b'-') if at <= MAX_REPLY => {}
                 Some(_) => return Err(NotAReply),
-            };
+            }
+        }
+    }
+
+    /// Reads one reply from the front of `buffer`: the reply and its length in octets, or `None`
+    /// when more is needed. An enhanced status code stays in the text of its line.
+    pub fn read(buffer: &[u8]) -> Result<Option<(Self, usize)>, NotAReply> {
+        let Some((code, length)) = Self::scan(buffer)? else { return Ok(None) };
+        let mut text = String::new();
+        for line in buffer[..length - 1].split(|byte| *byte == b'\n') {
             if !text.is_empty() {
                 text.push('\n');
             }
-            text.push_str(&String::from_utf8_lossy(line.get(4..).unwrap_or_default()));
-            if last {
-                return Ok(Some((Self { code: this, enhanced: None, text: Cow::Owned(text) }, at)));
-            }
-            if at > MAX_REPLY {
-                return Err(NotAReply);
-            }
+            text.push_str(&String::from_utf8_lossy(line.trim_ascii_end().get(4..).unwrap_or_default()));
         }
+        Ok(Some((Self { code, enhanced: None, text: Cow::Owned(text) }, length)))
     }
 }
 

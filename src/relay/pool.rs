@@ -1,0 +1,76 @@
+//! The connections to the outbound MTA: how many there are, which one is next, when one is too old.
+//! What happens on a connection is not known here.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use super::RelaySettings;
+use super::connection::Connection;
+use crate::mail::Outcome;
+
+/// Idle connections and the right to use one.
+///
+/// A fresh connection is opened only by the holder of a slot who found no idle one, and a used one
+/// comes back before its slot is free again: never are more open than there are slots.
+pub(super) struct Pool {
+    slots: Arc<Semaphore>,
+    /// The least recently used in front.
+    idle: Mutex<VecDeque<Connection>>,
+}
+
+impl Pool {
+    pub(super) fn new(settings: &RelaySettings) -> Self {
+        let slots = Arc::new(Semaphore::new(settings.max_connections.get().into()));
+        Self { slots, idle: Mutex::default() }
+    }
+
+    /// Waits for a slot, first come first served.
+    pub(super) async fn slot(&self, settings: &RelaySettings) -> Result<OwnedSemaphorePermit, Outcome> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        match timeout(settings.timeouts.queue, Arc::clone(&self.slots).acquire_owned()).await {
+            Ok(Ok(slot)) => Ok(slot),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(Outcome::Unreachable { why: "queue: all connections are in use".to_owned() }),
+        }
+    }
+
+    /// The connection used last, when it is young and quiet; older ones close by and by.
+    pub(super) fn take(&self, settings: &RelaySettings) -> Option<Connection> {
+        let now = Instant::now();
+        loop {
+            let mut connection = self.with_idle(VecDeque::pop_back)?;
+            if now.duration_since(connection.idle_since) < settings.idle_lifetime && connection.is_quiet() {
+                return Some(connection);
+            }
+            connection.close();
+        }
+    }
+
+    /// Keeps a connection, if it can be used again and there is room. Closes one that nobody needed
+    /// for long: as the last used goes out first, the surplus of a busy hour grows old in front.
+    pub(super) fn put(&self, mut connection: Connection, settings: &RelaySettings) {
+        if !connection.make_idle(settings.messages_per_connection.get()) {
+            return connection.close();
+        }
+        let now = connection.idle_since;
+        let surplus = self.with_idle(|idle| {
+            idle.push_back(connection);
+            let full = idle.len() > settings.max_idle.into();
+            let old = idle.front().is_some_and(|front| now.duration_since(front.idle_since) >= settings.idle_lifetime);
+            if full || old { idle.pop_front() } else { None }
+        });
+        if let Some(surplus) = surplus {
+            surplus.close();
+        }
+    }
+
+    fn with_idle<T>(&self, act: impl FnOnce(&mut VecDeque<Connection>) -> T) -> T {
+        // Nothing in there can be left half done by a panic.
+        act(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
