@@ -1,1 +1,9 @@
-//! t
+//! Everything that needs more than one room: one binary, one module a subject.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod architecture;
+mod environment;
+mod licences;
+mod peers;
+mod sink;
