@@ -2,6 +2,7 @@
 //!
 //! Without `tests/run` (a plain `cargo test`) the defaults point to where it once installed the tools.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
@@ -27,6 +28,12 @@ pub(crate) fn node_modules() -> PathBuf {
 /// `short`, or `long` under `tests/run --long`: rounds, messages, seconds.
 pub(crate) fn long_or<T>(short: T, long: T) -> T {
     if variable("CONSENTRY_TEST_LONG").is_some() { long } else { short }
+}
+
+/// Says something past the runner's capture: counts, and what is skipped.
+pub(crate) fn tell(line: &str) {
+    // Whole lines in one write, so that tests running beside each other do not mix theirs.
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).ok();
 }
 
 /// A place in `target/test-tools`, unless `name` says another one.
