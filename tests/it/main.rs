@@ -1,4 +1,11 @@
-//! Tests over real sockets, files and databases; one binary, one file a room.
+//! Everything that needs more than one room: one binary, one module a subject.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod architecture;
+mod environment;
 mod fake_mta;
+mod licences;
+mod peers;
 mod relay;
+mod sink;
