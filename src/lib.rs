@@ -39,4 +39,7 @@
 
 pub mod consent;
 pub mod mail;
+pub mod rewrite;
+pub mod sign;
+pub mod token;
 pub mod wire;
