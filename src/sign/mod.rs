@@ -231,3 +231,138 @@ fn select(message: &[u8], fields: &[relaxed::Field], signed: &mut Vec<u8>) -> Op
     }
     Some(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    /// One key for all tests: making one takes a while.
+    static KEY: LazyLock<(Signer, Zeroizing<String>)> = LazyLock::new(|| Signer::generate("shop.example", "s1").expect("valid names"));
+
+    fn sign(message: &str) -> String {
+        let field = KEY.0.sign(message.as_bytes(), Timestamp::from_second(1_800_000_000).expect("valid")).expect("has From");
+        String::from_utf8(field).expect("ASCII")
+    }
+
+    fn tag(field: &str, name: &str) -> Option<String> {
+        let field: String = field.split_once(':')?.1.split_ascii_whitespace().collect();
+        field.split(';').find_map(|tag| tag.strip_prefix(name)?.strip_prefix('=').map(String::from))
+    }
+
+    #[test]
+    fn the_field_has_the_tags_that_are_asked_for_and_no_others() {
+        // U-41, U-42
+        let field = sign("From: a@shop.example\r\n\r\nHello\r\n");
+        for (name, expected) in [
+            ("v", Some("1")),
+            ("a", Some("rsa-sha256")),
+            ("c", Some("relaxed/relaxed")),
+            ("d", Some("shop.example")),
+            ("s", Some("s1")),
+            ("t", Some("1800000000")),
+            ("l", None),
+            ("x", None),
+            ("i", None),
+        ] {
+            assert_eq!(tag(&field, name).as_deref(), expected, "{name}=");
+        }
+        assert!(field.ends_with("\r\n") && !field.contains("\r\n\r\n"));
+        assert!(field.split("\r\n").all(|line| line.len() <= 78 && !line.ends_with([' ', '\t'])), "{field}");
+    }
+
+    #[test]
+    fn what_could_be_added_is_signed_once_more_than_it_is_there() {
+        // U-42, U-04: List-* also where the message has none (U-20 stays true on the way)
+        let field = sign("Cc: c@x.example\r\nFrom: a@shop.example\r\nList-Id: <a.b>\r\nReceived: x\r\n\r\n");
+        let names = tag(&field, "h").expect("there");
+        let count = |name: &str| names.split(':').filter(|signed| *signed == name).count();
+        for (name, expected) in [
+            ("From", 2),
+            ("List-Id", 2),
+            ("Subject", 1),
+            ("List-Unsubscribe", 1),
+            ("List-Unsubscribe-Post", 1),
+            ("Content-Type", 1),
+            ("Cc", 1),
+            ("Sender", 0),
+            ("Received", 0),
+        ] {
+            assert_eq!(count(name), expected, "{name} in {names}");
+        }
+    }
+
+    #[test]
+    fn a_message_without_from_is_refused() {
+        assert_eq!(KEY.0.sign(b"To: a@x.example\r\n\r\nFrom: x\r\n", Timestamp::UNIX_EPOCH).err(), Some(SignerError::NoFrom));
+        assert_eq!(KEY.0.sign(b"", Timestamp::UNIX_EPOCH).err(), Some(SignerError::NoFrom));
+    }
+
+    #[test]
+    fn a_key_that_was_written_is_read_back() {
+        let again = Signer::from_pem("Shop.Example", "s1", &KEY.1).expect("our own PEM");
+        assert_eq!(again.dns_record(), KEY.0.dns_record());
+        let (name, value) = again.dns_record();
+        assert_eq!(name, "s1._domainkey.shop.example");
+        assert!(value.starts_with("v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"), "{value}");
+    }
+
+    #[test]
+    fn keys_and_names_that_do_not_do_are_refused() {
+        // PKCS#1 of 1024 bits, made with `openssl genrsa -traditional 1024`
+        let short = include_str!("short_key.pem");
+        let broken = KEY.1.replace("MII", "AII");
+        for (domain, selector, pem, expected) in [
+            ("shop.example", "s1", short, SignerError::TooShort),
+            ("shop.example", "s1", "", SignerError::Key),
+            ("shop.example", "s1", &broken, SignerError::Key),
+            ("", "s1", &KEY.1, SignerError::Domain),
+            ("shop.example; x=1", "s1", &KEY.1, SignerError::Domain),
+            ("[127.0.0.1]", "s1", &KEY.1, SignerError::Domain),
+            ("shop.example", "", &KEY.1, SignerError::Selector),
+            ("shop.example", "a..b", &KEY.1, SignerError::Selector),
+            ("shop.example", "a;b", &KEY.1, SignerError::Selector),
+        ] {
+            assert_eq!(Signer::from_pem(domain, selector, pem).err(), Some(expected), "{domain} {selector}");
+        }
+    }
+
+    #[test]
+    fn pkcs_1_is_read_as_well() {
+        let body: String = KEY.1.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = STANDARD.decode(body).expect("base64");
+        // RFC 5208 s.5: the PKCS#1 key stands behind version, algorithm and three headers
+        let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n", STANDARD.encode(&der[26..]));
+        let signer = Signer::from_pem("shop.example", "s1", &pem).expect("PKCS#1");
+        assert_eq!(signer.dns_record(), KEY.0.dns_record());
+    }
+
+    #[test]
+    fn alignment_is_the_domain_or_one_below() {
+        // U-44
+        for (from, expected) in [
+            ("a@shop.example", true),
+            ("a@SHOP.example", true),
+            ("a@mail.shop.example", true),
+            ("a@example", false),
+            ("a@othershop.example", false),
+            ("a@shop.example.evil.example", false),
+        ] {
+            assert_eq!(KEY.0.aligned_with(&Address::parse(from).expect("valid")), expected, "{from}");
+        }
+        let german = Signer::from_pem("münchen.example", "s1", &KEY.1).expect("an A-label is made of it");
+        assert!(german.aligned_with(&Address::parse("a@xn--mnchen-3ya.example").expect("valid")));
+        assert!(sign_domain(&german).starts_with("xn--mnchen-3ya"));
+    }
+
+    fn sign_domain(signer: &Signer) -> String {
+        let field = signer.sign(b"From: a@x.example\r\n\r\n", Timestamp::UNIX_EPOCH).expect("has From");
+        tag(&String::from_utf8_lossy(&field), "d").expect("there")
+    }
+
+    #[test]
+    fn debug_hides_the_key() {
+        assert_eq!(format!("{:?}", KEY.0), "Signer { domain: \"shop.example\", selector: \"s1\", key: *** }");
+    }
+}

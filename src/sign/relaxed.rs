@@ -124,3 +124,84 @@ fn changes(window: &[u8; BLOCK + 1]) -> bool {
 fn is_wsp(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn body(text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        canonical_body(text, |piece| out.extend_from_slice(piece));
+        out
+    }
+
+    /// The words of RFC 6376 s.3.4.4, step by step.
+    fn by_the_book(text: &str) -> String {
+        let mut lines: Vec<String> = text.split("\r\n").map(String::from).collect();
+        for line in &mut lines {
+            *line = line.replace('\t', " ");
+            while line.contains("  ") {
+                *line = line.replace("  ", " ");
+            }
+            line.truncate(line.trim_end_matches(' ').len());
+        }
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        lines.iter().map(|line| format!("{line}\r\n")).collect()
+    }
+
+    #[test]
+    fn header_fields_are_relaxed() {
+        // RFC 6376 s.3.4.5, and what the grammar of RFC 5322 s.4.5.8 lets stand before the colon
+        for (field_, expected) in [
+            ("A: X\r\n", "a:X\r\n"),
+            ("B : Y\t\r\n\tZ  \r\n", "b:Y Z\r\n"),
+            ("Subject:  a \t b \r\n", "subject:a b\r\n"),
+            ("X-Y:\r\n a\r\n", "x-y:a\r\n"),
+            ("Cc:\r\n", "cc:\r\n"),
+            ("Cc: \t \r\n", "cc:\r\n"),
+            ("A: b:c", "a:b:c\r\n"),
+        ] {
+            let mut out = Vec::new();
+            field(field_.as_bytes(), &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{field_:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_relaxed() {
+        // the first is the example of RFC 6376 s.3.4.5
+        for (text, expected) in [
+            (" C \r\nD \t E\r\n\r\n\r\n", " C\r\nD E\r\n"),
+            ("", ""),
+            ("\r\n\r\n", ""),
+            (" \t\r\n ", ""),
+            ("a", "a\r\n"),
+            ("a \r\n \r\n", "a\r\n"),
+            ("a\r\n\r\n \r\nb", "a\r\n\r\n\r\nb\r\n"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&body(text.as_bytes())), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_hash_of_an_empty_body_is_the_one_that_rfc_6376_names() {
+        use base64::Engine as _;
+        let hash = base64::engine::general_purpose::STANDARD.encode(body_hash(b""));
+        assert_eq!(hash, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_relaxed_by_the_book(pieces in proptest::collection::vec(
+            prop_oneof!["[ -~]{0,80}", "[ \\t]{1,70}", "[a-z]{50,70}", Just("\r\n".to_owned()), Just(" \r\n".to_owned()), Just("\t".to_owned())], 0..20
+        )) {
+            let text = pieces.concat();
+            let relaxed = body(text.as_bytes());
+            prop_assert_eq!(String::from_utf8_lossy(&relaxed), by_the_book(&text));
+        }
+    }
+}

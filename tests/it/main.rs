@@ -1,1 +1,4 @@
-//! t
+//! Tests of the whole, in one binary.
+
+mod dkim;
+mod messages;
