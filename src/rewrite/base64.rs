@@ -91,3 +91,58 @@ impl<'a> Decoded<'a> {
 fn in_alphabet(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn insert(raw: &str, index: usize, added: &str) -> String {
+        let decoded = Decoded::new(raw.as_bytes()).expect("decodable");
+        let splice = decoded.insert(index, added.as_bytes());
+        let mut copy = raw.to_owned();
+        copy.replace_range(splice.range, &String::from_utf8(splice.bytes).expect("ASCII"));
+        copy
+    }
+
+    #[test]
+    fn odd_bodies_are_spliced_at_the_right_group() {
+        // YWJj is abc, ZGVm is def, eHl6 is xyz
+        for (raw, index, expected) in [
+            ("", 0, "eHl6"),
+            ("\r\n", 0, "eHl6\r\n"),
+            ("====", 0, "eHl6"),
+            ("YWJj", 3, "YWJjeHl6"),
+            ("YWJj\r\n\r\n", 3, "YWJjeHl6\r\n\r\n"),
+            ("YWJj\r\nZGVm\r\n", 3, "YWJj\r\neHl6ZGVm\r\n"),
+            ("YW Jj!ZG\r\nVm", 3, "YW Jj!eHl6ZGVm"),
+            ("YQ==\r\n", 1, "YXh5eg==\r\n"),
+            ("YQ\r\n", 1, "YXh5eg==\r\n"),
+            ("YR==\r\n", 1, "YXh5eg==\r\n"),
+            ("YWJjZ\r\n", 3, "YWJjeHl6\r\n"),
+        ] {
+            assert_eq!(insert(raw, index, "xyz"), expected, "{raw:?}");
+        }
+        assert_eq!(Decoded::new(b"YQ==\r\nYQ==").err(), Some(RewriteError::Undecodable));
+    }
+
+    proptest! {
+        #[test]
+        fn only_groups_at_the_change_and_behind_it_differ(
+            octets in proptest::collection::vec(any::<u8>(), 0..300), index in 0usize..300, width in 1usize..90, added in "[a-z]{0,200}"
+        ) {
+            let index = index.min(octets.len());
+            let raw: Vec<String> = STANDARD.encode(&octets).as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+            let raw = raw.join("\r\n");
+            let copy = insert(&raw, index, &added);
+            let expected = [&octets[..index], added.as_bytes(), &octets[index..]].concat();
+            prop_assert_eq!(STANDARD.decode(copy.replace("\r\n", "")).expect("valid"), expected);
+            let same = raw.bytes().zip(copy.bytes()).take_while(|(a, b)| a == b).count();
+            prop_assert!(same >= index / 3 * 4);
+            for line in copy.split("\r\n") {
+                prop_assert!(line.len() <= LINE.max(width));
+            }
+        }
+    }
+}

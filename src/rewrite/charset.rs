@@ -127,3 +127,49 @@ fn spelling(c: char) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_lead_to_what_can_be_written() {
+        let of = |label, encoding| Charset::of(Some(label), b"", encoding).map(|charset| charset.encode("ü€→Ω", false));
+        for (label, expected) in [
+            ("utf-8", Some("ü€→Ω".as_bytes())),
+            (" UTF8 ", Some("ü€→Ω".as_bytes())),
+            ("us-ascii", Some(b"ueEUR->")),
+            ("x-unknown", Some(b"ueEUR->")),
+            ("iso-8859-1", Some(b"\xfcEUR->")), // 0x80 is a control character there
+            ("ISO-8859-15", Some(b"\xfc\xa4->")),
+            ("windows-1252", Some(b"\xfc\x80->")),
+            ("iso-8859-7", Some(b"ue\xa4->\xd9")),
+            ("utf-16le", None),
+            ("utf-7", None),
+            ("ibm037", None),
+        ] {
+            assert_eq!(of(label, Encoding::QuotedPrintable).as_deref(), expected, "{label}");
+        }
+        assert_eq!(of("utf-16le", Encoding::Base64).as_deref(), Some(&b"\xfc\x00\xac\x20\x92\x21\xa9\x03"[..]));
+        assert_eq!(of("utf-16", Encoding::Base64).as_deref(), Some(&b"\x00\xfc\x20\xac\x21\x92\x03\xa9"[..]));
+    }
+
+    #[test]
+    fn a_part_without_label_is_judged_by_its_octets() {
+        // RFC 2045 s.5.2
+        for (body, encoding, expected) in [
+            ("a".as_bytes(), Encoding::Identity, Charset::Ascii),
+            ("ü".as_bytes(), Encoding::Identity, Charset::Utf8),
+            (b"\xfc", Encoding::Identity, Charset::Ascii),
+            ("ü".as_bytes(), Encoding::QuotedPrintable, Charset::Ascii),
+        ] {
+            assert_eq!(Charset::of(None, body, encoding), Some(expected), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn seven_bit_parts_get_seven_bit_octets() {
+        assert_eq!(Charset::Utf8.encode("für Łódź – 5 €", true), b"fuer Lodz - 5 EUR");
+        assert_eq!(references("<p title=\"ü\">€</p>"), "<p title=\"&#252;\">&#8364;</p>");
+    }
+}

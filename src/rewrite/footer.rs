@@ -47,8 +47,8 @@ fn in_quoted_printable(part: &Part, body: &[u8], footer: &str) -> Result<Splice,
         }
         Kind::Html => {
             let decoded = quoted_printable::decode(body);
-            let index = place(Kind::Html, &decoded)?;
-            (quoted_printable::offset(body, index), "\r\n".to_owned())
+            let index = quoted_printable::offset(body, place(Kind::Html, &decoded)?);
+            (index, gap(Kind::Html, &body[..index]).to_owned())
         }
     };
     let mut bytes = gap.into_bytes();
@@ -131,6 +131,7 @@ fn is_pgp(text: &[u8]) -> bool {
 /// only gets lines of its own, so that none grows too long.
 fn gap(kind: Kind, before: &[u8]) -> &'static str {
     match (kind, before) {
+        (Kind::Html, [] | [.., b'\n']) => "",
         (Kind::Html, _) => "\r\n",
         (_, [] | [b'\n'] | [b'\r', b'\n'] | [.., b'\n', b'\n'] | [.., b'\n', b'\r', b'\n']) => "",
         (_, [.., b'\n']) => "\r\n",
@@ -141,4 +142,54 @@ fn gap(kind: Kind, before: &[u8]) -> &'static str {
 /// Lines ended by CRLF, all of them.
 fn crlf(text: &str) -> String {
     text.trim_end_matches(['\r', '\n']).lines().flat_map(|line| [line, "\r\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_footers_go_before_the_last_end_tag_that_counts() {
+        // `|` marks the place
+        for case in [
+            "<html><body>x|</body></html>",
+            "<html><BODY>x|</Body\t></html>",
+            "<body>x</body>y|</body>",
+            "<body>x|</body><!-- </body> -->",
+            "<body>x|</body><!-- </body>",
+            "<body><!-- </body> -->x|</body>",
+            "<body><!--> x|</body>",
+            "<html>x</bodyguard>|</html>",
+            "<html>x|</html",
+            "<p>x</p>|",
+            "<p>x</p>|<!-- open </body>",
+            "|",
+            "<|",
+        ] {
+            let html = case.replacen('|', "", 1);
+            assert_eq!(place(Kind::Html, html.as_bytes()), Ok(case.find('|').expect("a mark")), "{case}");
+        }
+    }
+
+    #[test]
+    fn text_footers_stand_behind_an_empty_line() {
+        for (before, expected) in
+            [("", ""), ("\r\n", ""), ("a", "\r\n\r\n"), ("a\r\n", "\r\n"), ("a\r\n\r\n", ""), ("a\n", "\r\n"), ("a\n\n", "")]
+        {
+            assert_eq!(gap(Kind::Text, before.as_bytes()), expected, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn only_pgp_at_the_start_of_a_line_is_pgp() {
+        // U-45
+        for (text, expected) in [
+            ("-----BEGIN PGP MESSAGE-----\r\n", true),
+            ("x\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n", true),
+            ("> -----BEGIN PGP MESSAGE-----\r\n", false),
+            ("-----BEGIN PGP PUBLIC KEY BLOCK-----\r\n", false),
+        ] {
+            assert_eq!(is_pgp(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

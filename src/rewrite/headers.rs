@@ -82,7 +82,7 @@ fn phrase(text: &str) -> Vec<String> {
         return words.into_iter().map(String::from).collect();
     }
     let text = words.join(" ");
-    if text.is_ascii() && text.len() < GOOD_LINE - 4 {
+    if text.is_ascii() && text.len() < GOOD_LINE - 20 {
         return vec![format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))];
     }
     encoded_words(&text)
@@ -90,7 +90,7 @@ fn phrase(text: &str) -> Vec<String> {
 
 /// RFC 2047 s.2: at most 75 characters each; s.5(3): whole characters each.
 fn encoded_words(text: &str) -> Vec<String> {
-    const OCTETS: usize = 45; // makes 60 characters of base64, and 72 with `=?UTF-8?B?` and `?=`
+    const OCTETS: usize = 42; // makes 56 characters of base64, and 77 with `List-Id: =?UTF-8?B?` and `?=`
     let mut words = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -107,4 +107,55 @@ fn encoded_words(text: &str) -> Vec<String> {
 
 fn is_atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn top(url: &str, phrase: &str, id: &str) -> Result<String, RewriteError> {
+        let marketing = Marketing { unsubscribe_url: url, list_id_phrase: phrase, list_id: id, footer_text: "", footer_html: "" };
+        on_top(&Plan { received: b"", marketing: Some(marketing) }).map(|top| String::from_utf8(top).expect("ASCII"))
+    }
+
+    #[test]
+    fn list_fields_are_written_as_their_rfcs_say() {
+        // U-02, U-03, U-30
+        let long = format!("https://x.example/u/{}", "A".repeat(100));
+        for (url, phrase, expected) in [
+            ("https://x.example/u/1", "News", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: News <a.b>\r\n"]),
+            (&long, "", [&format!("List-Unsubscribe:\r\n <{long}>\r\n"), "List-Id: <a.b>\r\n"]),
+            ("https://x.example/u/1", "A & B", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: A & B <a.b>\r\n"]),
+            ("https://x.example/u/1", "A, \"B\"", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: \"A, \\\"B\\\"\" <a.b>\r\n"]),
+            ("https://x.example/u/1", "ü", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: =?UTF-8?B?w7w=?= <a.b>\r\n"]),
+            ("https://x.example/u/1", "=?x", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: \"=?x\" <a.b>\r\n"]),
+            ("https://x.example/u/1", "a\r\nBcc: b", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: \"a Bcc: b\" <a.b>\r\n"]),
+        ] {
+            let [unsubscribe, list_id] = expected;
+            let expected = format!("{unsubscribe}List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n{list_id}");
+            assert_eq!(top(url, phrase, "a.b").as_deref(), Ok(expected.as_str()), "{url} {phrase}");
+        }
+    }
+
+    #[test]
+    fn settings_that_would_break_the_header_are_refused() {
+        // U-21
+        let long = format!("https://x.example/{}", "A".repeat(990));
+        for url in ["", "x", "https://x.example/a b", "https://x.example/>", "https://x.example/\r\nBcc: x", "https://x.example/ü", &long]
+        {
+            assert_eq!(top(url, "", "a.b").err(), Some(RewriteError::Setting("the unsubscribe URL")), "{url}");
+        }
+        let long = format!("a.{}", "b".repeat(254));
+        for id in ["", "a", "a..b", "a b.c", "a.b>", "ü.b", &long] {
+            assert_eq!(top("https://x.example/", "", id).err(), Some(RewriteError::Setting("the List-Id")), "{id}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_folded_into_short_lines() {
+        for phrase in ["ü".repeat(200), "word ".repeat(60), "a, ".repeat(60)] {
+            let top = top("https://x.example/", &phrase, "a.b").expect("any phrase will do");
+            assert!(top.split("\r\n").all(|line| line.len() <= GOOD_LINE && !line.trim().is_empty() || line.is_empty()), "{top}");
+        }
+    }
 }

@@ -110,3 +110,92 @@ fn apply(raw: &[u8], mut splices: Vec<Splice>) -> Vec<u8> {
     copy.extend_from_slice(&raw[from..]);
     copy
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAN: Plan<'_> = Plan {
+        received: b"Received: x\r\n",
+        marketing: Some(Marketing {
+            unsubscribe_url: "https://x.example/u/1",
+            list_id_phrase: "News",
+            list_id: "a.b",
+            footer_text: "Schluß: https://x.example/u/1",
+            footer_html: "<a href=\"https://x.example/u/1\">Schluß</a>",
+        }),
+    };
+
+    fn message(text: &str) -> Message {
+        Message::parse(format!("From: a@x.example\r\n{text}").into_bytes()).expect("a message")
+    }
+
+    /// Whether all octets of `part` stand in `whole`, in that order.
+    fn is_kept(part: &[u8], whole: &[u8]) -> bool {
+        let mut rest = whole.iter();
+        part.iter().all(|byte| rest.any(|other| other == byte))
+    }
+
+    #[test]
+    fn control_fields_are_not_known_by_a_prefix_of_their_prefix() {
+        let plan = Plan { received: b"", marketing: None };
+        let copy =
+            rewrite(&message("Consentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\nCONSENTRY-Class: w\r\n\r\n"), &plan).expect("a copy");
+        assert_eq!(String::from_utf8_lossy(&copy), "From: a@x.example\r\nConsentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\n\r\n");
+    }
+
+    #[test]
+    fn what_a_message_makes_us_do_is_bounded() {
+        let nested: String = (0..40).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
+        assert_eq!(rewrite(&message(&nested), &PLAN).err(), Some(RewriteError::TooManyParts));
+        let flat = format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", "--b\r\n\r\nx\r\n".repeat(2_000));
+        assert_eq!(rewrite(&message(&flat), &PLAN).err(), Some(RewriteError::TooManyParts));
+    }
+
+    #[test]
+    fn debug_hides_the_link() {
+        assert!(!format!("{PLAN:?}").contains("/u/1"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_are_not_ours_stay(
+            kind in prop_oneof![Just("plain"), Just("html")],
+            encoding in prop_oneof![Just("7bit"), Just("quoted-printable"), Just("x-own")],
+            body in "([a-z ]{0,9}|\r\n|=\r\n|=3D|=|</body>|</BODY|</html>|<!--|-->|ü){0,30}",
+        ) {
+            let message = message(&format!("Content-Type: text/{kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"));
+            match rewrite(&message, &PLAN) {
+                Ok(copy) => {
+                    prop_assert!(is_kept(message.raw(), &copy));
+                    // and ours is all that came to it, in one piece at the top and one in the body
+                    let copy = Message::parse(copy).expect("still a message");
+                    let (before, after) = (&message.raw()[message.body_offset()..], &copy.raw()[copy.body_offset()..]);
+                    let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+                    let tail = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+                    prop_assert!(head + tail >= before.len());
+                }
+                Err(error) => prop_assert_eq!(error, RewriteError::NoTextPart),
+            }
+        }
+
+        #[test]
+        fn no_structure_makes_it_fall(
+            pieces in proptest::collection::vec(prop_oneof![
+                Just("--b\r\n"), Just("--b--\r\n"), Just("--b"), Just("--c\r\n"), Just("--c--"), Just("\r\n"), Just("Content-Type: text/html\r\n"),
+                Just("Content-Type: text/plain; charset=utf-16\r\n"), Just("Content-Type: multipart/related; boundary=c; start=\"<i>\"\r\n"),
+                Just("Content-Type: multipart/mixed; boundary=\"c\"\r\n"), Just("Content-Transfer-Encoding: base64\r\n"),
+                Just("Content-Transfer-Encoding: quoted-printable\r\n"), Just("Content-Disposition: attachment\r\n"), Just("Content-ID: <i>\r\n"),
+                Just("YWJj"), Just("=\r\n"), Just("</body>"), Just(" "), Just(":"),
+            ], 0..24)
+        ) {
+            let message = message(&format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", pieces.concat()));
+            if let Ok(copy) = rewrite(&message, &PLAN) {
+                prop_assert!(copy.len() > message.raw().len());
+                prop_assert!(memchr::memmem::find(&copy, b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n").is_some());
+            }
+        }
+    }
+}

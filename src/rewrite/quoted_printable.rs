@@ -53,7 +53,7 @@ fn hex(digit: u8) -> Option<u8> {
 /// Whether the end of `raw` is a soft line break, so that what is added would join the last line.
 pub(super) fn ends_soft(raw: &[u8]) -> bool {
     let line = raw.strip_suffix(b"\r\n").unwrap_or(raw);
-    line.trim_ascii_end().ends_with(b"=")
+    line.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b'=')
 }
 
 /// Encodes lines of text; the CRLFs in it are line ends. Lines get at most 76 characters (rule 5).
@@ -89,4 +89,58 @@ pub(super) fn encode(text: &[u8]) -> Vec<u8> {
         at += 1;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_escape_stays() {
+        for (raw, expected) in [
+            ("a=3Db", "a=b"),
+            ("a=3db", "a=b"),
+            ("a=\r\nb", "ab"),
+            ("a= \t\r\nb", "ab"),
+            ("a=", "a"),
+            ("a= ", "a"),
+            ("a=ZZb", "a=ZZb"),
+            ("a=3", "a=3"),
+            ("==3D", "=="),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&decode(raw.as_bytes())), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_soft_end_is_told_from_a_hard_one() {
+        for (raw, expected) in
+            [("a=", true), ("a= \t", true), ("a=\r\n", true), ("a\r\n", false), ("", false), ("a=\r\n\r\n", false), ("a=3D", false)]
+        {
+            assert_eq!(ends_soft(raw.as_bytes()), expected, "{raw:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoded_lines_are_short_and_read_back(lines in proptest::collection::vec("[ -~\u{80}-\u{2fff}]{0,120}[ \t]{0,2}", 0..6)) {
+            let text: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
+            let encoded = encode(text.as_bytes());
+            prop_assert_eq!(decode(&encoded), text.as_bytes());
+            // RFC 2045 s.6.7 rules 3, 5
+            for line in String::from_utf8(encoded).expect("ASCII").split("\r\n") {
+                prop_assert!(line.len() <= 76 && !line.ends_with([' ', '\t']), "{:?}", line);
+            }
+        }
+
+        #[test]
+        fn an_index_leads_back_to_its_octet(raw in "([a-z]|=|=3D|=\r\n|= \r\n|\r\n|=C3=BC){0,40}", index in 0usize..60) {
+            let decoded = decode(raw.as_bytes());
+            let index = index.min(decoded.len());
+            let at = offset(raw.as_bytes(), index);
+            prop_assert_eq!(&decode(&raw.as_bytes()[at..])[..], &decoded[index..], "{:?} at {}", raw, at);
+        }
+    }
 }

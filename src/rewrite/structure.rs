@@ -87,16 +87,19 @@ impl<'a> Walk<'a> {
         Ok(found)
     }
 
-    /// The first text of a sequence. A text with a name is rather an attachment, unless there is no other; a sealed
-    /// part stays sealed, and does no harm where the link can stand beside it.
+    /// The first text of a sequence. A text with a name is rather an attachment, unless there is no
+    /// other; a sealed part stays as it is, and does no harm where the link can stand beside it.
     fn first(&mut self, children: &[Entity<'a>], depth: usize) -> Result<bool, RewriteError> {
-        let mut sealed = false;
+        let (mut sealed, before) = (false, self.parts.len());
         for named in [false, true] {
             for child in children.iter().filter(|child| child.parameter("name").is_some() == named) {
                 match self.visit(child, depth + 1) {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
-                    Err(RewriteError::Sealed) => sealed = true,
+                    Err(RewriteError::Sealed) => {
+                        sealed = true;
+                        self.parts.truncate(before);
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -155,8 +158,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What follows a delimiter: whether it closes, and where the next line begins. `None` where the line goes on
-/// otherwise, for then it is text that only begins like a delimiter.
+/// What follows a delimiter: whether it closes, and where the next line begins. `None` where the line
+/// goes on otherwise, for then it is text that only begins like a delimiter.
 fn delimiter_line(area: &[u8], at: usize) -> Option<(bool, usize)> {
     let close = area[at..].starts_with(b"--");
     let at = if close { at + 2 } else { at };

@@ -1,6 +1,7 @@
 //! Our signatures as others see them: dkimpy and Mail::DKIM verify what the signer made, and refuse
 //! what was changed behind it. tests/run installs both.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -89,16 +90,20 @@ struct Case {
 }
 
 fn cases(signer: &Signer) -> Vec<Case> {
-    let signed = |message: &str| {
-        let field = signer.sign(message.as_bytes(), Timestamp::UNIX_EPOCH).expect("a message with From");
+    let signed = |message: &[u8]| {
+        let field = signer.sign(message, Timestamp::UNIX_EPOCH).expect("a message with From");
         // SMTP ends the last line where the message does not
-        let end = if message.ends_with("\r\n") { "" } else { "\r\n" };
-        [&field, message.as_bytes(), end.as_bytes()].concat()
+        let end: &[u8] = if message.ends_with(b"\r\n") { b"" } else { b"\r\n" };
+        [&field, message, end].concat()
     };
     let bodies = BODIES.iter().map(|(name, body)| (format!("body: {name}"), format!("{HEADER}\r\n{body}")));
     let fields = FIELDS.iter().map(|(name, fields)| (format!("header: {name}"), format!("{fields}{HEADER}\r\nHello\r\n")));
-    let mut cases: Vec<Case> =
-        bodies.chain(fields).map(|(name, message)| Case { name, message: signed(&message), expected: "pass" }).collect();
+    let mut cases: Vec<Case> = bodies
+        .chain(fields)
+        .map(|(name, message)| (name, message.into_bytes()))
+        .chain(copies())
+        .map(|(name, message)| Case { name, message: signed(&message), expected: "pass" })
+        .collect();
 
     let target = format!("{}{HEADER}\r\n{}", FIELDS[0].1, BODIES[20].1);
     for (name, from, to) in ATTACKS {
@@ -110,16 +115,23 @@ fn cases(signer: &Signer) -> Vec<Case> {
     cases
 }
 
+/// The copies that rewrite makes.
+fn copies() -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages")).expect("the cases are there");
+    let copy = |path: PathBuf| Some((path.to_string_lossy().into_owned(), fs::read(path.join("out.eml")).ok()?));
+    entries.filter_map(|entry| copy(entry.expect("readable").path())).collect()
+}
+
 /// Runs a verifier on the cases and compares its words with what is expected.
 fn verify(mut verifier: Command, signer: &Signer, directory: &Path) {
     let cases = cases(signer);
     let (name, value) = signer.dns_record();
     let record = directory.join("record");
-    std::fs::write(&record, format!("{name}\n{value}\n")).expect("the directory is ours");
+    fs::write(&record, format!("{name}\n{value}\n")).expect("the directory is ours");
     verifier.arg(record);
     for (index, case) in cases.iter().enumerate() {
         let path = directory.join(format!("{index}.eml"));
-        std::fs::write(&path, &case.message).expect("the directory is ours");
+        fs::write(&path, &case.message).expect("the directory is ours");
         verifier.arg(path);
     }
     let output = verifier.output().unwrap_or_else(|error| panic!("{verifier:?}: {error}: run tests/run, it installs what is needed"));

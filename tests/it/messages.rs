@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use consentry::mail::Message;
 use consentry::rewrite::{Marketing, Plan, RewriteError, rewrite, tool_unsubscribe};
-use mail_parser::{MessageParser, MimeHeaders as _, PartType};
+use mail_parser::{MessageParser, PartType};
 
 const RECEIVED: &[u8] = b"Received: from tool.example by gateway.example with ESMTPS id 1;\r\n Mon, 23 Nov 2026 08:00:00 +0000\r\n";
 const URL: &str = "https://consent.example/u/AQEHBwcHBwcHBwcHBwcHBwcHCQkJCQkJCQkJCQkJCQkJCQRuZXdzYWNtZQ";
@@ -49,7 +49,7 @@ fn update() -> bool {
 /// The texts of all parts, nested messages left out, decoded and as a reader sees them.
 fn texts(message: &mail_parser::Message<'_>) -> Vec<String> {
     let text = |part: &mail_parser::MessagePart<'_>| match &part.body {
-        PartType::Text(text) | PartType::Html(text) if !part.is_content_type("text", "rfc822-headers") => Some(text.to_string()),
+        PartType::Text(text) | PartType::Html(text) => Some(text.to_string()),
         _ => None,
     };
     message.parts.iter().filter_map(text).collect()
@@ -76,7 +76,7 @@ fn copies_are_as_expected() {
         let expected = path.join("out.eml");
         match (copy, case.error) {
             (Ok(copy), None) => {
-                check(&name, &message, &copy, &case.links, case.marketing);
+                check(&name, &message, &copy, case.links, case.marketing);
                 if update() {
                     fs::write(&expected, &copy).expect("writable");
                 } else if fs::read(&expected).ok() != Some(copy) {
@@ -99,7 +99,7 @@ fn copies_are_as_expected() {
 }
 
 /// What holds of every copy, whatever `out.eml` says.
-fn check(name: &str, message: &Message, copy: &[u8], links: &usize, marketing: bool) {
+fn check(name: &str, message: &Message, copy: &[u8], links: usize, marketing: bool) {
     assert!(copy.starts_with(RECEIVED), "{name}: M-50");
     let again = Message::parse(copy.to_vec()).expect("still a message");
     assert_eq!(again.all("Message-ID").count(), message.all("Message-ID").count(), "{name}: M-68");
@@ -115,12 +115,11 @@ fn check(name: &str, message: &Message, copy: &[u8], links: &usize, marketing: b
     let (before, after) = (MessageParser::default().parse(message.raw()), MessageParser::default().parse(copy));
     let (before, after) = (before.expect("readable"), after.expect("readable"));
     assert_eq!(before.parts.len(), after.parts.len(), "{name}: structure");
-    let (before, after) = (texts(&before), texts(&after));
+    let after = texts(&after);
     let linked = after.iter().filter(|text| text.matches(URL).count() == 1).count();
-    assert_eq!(linked, *links, "{name}: parts with the link once\n{after:#?}");
+    assert_eq!(linked, links, "{name}: parts with the link once\n{after:#?}");
     assert!(after.iter().all(|text| text.matches(URL).count() <= 1), "{name}: the link twice");
-    assert!(!after.concat().contains('\u{fffd}') || before.concat().contains('\u{fffd}'), "{name}: charset");
-    if after.iter().any(|text| !text.is_ascii()) {
-        assert!(!after.concat().contains("mÃ¶chten"), "{name}: charset");
-    }
+    let words = ["Sie möchten keine Post mehr?", "Sie m&#246;chten keine Post mehr?", "Sie moechten keine Post mehr?"];
+    let readable = after.iter().filter(|text| words.iter().any(|words| text.contains(words))).count();
+    assert_eq!(readable, links, "{name}: charset\n{after:#?}");
 }
