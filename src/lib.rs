@@ -38,10 +38,23 @@
 //! * **I10** One message in is never two messages out; bytes that were not ours are unchanged.
 
 pub mod classify;
+pub mod cli;
+pub mod compose;
+pub mod config;
 pub mod consent;
 pub mod credentials;
+pub mod crypto;
 pub mod decide;
+pub mod desk;
+pub mod gateway;
+pub mod http;
 pub mod mail;
 pub mod relay;
+pub mod rewrite;
+pub mod sign;
+pub mod smtp;
+pub mod spooler;
+pub mod store;
 pub mod tls;
+pub mod token;
 pub mod wire;

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod architecture;
+mod client;
+mod dkim;
 mod environment;
 mod fake_mta;
 mod licences;
+mod messages;
 mod peers;
 mod relay;
 mod sink;
+mod world;

@@ -1,0 +1,201 @@
+//! The copy for one recipient: list headers and the footer with the unsubscribe link, spliced into
+//! the bytes as received. What is not ours stays byte-identical (I10). Does not decide whether a
+//! copy may leave, and does not sign it.
+
+mod base64;
+mod charset;
+mod entity;
+mod footer;
+mod headers;
+mod quoted_printable;
+mod structure;
+
+use std::ops::Range;
+
+use crate::mail::Message;
+
+/// What one recipient's copy gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// The complete `Received: …` field with its CRLF (RFC 5321 s.4.4); goes on top (M-50).
+    pub received: &'a [u8],
+    /// What marketing gets besides; `None` for all other mail (U-20).
+    pub marketing: Option<Marketing<'a>>,
+}
+
+/// What a marketing copy gets, ready to be placed.
+#[derive(Clone, Copy)]
+pub struct Marketing<'a> {
+    /// The one-click URL of this recipient and topic (U-02, U-06).
+    pub unsubscribe_url: &'a str,
+    /// Name of the list as people know it (U-31); any characters.
+    pub list_id_phrase: &'a str,
+    /// The list's identifier, `label.domain` (RFC 2919 s.3).
+    pub list_id: &'a str,
+    /// The footer for text/plain, with the link.
+    pub footer_text: &'a str,
+    /// The footer for text/html, with the link: a snippet such as `<div>…</div>`.
+    pub footer_html: &'a str,
+}
+
+impl std::fmt::Debug for Marketing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Marketing(***)") // the URL carries a token (I8)
+    }
+}
+
+/// Why no copy can be made. The texts are safe for SMTP replies: they repeat no content. All but
+/// [`RewriteError::Setting`] are about the message: 554 5.6.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// Signed or encrypted: the body must not be changed, and the link must be in it (U-45).
+    #[error("signed or encrypted marketing mail cannot carry the unsubscribe link")]
+    Sealed,
+    /// Nothing that a reader sees as text, so no place for the link.
+    #[error("marketing mail needs a text part that can carry the unsubscribe link")]
+    NoTextPart,
+    /// A text part is not what its transfer encoding says.
+    #[error("a text part is not valid in its Content-Transfer-Encoding")]
+    Undecodable,
+    /// More MIME parts, or deeper nested, than the gateway follows.
+    #[error("too many MIME parts")]
+    TooManyParts,
+    /// A value of the plan cannot stand in a header field: the configuration is wrong.
+    #[error("{0} cannot stand in a header field")]
+    Setting(&'static str),
+}
+
+/// Makes the copy; not dot-stuffed. The caller signs it next (U-40).
+pub fn rewrite(message: &Message, plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
+    let mut splices = vec![Splice::insert(0, headers::on_top(plan)?)];
+    headers::remove(message, plan, &mut splices);
+    if let Some(marketing) = &plan.marketing {
+        footer::add(message, marketing, &mut splices)?;
+    }
+    Ok(apply(message.raw(), splices))
+}
+
+/// The unfolded value of the tool's own `List-Unsubscribe`, so that the tool can be told later (U-19).
+pub fn tool_unsubscribe(message: &Message) -> Option<String> {
+    message.value("List-Unsubscribe")
+}
+
+/// Replace these bytes of the message by those.
+struct Splice {
+    range: Range<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Splice {
+    fn insert(at: usize, bytes: Vec<u8>) -> Self {
+        Self { range: at..at, bytes }
+    }
+
+    fn remove(range: Range<usize>) -> Self {
+        Self { range, bytes: Vec::new() }
+    }
+}
+
+/// Copies `raw` once, with the splices. They do not overlap.
+fn apply(raw: &[u8], mut splices: Vec<Splice>) -> Vec<u8> {
+    splices.sort_by_key(|splice| splice.range.start);
+    let added: usize = splices.iter().map(|splice| splice.bytes.len()).sum();
+    let mut copy = Vec::with_capacity(raw.len() + added);
+    let mut from = 0;
+    for Splice { range, bytes } in splices {
+        copy.extend_from_slice(&raw[from..range.start]);
+        copy.extend_from_slice(&bytes);
+        from = range.end;
+    }
+    copy.extend_from_slice(&raw[from..]);
+    copy
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAN: Plan<'_> = Plan {
+        received: b"Received: x\r\n",
+        marketing: Some(Marketing {
+            unsubscribe_url: "https://x.example/u/1",
+            list_id_phrase: "News",
+            list_id: "a.b",
+            footer_text: "Schluß: https://x.example/u/1",
+            footer_html: "<a href=\"https://x.example/u/1\">Schluß</a>",
+        }),
+    };
+
+    fn message(text: &str) -> Message {
+        Message::parse(format!("From: a@x.example\r\n{text}").into_bytes()).expect("a message")
+    }
+
+    /// Whether all octets of `part` stand in `whole`, in that order.
+    fn is_kept(part: &[u8], whole: &[u8]) -> bool {
+        let mut rest = whole.iter();
+        part.iter().all(|byte| rest.any(|other| other == byte))
+    }
+
+    #[test]
+    fn control_fields_are_not_known_by_a_prefix_of_their_prefix() {
+        let plan = Plan { received: b"", marketing: None };
+        let copy =
+            rewrite(&message("Consentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\nCONSENTRY-Class: w\r\n\r\n"), &plan).expect("a copy");
+        assert_eq!(String::from_utf8_lossy(&copy), "From: a@x.example\r\nConsentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\n\r\n");
+    }
+
+    #[test]
+    fn what_a_message_makes_us_do_is_bounded() {
+        let nested: String = (0..40).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
+        assert_eq!(rewrite(&message(&nested), &PLAN).err(), Some(RewriteError::TooManyParts));
+        let flat = format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", "--b\r\n\r\nx\r\n".repeat(2_000));
+        assert_eq!(rewrite(&message(&flat), &PLAN).err(), Some(RewriteError::TooManyParts));
+    }
+
+    #[test]
+    fn debug_hides_the_link() {
+        assert!(!format!("{PLAN:?}").contains("/u/1"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_are_not_ours_stay(
+            kind in prop_oneof![Just("plain"), Just("html")],
+            encoding in prop_oneof![Just("7bit"), Just("quoted-printable"), Just("x-own")],
+            body in "([a-z ]{0,9}|\r\n|=\r\n|=3D|=|</body>|</BODY|</html>|<!--|-->|ü){0,30}",
+        ) {
+            let message = message(&format!("Content-Type: text/{kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"));
+            match rewrite(&message, &PLAN) {
+                Ok(copy) => {
+                    prop_assert!(is_kept(message.raw(), &copy));
+                    // and ours is all that came to it, in one piece at the top and one in the body
+                    let copy = Message::parse(copy).expect("still a message");
+                    let (before, after) = (&message.raw()[message.body_offset()..], &copy.raw()[copy.body_offset()..]);
+                    let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+                    let tail = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+                    prop_assert!(head + tail >= before.len());
+                }
+                Err(error) => prop_assert_eq!(error, RewriteError::NoTextPart),
+            }
+        }
+
+        #[test]
+        fn no_structure_makes_it_fall(
+            pieces in proptest::collection::vec(prop_oneof![
+                Just("--b\r\n"), Just("--b--\r\n"), Just("--b"), Just("--c\r\n"), Just("--c--"), Just("\r\n"), Just("Content-Type: text/html\r\n"),
+                Just("Content-Type: text/plain; charset=utf-16\r\n"), Just("Content-Type: multipart/related; boundary=c; start=\"<i>\"\r\n"),
+                Just("Content-Type: multipart/mixed; boundary=\"c\"\r\n"), Just("Content-Transfer-Encoding: base64\r\n"),
+                Just("Content-Transfer-Encoding: quoted-printable\r\n"), Just("Content-Disposition: attachment\r\n"), Just("Content-ID: <i>\r\n"),
+                Just("YWJj"), Just("=\r\n"), Just("</body>"), Just(" "), Just(":"),
+            ], 0..24)
+        ) {
+            let message = message(&format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", pieces.concat()));
+            if let Ok(copy) = rewrite(&message, &PLAN) {
+                prop_assert!(copy.len() > message.raw().len());
+                prop_assert!(memchr::memmem::find(&copy, b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n").is_some());
+            }
+        }
+    }
+}
