@@ -38,5 +38,7 @@
 //! * **I10** One message in is never two messages out; bytes that were not ours are unchanged.
 
 pub mod consent;
+pub mod crypto;
 pub mod mail;
+pub mod store;
 pub mod wire;
