@@ -65,6 +65,11 @@ impl Trust {
             Self::Default => "default",
         }
     }
+
+    /// The inverse of [`Trust::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Credential, Self::Declared, Self::List, Self::Tool, Self::Default].into_iter().find(|trust| trust.as_str() == word)
+    }
 }
 
 /// One line of the explanation: who said what, on which evidence.

@@ -1,0 +1,152 @@
+-- The ledger. Times are milliseconds since 1970 UTC; ids and keys are BLOBs; topics are names joined by a
+-- space. Tables have no rowid: the key is the place, so that one search finds a row.
+--
+-- What is never changed is protected by triggers: not against an attacker, who could drop them, but against
+-- our own mistakes (I7). Erasure works on the data keys, which live in a database of their own.
+
+-- What the hot path reads: one search by the keyed hash of the address (E-12) answers it. `state` is the fold of
+-- the subject's events, kept as JSON and rebuilt at will; `key` and `subject` are not derived from anything.
+-- A person we only decided about has a row here too (seq 0, state '{}') and an address nowhere.
+CREATE TABLE standing (
+    key     BLOB NOT NULL PRIMARY KEY,
+    subject BLOB NOT NULL UNIQUE,
+    seq     INTEGER NOT NULL,
+    state   TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Contact data of those who gave it, sealed under the subject's contact key.
+CREATE TABLE subject (
+    id      BLOB NOT NULL PRIMARY KEY REFERENCES standing (subject),
+    address BLOB NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The consent texts as shown, by SHA-256 (R-03). Evidence names the id, so a text is stored once and cannot be
+-- exchanged behind the evidence.
+CREATE TABLE text_version (
+    id   BLOB NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- What happened. The order is seq, not the clock (R-08). `evidence` is sealed under the subject's evidence key.
+CREATE TABLE event (
+    subject    BLOB NOT NULL REFERENCES standing (subject),
+    seq        INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    kind       TEXT NOT NULL,
+    controller TEXT NOT NULL,
+    topics     TEXT NOT NULL,
+    source     TEXT NOT NULL,
+    opt_in     BLOB,
+    answers    INTEGER,
+    evidence   BLOB,
+    PRIMARY KEY (subject, seq)
+) WITHOUT ROWID;
+
+-- Suppressions hang on the keyed hash, not on the subject: they survive its erasure (L-OBJ-07). An empty topic
+-- means all of the controller's marketing; NULL cannot be part of a key.
+CREATE TABLE suppression (
+    key        BLOB NOT NULL,
+    controller TEXT NOT NULL,
+    topic      TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (key, controller, topic)
+) WITHOUT ROWID;
+
+-- Double opt-ins in progress and done. The token is a keyed hash: who reads this table cannot confirm.
+CREATE TABLE opt_in (
+    token         BLOB NOT NULL PRIMARY KEY,
+    id            BLOB NOT NULL UNIQUE,
+    subject       BLOB NOT NULL REFERENCES standing (subject),
+    controller    TEXT NOT NULL,
+    topics        TEXT NOT NULL,
+    requested_seq INTEGER NOT NULL,
+    requested_at  INTEGER NOT NULL,
+    language      TEXT NOT NULL,
+    stage         TEXT NOT NULL
+) WITHOUT ROWID;
+-- Rate limits count by it (L-DOI-05).
+CREATE INDEX opt_in_of_subject ON opt_in (subject, controller, requested_at);
+
+-- Confirmation mails that wait for the outbound MTA, by the opt-in they ask to confirm. `mail` (envelope and
+-- message) is sealed under the subject's contact key, so that erasure reaches it; the row goes when the mail is done.
+CREATE TABLE spool (
+    id        BLOB NOT NULL PRIMARY KEY REFERENCES opt_in (id),
+    mail      BLOB NOT NULL,
+    queued_at INTEGER NOT NULL,
+    next_at   INTEGER NOT NULL,
+    attempts  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX spool_due ON spool (next_at);
+
+-- One row per message and recipient, written before the message can leave (I1, E-13). Ids begin with the time, so
+-- rows are appended at the end of the tree. The recipient is the subject; its keyed hash stands in `standing` only.
+-- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
+-- what it is: [[trust, class, why], ...].
+CREATE TABLE decision (
+    id          BLOB NOT NULL PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    stream      TEXT NOT NULL,
+    controller  TEXT NOT NULL,
+    subject     BLOB NOT NULL,
+    class       TEXT NOT NULL,
+    named_topic TEXT,
+    campaign    TEXT,
+    steps       TEXT NOT NULL,
+    topic       TEXT,
+    reason      TEXT NOT NULL,
+    folded_from INTEGER NOT NULL,
+    event       INTEGER,
+    message     BLOB,
+    size        INTEGER NOT NULL
+) WITHOUT ROWID;
+-- A person's decisions (GDPR Art. 15). Without it, that answer would read the whole table.
+CREATE INDEX decision_of_subject ON decision (subject, id);
+
+-- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words may hold an
+-- address and are sealed under the ledger key.
+CREATE TABLE outcome (
+    decision BLOB NOT NULL PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    word     TEXT NOT NULL,
+    code     INTEGER,
+    text     BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- The tool's own List-Unsubscribe, which ours replaced, to pass a withdrawal on to it. May be personal: sealed
+-- under the ledger key, and deletable.
+CREATE TABLE tool_unsubscribe (
+    decision BLOB NOT NULL PRIMARY KEY,
+    value    BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Bearer tokens of machines, as keyed hashes. Scopes are joined by a space.
+CREATE TABLE api_token (
+    secret  BLOB NOT NULL PRIMARY KEY,
+    name    TEXT NOT NULL UNIQUE,
+    scopes  TEXT NOT NULL,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Facts about this ledger; `check` tells whether a key file is the one it was written with.
+CREATE TABLE meta (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- A subject's events have no gaps and nothing is put in their place, not even by INSERT OR REPLACE.
+CREATE TRIGGER event_is_appended BEFORE INSERT ON event
+WHEN NEW.seq <> 1 + coalesce((SELECT max(seq) FROM event WHERE subject = NEW.subject), 0)
+BEGIN SELECT RAISE(ABORT, 'event: not the next in order'); END;
+CREATE TRIGGER event_is_not_changed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'event: append-only'); END;
+CREATE TRIGGER event_is_not_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'event: append-only'); END;
+
+CREATE TRIGGER text_version_is_not_changed BEFORE UPDATE ON text_version BEGIN SELECT RAISE(ABORT, 'text_version: append-only'); END;
+CREATE TRIGGER text_version_is_not_deleted BEFORE DELETE ON text_version BEGIN SELECT RAISE(ABORT, 'text_version: append-only'); END;
+
+CREATE TRIGGER decision_is_not_changed BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'decision: append-only'); END;
+CREATE TRIGGER decision_is_not_deleted BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'decision: append-only'); END;
+
+CREATE TRIGGER outcome_is_not_changed BEFORE UPDATE ON outcome BEGIN SELECT RAISE(ABORT, 'outcome: append-only'); END;
+CREATE TRIGGER outcome_is_not_deleted BEFORE DELETE ON outcome BEGIN SELECT RAISE(ABORT, 'outcome: append-only'); END;

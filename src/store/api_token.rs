@@ -1,0 +1,74 @@
+//! Bearer tokens of machines: name, scopes, and a keyed hash instead of the secret. Checking scopes is `http`'s business.
+
+use jiff::Timestamp;
+
+use super::column::ms;
+use super::{Store, StoreError};
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Report sign-ups, which start double opt-ins.
+    OptIn,
+    /// Read decisions.
+    Decisions,
+}
+
+/// A known token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Stands in the evidence of what it reported.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Scope; 2] = [Self::OptIn, Self::Decisions];
+
+    /// The word on the command line, in tables and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OptIn => "opt_in",
+            Self::Decisions => "decisions",
+        }
+    }
+
+    /// The inverse of [`Scope::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
+}
+
+impl Store {
+    /// Adds a token; `secret` is `Keyring::secret_key` of its octets.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`] when there is one of that name.
+    pub async fn add_api_token(&self, name: &str, scopes: &[Scope], secret: &[u8; 32], at: Timestamp) -> Result<(), StoreError> {
+        let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        let mut writer = self.inner.writer.lock().await;
+        let result = sqlx::query("INSERT INTO api_token (secret, name, scopes, created) VALUES (?1, ?2, ?3, ?4)")
+            .bind(&secret[..])
+            .bind(name)
+            .bind(scopes)
+            .bind(ms(at))
+            .execute(&mut *writer)
+            .await;
+        match result {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(StoreError::NameTaken),
+            other => Ok(other.map(|_| ())?),
+        }
+    }
+
+    /// The token of that secret (`Keyring::secret_key` of its octets).
+    pub async fn api_token(&self, secret: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let row: Option<(String, String)> =
+            sqlx::query_as("SELECT name, scopes FROM api_token WHERE secret = ?1").bind(&secret[..]).fetch_optional(&mut *reader).await?;
+        let Some((name, scopes)) = row else { return Ok(None) };
+        let scopes: Option<Vec<Scope>> = scopes.split_whitespace().map(Scope::parse).collect();
+        Ok(Some(ApiToken { name, scopes: scopes.ok_or(StoreError::Damaged("a token's scopes"))? }))
+    }
+}

@@ -1,0 +1,73 @@
+//! The data directory: its files, their permissions, the lock. Opens connections; runs no statements of its own.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use super::StoreError;
+
+/// A data directory that is ours while this value lives.
+pub(super) struct DataDir {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory where it is missing (0700) and locks it.
+    pub(super) fn lock(dir: &Path) -> Result<Self, StoreError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
+        let path = dir.join("lock");
+        let lock = private(&path)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(&path)(error)),
+        }
+    }
+
+    /// The key file.
+    pub(super) fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
+    /// The ledger's database.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.dir.join("ledger.sqlite")
+    }
+
+    /// The subjects' data keys.
+    pub(super) fn subject_keys(&self) -> PathBuf {
+        self.dir.join("subject-keys.sqlite")
+    }
+}
+
+/// Opens a database, made where missing. The file is made before SQLite sees it: 0600 whatever the umask, and
+/// SQLite gives its WAL the same.
+pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    private(path)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A decision is on disk before its message leaves (I1): fsync at every commit.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // What is deleted is overwritten (E-09).
+        .pragma("secure_delete", "ON")
+        .pragma("cache_size", "-8192")
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    Ok(options.connect().await?)
+}
+
+fn private(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> StoreError {
+    move |source| StoreError::File { path: path.to_owned(), source: Arc::new(source) }
+}

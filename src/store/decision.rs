@@ -1,0 +1,293 @@
+//! Recording decisions and their outcomes by group commit: what comes in while one commit syncs is the next commit.
+//! A decision is durable when its [`Durable`] is ready (I1, E-13); outcomes ride along.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::column::{self, hex, int, ms};
+use super::{Store, StoreError, ledger};
+use crate::consent::{Decision, DecisionId, Standing};
+use crate::mail::{Classification, Outcome};
+
+/// Decisions and outcomes per commit.
+const MOST: usize = 256;
+
+/// How long outcomes wait for a commit of decisions to ride along with. A crash loses no more than that of them.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Outcomes kept while the database refuses them; beyond that they are dropped and logged.
+const KEPT: usize = 16 * 1024;
+
+/// One commit in one piece, so that it costs one hop to the connection's thread. Parameters are JSON arrays: (1) keys
+/// maybe unknown, with a fresh subject for each; (2) decisions; (3) the tool's List-Unsubscribe values; (4) outcomes;
+/// (5) the standing of a new subject.
+///
+/// A key that two messages bring at once gets the first one's subject, and so do both decisions.
+const COMMIT: &str = "
+BEGIN IMMEDIATE;
+INSERT INTO standing (key, subject, seq, state)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ?5 FROM json_each(?1) WHERE true ON CONFLICT (key) DO NOTHING;
+INSERT INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, (SELECT subject FROM standing WHERE key = unhex(value ->> 4)),
+           value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, unhex(value ->> 13), value ->> 14
+    FROM json_each(?2);
+INSERT INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?3);
+INSERT INTO outcome (decision, at, word, code, text)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4) FROM json_each(?4) WHERE true
+    ON CONFLICT (decision) DO NOTHING;
+COMMIT;";
+
+/// Ready when the decision is durable. Dropping it does not undo the decision.
+#[must_use = "the decision is durable only when this is ready"]
+pub struct Durable(oneshot::Receiver<Result<(), StoreError>>);
+
+impl Future for Durable {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // The sender is gone without an answer when the recorder is.
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+    }
+}
+
+impl Store {
+    /// Records a decision, and the tool's own List-Unsubscribe value that ours replaces. On an error nothing is recorded
+    /// and nothing may leave (I4).
+    pub fn record(&self, decision: Decision, tool_unsubscribe: Option<String>) -> Durable {
+        let (done, durable) = oneshot::channel();
+        let line = Line::Decision(self.row_of(decision, tool_unsubscribe), done);
+        // A failed send drops `done`, which `durable` reports.
+        let _ = self.inner.recorder.lines.send(line);
+        Durable(durable)
+    }
+
+    /// Records what became of a decision's copy, with one of the next commits. The first outcome of a decision stays.
+    pub fn settle(&self, id: DecisionId, at: Timestamp, outcome: &Outcome) {
+        let (code, text) = match outcome {
+            Outcome::Accept { text } => (Some(250), text),
+            Outcome::Defer { code, text } | Outcome::Reject { code, text } => (Some(*code), text),
+            Outcome::Unreachable { why } | Outcome::Uncertain { why } => (None, why),
+        };
+        let row = self.seal(&outcome_context(id), text).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
+        let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(row)).map_err(|_| StoreError::Closed));
+        if let Err(error) = sent {
+            tracing::error!(decision = %id, %error, "outcome was not recorded");
+        }
+    }
+
+    /// The JSON is made here, on the caller's time: the recorder is one task for all.
+    fn row_of(&self, decision: Decision, tool_unsubscribe: Option<String>) -> Result<Row, StoreError> {
+        // Named one by one, so that no field is forgotten.
+        let Decision {
+            id,
+            at,
+            stream,
+            controller,
+            recipient,
+            subject,
+            classification: Classification { class, topic: named_topic, campaign, steps },
+            topic,
+            reason,
+            folded_from,
+            event,
+            message,
+            size,
+        } = decision;
+        let (key, tool_context) = (hex(&recipient.0), tool_context(id));
+        let id = id.to_string();
+        let steps: Vec<_> = steps.iter().map(|step| (step.trust.as_str(), step.says.as_str(), &step.why)).collect();
+        let row = json((
+            &id,
+            ms(at),
+            stream,
+            controller,
+            &key,
+            class.as_str(),
+            named_topic,
+            campaign,
+            json(steps),
+            topic,
+            reason.as_str(),
+            int(folded_from),
+            event.map(int),
+            message.map(|key| hex(&key.0)),
+            int(size),
+        ));
+        let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
+        Ok(Row {
+            // A standing with events is there for good.
+            unknown: (folded_from == 0).then(|| json((key, subject.to_string()))),
+            tool_unsubscribe: tool_unsubscribe.map(|value| json((id, value))),
+            decision: row,
+        })
+    }
+
+    fn seal(&self, context: &[u8], text: &str) -> Result<String, StoreError> {
+        Ok(hex(&self.keyring().ledger_key().seal(column::random()?, context, text.as_bytes())))
+    }
+}
+
+/// Where a sealed outcome belongs.
+pub(super) fn outcome_context(id: DecisionId) -> Vec<u8> {
+    [b"outcome\0", &id.0[..]].concat()
+}
+
+/// Where a sealed List-Unsubscribe value belongs.
+pub(super) fn tool_context(id: DecisionId) -> Vec<u8> {
+    [b"tool_unsubscribe\0", &id.0[..]].concat()
+}
+
+/// A decision as JSON arrays, ready for [`COMMIT`].
+struct Row {
+    unknown: Option<String>,
+    decision: String,
+    tool_unsubscribe: Option<String>,
+}
+
+enum Line {
+    Decision(Result<Row, StoreError>, oneshot::Sender<Result<(), StoreError>>),
+    Outcome(String),
+    Close(oneshot::Sender<()>),
+}
+
+/// The task that commits.
+pub(super) struct Recorder {
+    lines: mpsc::UnboundedSender<Line>,
+}
+
+impl Recorder {
+    /// Starts the task; it shares `writer` with the other writes.
+    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>) -> Self {
+        let (lines, written) = mpsc::unbounded_channel();
+        tokio::spawn(commit_all(writer, written));
+        Self { lines }
+    }
+
+    /// Ends the task after it committed what came before.
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.lines.send(Line::Close(done)).is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+/// What the next commit holds.
+#[derive(Default)]
+struct Batch {
+    unknown: Vec<String>,
+    decisions: Vec<String>,
+    tool_unsubscribes: Vec<String>,
+    waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    outcomes: Vec<String>,
+    /// When the outcomes shall be committed even if no decision comes.
+    due: Option<Instant>,
+    closing: Option<oneshot::Sender<()>>,
+}
+
+async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>) {
+    let mut batch = Batch::default();
+    let mut arrived = Vec::with_capacity(MOST);
+    while batch.closing.is_none() {
+        let received = match batch.due {
+            None => Some(lines.recv_many(&mut arrived, MOST).await),
+            Some(due) => tokio::time::timeout_at(due, lines.recv_many(&mut arrived, MOST)).await.ok(),
+        };
+        arrived.drain(..).for_each(|line| batch.add(line));
+        let ends = received == Some(0);
+        let is_due = ends || received.is_none() || batch.closing.is_some() || batch.outcomes.len() >= MOST;
+        if !batch.decisions.is_empty() || (is_due && !batch.outcomes.is_empty()) {
+            let mut connection = writer.lock().await;
+            // What came while another write held the connection goes along.
+            while batch.decisions.len() < MOST && batch.closing.is_none() {
+                let Ok(line) = lines.try_recv() else { break };
+                batch.add(line);
+            }
+            batch.commit(&mut connection).await;
+        }
+        if ends {
+            break;
+        }
+    }
+    // Let go of the connection first: who waits for `closing` wants to close it.
+    drop(writer);
+    drop(batch.closing);
+}
+
+impl Batch {
+    fn add(&mut self, line: Line) {
+        match line {
+            Line::Decision(Ok(row), done) => {
+                self.unknown.extend(row.unknown);
+                self.decisions.push(row.decision);
+                self.tool_unsubscribes.extend(row.tool_unsubscribe);
+                self.waiting.push(done);
+            }
+            Line::Decision(Err(error), done) => drop(done.send(Err(error))),
+            Line::Outcome(row) => {
+                self.outcomes.push(row);
+                self.due.get_or_insert_with(|| Instant::now() + PATIENCE);
+            }
+            Line::Close(done) => self.closing = Some(done),
+        }
+    }
+
+    /// Commits all or nothing, and tells those who wait.
+    async fn commit(&mut self, connection: &mut SqliteConnection) {
+        let written = sqlx::query(COMMIT)
+            .bind(array(&self.unknown))
+            .bind(array(&self.decisions))
+            .bind(array(&self.tool_unsubscribes))
+            .bind(array(&self.outcomes))
+            .bind(ledger::state(&Standing::default()))
+            .execute(&mut *connection)
+            .await;
+        let result = match written {
+            Ok(_) => Ok(()),
+            Err(error) => Err(undo(connection, error).await),
+        };
+        for done in self.waiting.drain(..) {
+            let _ = done.send(result.clone());
+        }
+        self.unknown.clear();
+        self.decisions.clear();
+        self.tool_unsubscribes.clear();
+        match result {
+            Ok(()) => {
+                self.outcomes.clear();
+                self.due = None;
+            }
+            // Nobody waits for outcomes, so they are tried again.
+            Err(_) if self.outcomes.len() < KEPT => self.due = (!self.outcomes.is_empty()).then(|| Instant::now() + PATIENCE),
+            Err(_) => {
+                tracing::error!(lost = self.outcomes.len(), "outcomes were not recorded");
+                self.outcomes.clear();
+                self.due = None;
+            }
+        }
+    }
+}
+
+/// Takes back what a failed commit began.
+async fn undo(connection: &mut SqliteConnection, error: sqlx::Error) -> StoreError {
+    tracing::error!(%error, "commit of decisions failed");
+    // Fails where SQLite rolled back by itself; then there is nothing to take back.
+    let _ = sqlx::query("ROLLBACK").execute(connection).await;
+    error.into()
+}
+
+fn json(row: impl Serialize) -> String {
+    serde_json::to_string(&row).expect("texts and numbers serialise")
+}
+
+fn array(rows: &[String]) -> String {
+    format!("[{}]", rows.join(","))
+}

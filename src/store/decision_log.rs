@@ -1,0 +1,162 @@
+//! Reading decisions back. Recording them is `decision`'s business.
+
+use jiff::Timestamp;
+
+use super::column::{count, octets, timestamp, topic};
+use super::decision::tool_context;
+use super::{Store, StoreError};
+use crate::consent::{Decision, DecisionId, LookupKey, Reason, SubjectId, Verdict};
+use crate::mail::{Class, Classification, Step, Trust};
+
+/// A decision as recorded, with what became of the copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// The decision.
+    pub decision: Decision,
+    /// When the outbound MTA answered, [`crate::mail::Outcome::as_str`], and its reply code. Its words stay sealed.
+    pub outcome: Option<(Timestamp, String, Option<u16>)>,
+}
+
+/// How many decisions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecisionCounts {
+    /// All.
+    pub total: u64,
+    /// [`Verdict::Pass`].
+    pub pass: u64,
+    /// [`Verdict::Block`].
+    pub block: u64,
+    /// [`Verdict::Defer`].
+    pub defer: u64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Vec<u8>,
+    at: i64,
+    stream: String,
+    controller: String,
+    subject: Vec<u8>,
+    recipient: Vec<u8>,
+    class: String,
+    named_topic: Option<String>,
+    campaign: Option<String>,
+    steps: String,
+    topic: Option<String>,
+    reason: String,
+    folded_from: i64,
+    event: Option<i64>,
+    message: Option<Vec<u8>>,
+    size: i64,
+    settled_at: Option<i64>,
+    word: Option<String>,
+    code: Option<u16>,
+}
+
+impl Store {
+    /// The decision of that id.
+    pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code
+             FROM decision AS d JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id
+             WHERE d.id = ?1",
+        )
+        .bind(&id.0[..])
+        .fetch_optional(&mut *reader)
+        .await?;
+        row.map(Row::read).transpose()
+    }
+
+    /// Decisions before that one, or the newest; newest first, at most `limit`.
+    pub async fn decisions(&self, before: Option<DecisionId>, limit: u32) -> Result<Vec<DecisionRow>, StoreError> {
+        let before = before.map_or([u8::MAX; 16], |id| id.0);
+        let mut reader = self.inner.reader.lock().await;
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code
+             FROM decision AS d JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id
+             WHERE d.id < ?1 ORDER BY d.id DESC LIMIT ?2",
+        )
+        .bind(&before[..])
+        .bind(limit)
+        .fetch_all(&mut *reader)
+        .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Counts all decisions; reads the whole table.
+    pub async fn count_decisions(&self) -> Result<DecisionCounts, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT reason, count(*) FROM decision GROUP BY reason").fetch_all(&mut *reader).await?;
+        let mut counts = DecisionCounts::default();
+        for (reason, number) in rows {
+            let number = count(number)?;
+            counts.total += number;
+            match read_reason(&reason)?.verdict() {
+                Verdict::Pass => counts.pass += number,
+                Verdict::Block => counts.block += number,
+                Verdict::Defer => counts.defer += number,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The tool's own List-Unsubscribe value of a decision's message, opened.
+    pub async fn tool_unsubscribe(&self, id: DecisionId) -> Result<Option<String>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("SELECT value FROM tool_unsubscribe WHERE decision = ?1").bind(&id.0[..]).fetch_optional(&mut *reader).await?;
+        let Some((sealed,)) = row else { return Ok(None) };
+        let plain = self.keyring().ledger_key().open(&tool_context(id), &sealed);
+        let value = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+        value.map(Some).ok_or(StoreError::Damaged("a List-Unsubscribe value"))
+    }
+}
+
+impl Row {
+    fn read(self) -> Result<DecisionRow, StoreError> {
+        let outcome = match (self.settled_at, self.word) {
+            (Some(at), Some(word)) => Some((timestamp(at)?, word, self.code)),
+            _ => None,
+        };
+        let decision = Decision {
+            id: DecisionId(octets(&self.id)?),
+            at: timestamp(self.at)?,
+            stream: self.stream,
+            controller: self.controller,
+            recipient: LookupKey(octets(&self.recipient)?),
+            subject: SubjectId(octets(&self.subject)?),
+            classification: Classification {
+                class: read_class(&self.class)?,
+                topic: self.named_topic,
+                campaign: self.campaign,
+                steps: read_steps(&self.steps)?,
+            },
+            topic: self.topic.as_deref().map(topic).transpose()?,
+            reason: read_reason(&self.reason)?,
+            folded_from: count(self.folded_from)?,
+            event: self.event.map(count).transpose()?,
+            message: self.message.map(|key| octets(&key).map(LookupKey)).transpose()?,
+            size: count(self.size)?,
+        };
+        Ok(DecisionRow { decision, outcome })
+    }
+}
+
+fn read_class(word: &str) -> Result<Class, StoreError> {
+    Class::parse(word).ok_or(StoreError::Damaged("a decision's class"))
+}
+
+fn read_reason(word: &str) -> Result<Reason, StoreError> {
+    Reason::parse(word).ok_or(StoreError::Damaged("a decision's reason"))
+}
+
+fn read_steps(text: &str) -> Result<Vec<Step>, StoreError> {
+    let damaged = || StoreError::Damaged("a decision's explanation");
+    let steps: Vec<(String, String, String)> = serde_json::from_str(text).map_err(|_| damaged())?;
+    let read = |(trust, says, why): (String, String, String)| {
+        Ok(Step { trust: Trust::parse(&trust).ok_or_else(damaged)?, says: read_class(&says)?, why })
+    };
+    steps.into_iter().map(read).collect()
+}

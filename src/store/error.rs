@@ -1,0 +1,74 @@
+//! What can go wrong with the ledger, and the mend where there is one. No text repeats stored values (I8).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::crypto::KeyFileError;
+
+/// Why the store did not do it. After any of these nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The data directory or a file in it cannot be created, read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// Another process has the data directory.
+    #[error("{}: another consentry runs on this data directory: stop it, or give this one its own", .0.display())]
+    InUse(PathBuf),
+    /// The key file's content is damaged.
+    #[error("{}: {source}", path.display())]
+    KeyFile {
+        /// The key file.
+        path: PathBuf,
+        /// Where it is damaged.
+        source: KeyFileError,
+    },
+    /// There is a ledger and no key file.
+    #[error("{}: the key file of this ledger is missing: restore it from the key backup; without it no address can be found or read", .0.display())]
+    KeyFileLost(PathBuf),
+    /// The key file is another ledger's.
+    #[error("{}: the key file belongs to another ledger: restore the one that was backed up with this ledger", .0.display())]
+    KeyFileWrong(PathBuf),
+    /// Others than the owner may read the key file.
+    #[error("{}: others may read the key file (mode {mode:03o}): run chmod 600 on it", path.display())]
+    KeyFileOpen {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The database refused. SQLite's texts name tables and columns, never values.
+    #[error("ledger database: {0}")]
+    Database(Arc<sqlx::Error>),
+    /// The schema could not be brought up to date.
+    #[error("ledger schema: {0}")]
+    Migration(Arc<sqlx::migrate::MigrateError>),
+    /// A stored value cannot be read: damaged, moved to another row, or written by a later release.
+    #[error("ledger: {0} cannot be read: restore the database from a backup, or run the release that wrote it")]
+    Damaged(&'static str),
+    /// An API token of that name exists.
+    #[error("an API token of this name exists: choose another name")]
+    NameTaken,
+    /// The operating system gave no randomness.
+    #[error("the operating system gives no randomness")]
+    Randomness,
+    /// The store was closed.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migration(Arc::new(error))
+    }
+}

@@ -1,0 +1,214 @@
+//! Appending events and reading them back. The subject's next number, its event and its projection are one
+//! transaction, so that no two writers can lose a withdrawal (DESIGN.md section 5).
+
+use sha2::{Digest, Sha256};
+use sqlx::SqliteConnection;
+use zeroize::Zeroizing;
+
+use super::column::{self, count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::subject_keys::DataKeys;
+use super::{Store, StoreError};
+use crate::consent::{Event, EventKind, Evidence, LookupKey, OptInId, RequestEvidence, Source, Standing, SubjectId};
+use crate::crypto::DataKey;
+use crate::mail::Address;
+
+/// A subject as the transaction that appends to it sees it.
+pub(super) struct Place {
+    pub(super) key: LookupKey,
+    pub(super) subject: SubjectId,
+    pub(super) standing: Standing,
+}
+
+type PlaceRow = (Vec<u8>, Vec<u8>, String);
+type EventRow = (i64, i64, String, String, String, String, Option<Vec<u8>>, Option<i64>, Option<Vec<u8>>);
+
+impl Store {
+    /// A subject's events in their order, with their evidence opened. Evidence whose key was destroyed is `None`.
+    pub async fn events(&self, subject: SubjectId) -> Result<Vec<Event>, StoreError> {
+        let keys = self.inner.subject_keys.of(subject).await?;
+        let mut reader = self.inner.reader.lock().await;
+        events(&mut reader, subject, keys.evidence.as_ref()).await
+    }
+
+    /// A subject's address as typed; `None` when nobody gave one, or its key was destroyed.
+    pub async fn address(&self, subject: SubjectId) -> Result<Option<Address>, StoreError> {
+        let Some(contact) = self.inner.subject_keys.of(subject).await?.contact else { return Ok(None) };
+        let mut reader = self.inner.reader.lock().await;
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("SELECT address FROM subject WHERE id = ?1").bind(&subject.0[..]).fetch_optional(&mut *reader).await?;
+        let Some((sealed,)) = row else { return Ok(None) };
+        let plain = contact.open(&context("subject", subject, 0), &sealed);
+        let address = plain.and_then(|plain| Address::parse(std::str::from_utf8(&plain).ok()?).ok());
+        address.map(Some).ok_or(StoreError::Damaged("an address"))
+    }
+}
+
+impl Place {
+    /// The subject of that key.
+    pub(super) async fn of_key(tx: &mut SqliteConnection, key: LookupKey) -> Result<Option<Self>, StoreError> {
+        let row = sqlx::query_as("SELECT key, subject, state FROM standing WHERE key = ?1");
+        row.bind(&key.0[..]).fetch_optional(tx).await?.map(Self::read).transpose()
+    }
+
+    /// The subject of that id.
+    pub(super) async fn of_subject(tx: &mut SqliteConnection, subject: SubjectId) -> Result<Option<Self>, StoreError> {
+        let row = sqlx::query_as("SELECT key, subject, state FROM standing WHERE subject = ?1");
+        row.bind(&subject.0[..]).fetch_optional(tx).await?.map(Self::read).transpose()
+    }
+
+    /// A new subject for that key.
+    pub(super) async fn new(tx: &mut SqliteConnection, key: LookupKey) -> Result<Self, StoreError> {
+        let place = Self { key, subject: SubjectId(column::random()?), standing: Standing::default() };
+        sqlx::query("INSERT INTO standing (key, subject, seq, state) VALUES (?1, ?2, 0, ?3)")
+            .bind(&key.0[..])
+            .bind(&place.subject.0[..])
+            .bind(state(&place.standing))
+            .execute(tx)
+            .await?;
+        Ok(place)
+    }
+
+    fn read((key, subject, state): PlaceRow) -> Result<Self, StoreError> {
+        let standing = serde_json::from_str(&state).map_err(|_| StoreError::Damaged("a standing"))?;
+        Ok(Self { key: LookupKey(octets(&key)?), subject: SubjectId(octets(&subject)?), standing })
+    }
+
+    /// Appends `event` as the subject's next one, whatever its `seq`; returns the `seq` it got.
+    pub(super) async fn append(&mut self, tx: &mut SqliteConnection, keys: &DataKeys, mut event: Event) -> Result<u64, StoreError> {
+        event.seq = self.standing.seq + 1;
+        event.at = whole_ms(event.at);
+        if let Some(Evidence::Request(request)) = &mut event.evidence {
+            keep_text(tx, request).await?;
+        }
+        sqlx::query(
+            "INSERT INTO event (subject, seq, at, kind, controller, topics, source, opt_in, answers, evidence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )
+        .bind(&self.subject.0[..])
+        .bind(int(event.seq))
+        .bind(ms(event.at))
+        .bind(event.kind.as_str())
+        .bind(&event.controller)
+        .bind(topics_text(&event.topics))
+        .bind(event.source.as_str())
+        .bind(event.opt_in.map(|id| id.0.to_vec()))
+        .bind(event.answers.map(int))
+        .bind(self.seal_evidence(keys, &event)?)
+        .execute(&mut *tx)
+        .await?;
+        self.standing = std::mem::take(&mut self.standing).with(&event);
+        save(tx, self.subject, &self.standing).await?;
+        Ok(event.seq)
+    }
+
+    fn seal_evidence(&self, keys: &DataKeys, event: &Event) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(evidence) = &event.evidence else { return Ok(None) };
+        let key = keys.evidence.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
+        let plain = Zeroizing::new(serde_json::to_vec(evidence).map_err(|_| StoreError::Damaged("evidence"))?);
+        Ok(Some(key.seal(column::random()?, &context("event", self.subject, event.seq), &plain)))
+    }
+
+    /// Keeps the address as typed last, sealed.
+    pub(super) async fn keep_address(
+        &self,
+        tx: &mut SqliteConnection,
+        keys: &DataKeys,
+        address: &Address,
+        at: jiff::Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
+        let sealed = key.seal(column::random()?, &context("subject", self.subject, 0), address.as_str().as_bytes());
+        sqlx::query(
+            "INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET address = excluded.address",
+        )
+        .bind(&self.subject.0[..])
+        .bind(sealed)
+        .bind(ms(at))
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Writes the projection of a subject.
+pub(super) async fn save(tx: &mut SqliteConnection, subject: SubjectId, standing: &Standing) -> Result<(), StoreError> {
+    sqlx::query("UPDATE standing SET seq = ?2, state = ?3 WHERE subject = ?1")
+        .bind(&subject.0[..])
+        .bind(int(standing.seq))
+        .bind(state(standing))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// A standing as it is stored.
+pub(super) fn state(standing: &Standing) -> String {
+    serde_json::to_string(standing).expect("a standing has text keys only")
+}
+
+/// Reads a subject's events; evidence only where its key is given.
+pub(super) async fn events(
+    connection: &mut SqliteConnection,
+    subject: SubjectId,
+    evidence: Option<&DataKey>,
+) -> Result<Vec<Event>, StoreError> {
+    let rows: Vec<EventRow> = sqlx::query_as(
+        "SELECT seq, at, kind, controller, topics, source, opt_in, answers, evidence FROM event WHERE subject = ?1 ORDER BY seq",
+    )
+    .bind(&subject.0[..])
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut events = Vec::with_capacity(rows.len());
+    for (seq, at, kind, controller, topic_names, source, opt_in, answers, sealed) in rows {
+        let seq = count(seq)?;
+        let evidence = match (evidence, sealed) {
+            (Some(key), Some(sealed)) => Some(open_evidence(connection, key, &context("event", subject, seq), &sealed).await?),
+            _ => None,
+        };
+        events.push(Event {
+            seq,
+            at: timestamp(at)?,
+            kind: EventKind::parse(&kind).ok_or(StoreError::Damaged("an event's kind"))?,
+            controller,
+            topics: topics(&topic_names)?,
+            source: Source::parse(&source).ok_or(StoreError::Damaged("an event's source"))?,
+            opt_in: opt_in.map(|id| octets(&id).map(OptInId)).transpose()?,
+            answers: answers.map(count).transpose()?,
+            evidence,
+        });
+    }
+    Ok(events)
+}
+
+async fn open_evidence(connection: &mut SqliteConnection, key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Evidence, StoreError> {
+    let plain = key.open(context, sealed).ok_or(StoreError::Damaged("evidence"))?;
+    let mut evidence = serde_json::from_slice(&plain).map_err(|_| StoreError::Damaged("evidence"))?;
+    if let Evidence::Request(request) = &mut evidence {
+        // put the text back that `keep_text` took out
+        let row: Option<(String,)> = sqlx::query_as("SELECT text FROM text_version WHERE id = unhex(?1)")
+            .bind(&request.text_version)
+            .fetch_optional(connection)
+            .await?;
+        (request.consent_text,) = row.ok_or(StoreError::Damaged("a text version"))?;
+    }
+    Ok(evidence)
+}
+
+/// Moves the consent text into its table, under its hash; evidence keeps the hash (R-03).
+async fn keep_text(tx: &mut SqliteConnection, request: &mut RequestEvidence) -> Result<(), StoreError> {
+    let text = std::mem::take(&mut request.consent_text);
+    let id = Sha256::digest(text.as_bytes());
+    request.text_version = column::hex(&id);
+    sqlx::query("INSERT INTO text_version (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")
+        .bind(&id[..])
+        .bind(text)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Where a sealed value belongs: it opens in that place only.
+pub(super) fn context(table: &str, subject: SubjectId, seq: u64) -> Vec<u8> {
+    [table.as_bytes(), b"\0", &subject.0[..], &seq.to_be_bytes()].concat()
+}

@@ -1,0 +1,130 @@
+//! The ledger on disk: the only room with SQL. Keeps what `consent` defines, seals what is personal, and answers the
+//! hot path in batches. Decides nothing, and knows no network.
+//!
+//! Read `ledger` for how an event is appended, `look_up` and `decision` for the hot path.
+//!
+//! Every write goes through one connection behind a fair lock, so nothing ever waits for `SQLITE_BUSY`. A future that is
+//! dropped half-way leaves a transaction that is rolled back before the next one begins.
+
+mod api_token;
+mod column;
+mod data_dir;
+mod decision;
+mod decision_log;
+mod error;
+mod key_file;
+mod ledger;
+mod look_up;
+mod opt_in;
+mod projection;
+mod spool;
+mod subject_keys;
+mod withdrawal;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use tokio::sync::{Mutex, Notify};
+
+pub use api_token::{ApiToken, Scope};
+pub use decision::Durable;
+pub use decision_log::{DecisionCounts, DecisionRow};
+pub use error::StoreError;
+pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
+pub use spool::{MailId, SpooledMail};
+pub use withdrawal::{NewWithdrawal, WithdrawAnswer};
+
+use crate::crypto::Keyring;
+use data_dir::DataDir;
+use decision::Recorder;
+use look_up::LookUps;
+use subject_keys::SubjectKeys;
+
+/// The ledger. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    keyring: Arc<Keyring>,
+    /// All writes to the ledger, group commits included.
+    writer: Arc<Mutex<SqliteConnection>>,
+    /// All reads but the hot look-up, which has a connection of its own.
+    reader: Mutex<SqliteConnection>,
+    subject_keys: SubjectKeys,
+    look_ups: LookUps,
+    recorder: Recorder,
+    spooled: Arc<Notify>,
+    /// Last, so that the lock goes when the connections are gone.
+    _data_dir: DataDir,
+}
+
+impl Store {
+    /// Opens `<dir>/ledger.sqlite`, `<dir>/subject-keys.sqlite` and the key file `<dir>/keys`, and makes what is missing.
+    /// Refuses a directory in use, and a ledger whose key file is lost, damaged, another's, or readable by others.
+    pub async fn open(dir: &Path) -> Result<Self, StoreError> {
+        let data_dir = DataDir::lock(dir)?;
+        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), &data_dir.ledger())?);
+
+        let mut writer = data_dir::connect(&data_dir.ledger()).await?;
+        sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
+        if !is_ours(&mut writer, &keyring).await? {
+            return Err(StoreError::KeyFileWrong(data_dir.keys()));
+        }
+        let mut subject_keys = data_dir::connect(&data_dir.subject_keys()).await?;
+        sqlx::migrate!("migrations/sqlite/keys").run(&mut subject_keys).await?;
+
+        let writer = Arc::new(Mutex::new(writer));
+        let inner = Inner {
+            reader: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
+            subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
+            look_ups: LookUps::start(data_dir::connect(&data_dir.ledger()).await?),
+            recorder: Recorder::start(Arc::clone(&writer)),
+            keyring,
+            writer,
+            spooled: Arc::default(),
+            _data_dir: data_dir,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The installation's keys.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.inner.keyring
+    }
+
+    /// Writes what was recorded and settled before, and closes. Other clones get [`StoreError::Closed`] for what they
+    /// record or look up afterwards; files are closed with the last clone.
+    pub async fn close(self) {
+        self.inner.recorder.close().await;
+        self.inner.look_ups.close().await;
+        let Some(inner) = Arc::into_inner(self.inner) else { return };
+        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain([inner.reader.into_inner()]);
+        for connection in connections {
+            if let Err(error) = connection.close().await {
+                tracing::warn!(%error, "ledger was not closed cleanly");
+            }
+        }
+        if let Err(error) = inner.subject_keys.close().await {
+            tracing::warn!(%error, "subject keys were not closed cleanly");
+        }
+    }
+}
+
+/// Begins a transaction that may write: it takes SQLite's write lock at once, so that what it reads stays true.
+async fn begin(writer: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, StoreError> {
+    Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+/// Compares the keyring with the one the ledger was begun with.
+async fn is_ours(writer: &mut SqliteConnection, keyring: &Keyring) -> Result<bool, StoreError> {
+    let ours = keyring.check_value();
+    sqlx::query("INSERT INTO meta (name, value) VALUES ('check', ?1) ON CONFLICT (name) DO NOTHING")
+        .bind(&ours[..])
+        .execute(&mut *writer)
+        .await?;
+    let (stored,): (Vec<u8>,) = sqlx::query_as("SELECT value FROM meta WHERE name = 'check'").fetch_one(writer).await?;
+    Ok(stored == ours)
+}

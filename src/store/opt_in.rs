@@ -1,0 +1,231 @@
+//! The double opt-in on disk: a request and its confirmation mail commit together, a confirmation counts once.
+//! What makes an opt-in confirmable is `consent`'s business.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::column::{self, count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::ledger::Place;
+use super::spool::Mail;
+use super::withdrawal::lift;
+use super::{Store, StoreError, begin};
+use crate::consent::{
+    ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source, Stage,
+    SubjectId, Topic, TopicStanding,
+};
+use crate::mail::{Address, ReversePath};
+
+/// A sign-up to be recorded.
+pub struct NewOptIn {
+    /// The address's look-up key.
+    pub key: LookupKey,
+    /// The address as typed.
+    pub address: Address,
+    /// Key of the controller that is asked.
+    pub controller: String,
+    /// What for; at least one.
+    pub topics: Vec<Topic>,
+    /// `Keyring::secret_key` of the confirmation token.
+    pub token: [u8; 32],
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// The proof. Its `mail` is what is sent to `address`; the store sets its `text_version`.
+    pub evidence: RequestEvidence,
+    /// Where bounces of the confirmation mail go.
+    pub reverse_path: ReversePath,
+}
+
+/// The answer to a sign-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestAnswer {
+    /// Event and mail are durable.
+    Committed,
+    /// Nothing was recorded: the address had its share of mails (L-DOI-05).
+    TooSoon,
+}
+
+/// The answer to a confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Consent is recorded.
+    Done,
+    /// It was confirmed before; nothing changed.
+    Repeated,
+    /// The link is too old (L-DOI-04).
+    Expired,
+    /// The person withdrew or objected after asking.
+    Voided,
+    /// No such opt-in.
+    Unknown,
+}
+
+/// L-DOI-05: so many mails to one address for one controller within that time, and not one more.
+const LIMITS: [(i64, SignedDuration); 2] = [(1, SignedDuration::from_hours(24)), (3, SignedDuration::from_hours(30 * 24))];
+
+type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, String, String);
+
+impl Store {
+    /// Records a sign-up: the event, the opt-in and the mail that asks for the confirmation, together or not at all.
+    pub async fn request(&self, sign_up: NewOptIn) -> Result<RequestAnswer, StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        let mut place = match Place::of_key(&mut tx, sign_up.key).await? {
+            Some(place) => place,
+            None => Place::new(&mut tx, sign_up.key).await?,
+        };
+        if is_too_soon(&mut tx, place.subject, &sign_up.controller, sign_up.at).await? {
+            return Ok(RequestAnswer::TooSoon);
+        }
+        let keys = self.inner.subject_keys.of_or_new(place.subject).await?;
+        place.keep_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
+
+        let id = OptInId(column::random()?);
+        let language = sign_up.evidence.language;
+        let mail = Mail::confirmation(&sign_up);
+        let event = Event {
+            seq: 0,
+            at: sign_up.at,
+            kind: EventKind::Requested,
+            controller: sign_up.controller.clone(),
+            topics: sign_up.topics.clone(),
+            source: Source::Api,
+            opt_in: Some(id),
+            answers: None,
+            evidence: Some(Evidence::Request(sign_up.evidence)),
+        };
+        let requested = place.append(&mut tx, &keys, event).await?;
+        let opt_in = OptIn {
+            id,
+            subject: place.subject,
+            controller: sign_up.controller,
+            topics: sign_up.topics,
+            requested,
+            requested_at: sign_up.at,
+            stage: Stage::Pending,
+        };
+        insert(&mut tx, &sign_up.token, &opt_in, language).await?;
+        mail.spool(&mut tx, &keys, &opt_in).await?;
+        tx.commit().await?;
+        self.inner.spooled.notify_one();
+        Ok(RequestAnswer::Committed)
+    }
+
+    /// The opt-in of that token (`Keyring::secret_key` of its octets), with the language of its sign-up form.
+    pub async fn opt_in(&self, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        of_token(&mut reader, token).await
+    }
+
+    /// Confirms the opt-in of that token: consent, from now on (GDPR Art. 4(11)). Suppressions that stand against it are
+    /// lifted with it (L-OBJ-05).
+    pub async fn confirm(&self, token: &[u8; 32], at: Timestamp, evidence: ConfirmationEvidence) -> Result<Confirmation, StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        let Some((opt_in, _)) = of_token(&mut tx, token).await? else { return Ok(Confirmation::Unknown) };
+        let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+        let opt_in = match opt_in.confirm(whole_ms(at), &place.standing) {
+            Ok(Some(confirmed)) => confirmed,
+            Ok(None) => return Ok(Confirmation::Repeated),
+            Err(OptInError::Expired) => return Ok(Confirmation::Expired),
+            Err(OptInError::Voided) => return Ok(Confirmation::Voided),
+        };
+        let keys = self.inner.subject_keys.of_or_new(place.subject).await?;
+        sqlx::query("UPDATE opt_in SET stage = ?2 WHERE token = ?1")
+            .bind(&token[..])
+            .bind(stage_word(opt_in.stage))
+            .execute(&mut *tx)
+            .await?;
+        let event = Event {
+            seq: 0,
+            at,
+            kind: EventKind::Given,
+            controller: opt_in.controller.clone(),
+            topics: opt_in.topics.clone(),
+            source: Source::Page,
+            opt_in: Some(opt_in.id),
+            answers: Some(opt_in.requested),
+            evidence: Some(Evidence::Confirmation(evidence)),
+        };
+        place.append(&mut tx, &keys, event).await?;
+        // A younger request of the same person may hide the withdrawal of this one; the fold does not forget it.
+        let given = |topic| matches!(place.standing.of(&opt_in.controller, topic), TopicStanding::Given(_));
+        if !opt_in.topics.iter().all(given) {
+            return Ok(Confirmation::Voided); // the transaction is rolled back
+        }
+        lift(&mut tx, &place, &opt_in).await?;
+        tx.commit().await?;
+        Ok(Confirmation::Done)
+    }
+}
+
+async fn is_too_soon(tx: &mut SqliteConnection, subject: SubjectId, controller: &str, at: Timestamp) -> Result<bool, StoreError> {
+    for (most, within) in LIMITS {
+        let (mails,): (i64,) = sqlx::query_as("SELECT count(*) FROM opt_in WHERE subject = ?1 AND controller = ?2 AND requested_at > ?3")
+            .bind(&subject.0[..])
+            .bind(controller)
+            .bind(ms(at.saturating_sub(within).unwrap_or(Timestamp::MIN)))
+            .fetch_one(&mut *tx)
+            .await?;
+        if mails >= most {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO opt_in (token, id, subject, controller, topics, requested_seq, requested_at, language, stage)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+    .bind(&token[..])
+    .bind(&opt_in.id.0[..])
+    .bind(&opt_in.subject.0[..])
+    .bind(&opt_in.controller)
+    .bind(topics_text(&opt_in.topics))
+    .bind(int(opt_in.requested))
+    .bind(ms(opt_in.requested_at))
+    .bind(language.as_str())
+    .bind(stage_word(opt_in.stage))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn of_token(connection: &mut SqliteConnection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
+    let row =
+        sqlx::query_as("SELECT id, subject, controller, topics, requested_seq, requested_at, language, stage FROM opt_in WHERE token = ?1");
+    row.bind(&token[..]).fetch_optional(connection).await?.map(read).transpose()
+}
+
+/// The opt-in of that id.
+pub(super) async fn of_id(tx: &mut SqliteConnection, id: OptInId) -> Result<Option<OptIn>, StoreError> {
+    let row =
+        sqlx::query_as("SELECT id, subject, controller, topics, requested_seq, requested_at, language, stage FROM opt_in WHERE id = ?1");
+    let row: Option<Row> = row.bind(&id.0[..]).fetch_optional(tx).await?;
+    Ok(row.map(read).transpose()?.map(|(opt_in, _)| opt_in))
+}
+
+fn read((id, subject, controller, topic_names, requested, requested_at, language, stage): Row) -> Result<(OptIn, Language), StoreError> {
+    let opt_in = OptIn {
+        id: OptInId(octets(&id)?),
+        subject: SubjectId(octets(&subject)?),
+        controller,
+        topics: topics(&topic_names)?,
+        requested: count(requested)?,
+        requested_at: timestamp(requested_at)?,
+        stage: match stage.as_str() {
+            "pending" => Stage::Pending,
+            "confirmed" => Stage::Confirmed,
+            _ => return Err(StoreError::Damaged("an opt-in's stage")),
+        },
+    };
+    Ok((opt_in, Language::preferred(&language).ok_or(StoreError::Damaged("an opt-in's language"))?))
+}
+
+fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Pending => "pending",
+        Stage::Confirmed => "confirmed",
+    }
+}

@@ -1,0 +1,89 @@
+//! Each subject's two data keys: *contact*, which goes at erasure, and *evidence*, which goes when retention ends. In
+//! a database with a backup chain of its own (E-10). What is sealed with them is the other files' business.
+
+use std::sync::Arc;
+
+use sqlx::SqliteConnection;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::{StoreError, column};
+use crate::consent::SubjectId;
+use crate::crypto::{DataKey, Keyring};
+
+/// The subject's keys; `None` for one that was destroyed.
+pub(super) struct DataKeys {
+    pub(super) contact: Option<DataKey>,
+    pub(super) evidence: Option<DataKey>,
+}
+
+/// The keys' database.
+pub(super) struct SubjectKeys {
+    keyring: Arc<Keyring>,
+    connection: Mutex<SqliteConnection>,
+}
+
+type Wrapped = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+impl SubjectKeys {
+    pub(super) fn new(keyring: Arc<Keyring>, connection: SqliteConnection) -> Self {
+        Self { keyring, connection: Mutex::new(connection) }
+    }
+
+    /// The keys of a subject; none for one that never had any.
+    pub(super) async fn of(&self, subject: SubjectId) -> Result<DataKeys, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let row = find(&mut connection, subject).await?.unwrap_or_default();
+        self.unwrap(subject, row)
+    }
+
+    /// The keys of a subject, made where missing. They are durable when this returns, so nothing is ever sealed
+    /// under a key that a crash takes back; a crash in between leaves an unused key, which harms nobody.
+    pub(super) async fn of_or_new(&self, subject: SubjectId) -> Result<DataKeys, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let row = match find(&mut connection, subject).await? {
+            Some(row @ (Some(_), Some(_))) => row,
+            _ => {
+                sqlx::query_as(
+                    "INSERT INTO subject_key (subject, contact, evidence) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (subject) DO UPDATE SET
+                         contact = coalesce(contact, excluded.contact), evidence = coalesce(evidence, excluded.evidence)
+                     RETURNING contact, evidence",
+                )
+                .bind(&subject.0[..])
+                .bind(self.wrapped_new("contact", subject)?)
+                .bind(self.wrapped_new("evidence", subject)?)
+                .fetch_one(&mut *connection)
+                .await?
+            }
+        };
+        self.unwrap(subject, row)
+    }
+
+    fn wrapped_new(&self, kind: &str, subject: SubjectId) -> Result<Vec<u8>, StoreError> {
+        let raw = Zeroizing::new(column::random()?);
+        Ok(self.keyring.wrap(column::random()?, &context(kind, subject), &raw))
+    }
+
+    fn unwrap(&self, subject: SubjectId, (contact, evidence): Wrapped) -> Result<DataKeys, StoreError> {
+        let unwrap = |kind, wrapped: Option<Vec<u8>>| {
+            let open = |wrapped: Vec<u8>| self.keyring.unwrap(&context(kind, subject), &wrapped);
+            wrapped.map(|wrapped| open(wrapped).ok_or(StoreError::Damaged("a subject's key"))).transpose()
+        };
+        Ok(DataKeys { contact: unwrap("contact", contact)?, evidence: unwrap("evidence", evidence)? })
+    }
+
+    /// Closes the database.
+    pub(super) async fn close(self) -> Result<(), StoreError> {
+        Ok(sqlx::Connection::close(self.connection.into_inner()).await?)
+    }
+}
+
+async fn find(connection: &mut SqliteConnection, subject: SubjectId) -> Result<Option<Wrapped>, StoreError> {
+    let row = sqlx::query_as("SELECT contact, evidence FROM subject_key WHERE subject = ?1");
+    Ok(row.bind(&subject.0[..]).fetch_optional(connection).await?)
+}
+
+fn context(kind: &str, subject: SubjectId) -> Vec<u8> {
+    [b"subject_key\0", kind.as_bytes(), b"\0", &subject.0[..]].concat()
+}
