@@ -40,5 +40,8 @@
 pub mod consent;
 pub mod crypto;
 pub mod mail;
+pub mod rewrite;
+pub mod sign;
 pub mod store;
+pub mod token;
 pub mod wire;
