@@ -37,8 +37,11 @@
 //!   the DKIM signature covers both.
 //! * **I10** One message in is never two messages out; bytes that were not ours are unchanged.
 
+pub mod compose;
 pub mod consent;
 pub mod crypto;
+pub mod desk;
+pub mod http;
 pub mod mail;
 pub mod rewrite;
 pub mod sign;

@@ -1,1 +1,4 @@
-//! t
+//! Integration tests, one binary.
+
+mod http;
+mod templates;
