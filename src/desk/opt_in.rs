@@ -1,0 +1,114 @@
+//! The second step of a double opt-in: the page behind the link, yes and no.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Actor, Desk, StoreError, hex};
+use crate::consent::{ConfirmationEvidence, Controller, Language, OptIn, Source, Stage, WithdrawalEvidence};
+use crate::store::{Confirmation, NewWithdrawal};
+
+/// What the page behind a confirmation link has to say.
+pub enum OptInPage {
+    /// Can be confirmed.
+    Open(AskedFor),
+    /// Was confirmed (now or before: the page is the same).
+    Confirmed(AskedFor),
+    /// The person said no.
+    Declined(AskedFor),
+    /// Too old (L-DOI-04).
+    Expired(AskedFor),
+    /// The person withdrew or objected after signing up.
+    Voided(AskedFor),
+    /// No such link.
+    Unknown,
+}
+
+/// What was asked for.
+pub struct AskedFor {
+    /// Who asks; `None` when the configuration no longer knows the controller.
+    pub controller: Option<Controller>,
+    /// Titles of the topics.
+    pub topics: Vec<String>,
+    /// Language of the sign-up form.
+    pub language: Language,
+    /// When.
+    pub requested_at: Timestamp,
+    opt_in: OptIn,
+}
+
+impl AskedFor {
+    /// The controller's name as people know it.
+    pub fn controller_name(&self) -> &str {
+        self.controller.as_ref().map_or(&self.opt_in.controller, |controller| &controller.name)
+    }
+}
+
+impl Desk {
+    /// The page behind the link; changes nothing (I6).
+    pub async fn opt_in(&self, token: &str, now: Timestamp) -> Result<OptInPage, StoreError> {
+        let Some(token) = decode(token) else { return Ok(OptInPage::Unknown) };
+        Ok(match self.asked_for(&token).await? {
+            None => OptInPage::Unknown,
+            Some(asked) if asked.opt_in.stage == Stage::Confirmed => OptInPage::Confirmed(asked),
+            Some(asked) if now.duration_since(asked.requested_at) > OptIn::LIFETIME => OptInPage::Expired(asked),
+            Some(asked) => OptInPage::Open(asked),
+        })
+    }
+
+    /// Yes. `page_version` is the content address of the page that held the button.
+    pub async fn confirm(&self, token: &str, actor: Actor, page_version: String, now: Timestamp) -> Result<OptInPage, StoreError> {
+        let Some(octets) = decode(token) else { return Ok(OptInPage::Unknown) };
+        let Some(asked) = self.asked_for(&octets).await? else { return Ok(OptInPage::Unknown) };
+        let evidence = ConfirmationEvidence {
+            ip: actor.ip,
+            user_agent: actor.user_agent,
+            method: "POST".to_owned(),
+            token_id: hex(&Sha256::digest(octets)),
+            page_version,
+        };
+        let key = self.inner.store.keyring().secret_key(&octets);
+        Ok(match self.inner.store.confirm(&key, now, evidence).await? {
+            Confirmation::Done | Confirmation::Repeated => OptInPage::Confirmed(asked),
+            Confirmation::Expired => OptInPage::Expired(asked),
+            Confirmation::Voided => OptInPage::Voided(asked),
+            Confirmation::Unknown => OptInPage::Unknown,
+        })
+    }
+
+    /// No: a withdrawal of what was asked for, which voids the opt-in for good (S1-17).
+    pub async fn decline(&self, token: &str, actor: Actor, now: Timestamp) -> Result<OptInPage, StoreError> {
+        let Some(octets) = decode(token) else { return Ok(OptInPage::Unknown) };
+        let Some(asked) = self.asked_for(&octets).await? else { return Ok(OptInPage::Unknown) };
+        let withdrawal = NewWithdrawal {
+            subject: asked.opt_in.subject,
+            controller: asked.opt_in.controller.clone(),
+            topics: asked.opt_in.topics.clone(),
+            source: Source::Page,
+            at: now,
+            evidence: WithdrawalEvidence { ip: actor.ip, user_agent: actor.user_agent, decision: None },
+        };
+        self.inner.store.withdraw(withdrawal).await?;
+        Ok(OptInPage::Declined(asked))
+    }
+
+    async fn asked_for(&self, token: &[u8; 32]) -> Result<Option<AskedFor>, StoreError> {
+        let found = self.inner.store.opt_in(&self.inner.store.keyring().secret_key(token)).await?;
+        Ok(found.map(|(opt_in, language)| {
+            let catalogue = &self.inner.catalogue;
+            let title = |topic| catalogue.topic(topic).map_or_else(|| topic.to_string(), |entry| entry.title.clone());
+            AskedFor {
+                controller: catalogue.controller(&opt_in.controller).cloned(),
+                topics: opt_in.topics.iter().map(title).collect(),
+                language,
+                requested_at: opt_in.requested_at,
+                opt_in,
+            }
+        }))
+    }
+}
+
+fn decode(token: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()
+}

@@ -1,0 +1,364 @@
+//! The first step of a double opt-in: a website reports a sign-up; the desk checks it, composes the
+//! confirmation mail, and commits both together. Nothing it is told grants consent (I5).
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Desk, StoreError, hex, random};
+use crate::compose::{ComposeError, ConfirmationRequest};
+use crate::consent::{Catalogue, Controller, Language, RequestEvidence, Topic, TopicEntry};
+use crate::mail::{Address, ReversePath};
+use crate::store::{NewOptIn, RequestAnswer};
+
+/// A sign-up as a website reports it; the body of `POST /api/v1/opt-ins`. Holds personal data, hence no `Debug`.
+#[derive(Clone, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignUp {
+    /// The address as typed.
+    pub email: String,
+    /// Key of the controller.
+    pub controller: String,
+    /// Names of the topics.
+    pub topics: Vec<String>,
+    /// The page that held the form.
+    pub form_url: String,
+    /// The whole text the person agreed to.
+    pub consent_text: String,
+    /// True when the box was ticked before the person came; such a sign-up is refused (S1-13).
+    pub prechecked: bool,
+    /// True when the person ticked a box, `None` where the form has none.
+    pub checkbox: Option<bool>,
+    /// Language of the form; that of the controller if it is not given.
+    pub language: Option<Language>,
+    /// The person's IP address.
+    pub ip: Option<String>,
+    /// The person's browser.
+    pub user_agent: Option<String>,
+    /// Where the person came from.
+    pub referrer: Option<String>,
+}
+
+/// What is wrong with one field, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FieldProblem {
+    /// Name of the field.
+    pub field: Cow<'static, str>,
+    /// What is wrong; repeats no value that could be personal.
+    pub problem: String,
+    /// What to do.
+    pub mend: String,
+}
+
+/// Why a sign-up was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpError {
+    /// The report is wrong; all that is wrong with it.
+    #[error("the sign-up has {} problem(s)", .0.len())]
+    Fields(Vec<FieldProblem>),
+    /// The ledger does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The confirmation mail could not be composed.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+}
+
+/// Longest consent text, octets.
+const CONSENT_TEXT_LIMIT: usize = 16 * 1024;
+/// Longest URL, octets; a longer one is no evidence but an attack.
+const URL_LIMIT: usize = 2048;
+/// What is kept of a user agent, characters.
+const USER_AGENT_LIMIT: usize = 512;
+/// Most topics in one sign-up.
+const TOPICS_LIMIT: usize = 50;
+
+/// A sign-up that passed all checks.
+struct Checked<'a> {
+    address: Address,
+    controller: &'a Controller,
+    topics: Vec<&'a TopicEntry>,
+    ip: Option<IpAddr>,
+}
+
+impl Desk {
+    /// Takes a sign-up, reported by the API token `reported_by`. `Ok` tells nothing about the address: it is
+    /// the same whether a mail is on its way, or one was sent just before (L-DOI-05), or consent exists.
+    pub async fn sign_up(&self, sign_up: &SignUp, reported_by: &str, now: Timestamp) -> Result<(), SignUpError> {
+        let checked = check(sign_up, &self.inner.catalogue).map_err(SignUpError::Fields)?;
+        let request = self.new_opt_in(sign_up, checked, reported_by, now)?;
+        match self.inner.store.request(request).await? {
+            RequestAnswer::Committed => tracing::info!(reported_by, "opt-in requested"),
+            RequestAnswer::TooSoon => tracing::info!(reported_by, "opt-in not repeated: a confirmation mail was sent recently"),
+        }
+        Ok(())
+    }
+
+    fn new_opt_in(&self, sign_up: &SignUp, checked: Checked<'_>, reported_by: &str, now: Timestamp) -> Result<NewOptIn, SignUpError> {
+        let Checked { address, controller, topics, ip } = checked;
+        let language = sign_up.language.unwrap_or(controller.language);
+        let token = random::<32>()?;
+        let keyring = self.inner.store.keyring();
+        // Our own id, at the domain that sends (RFC 5322 s.3.6.4); Composer::new has parsed `from`.
+        let from = Address::parse(&controller.from).map_err(|_| ComposeError::From { controller: controller.key.clone() })?;
+        let message_id = format!("<{}@{}>", hex(random::<16>()?.as_ref()), from.domain());
+        let titles: Vec<&str> = topics.iter().map(|entry| entry.title.as_str()).collect();
+        let mail = self.inner.composer.confirmation(&ConfirmationRequest {
+            controller,
+            to: &address,
+            topics: &titles,
+            link: &self.inner.public_url.confirm(&URL_SAFE_NO_PAD.encode(token.as_ref())),
+            message_id: &message_id,
+            at: now,
+            language,
+        })?;
+        let evidence = RequestEvidence {
+            address: address.as_str().to_owned(),
+            form_url: sign_up.form_url.clone(),
+            referrer: sign_up.referrer.clone(),
+            consent_text: sign_up.consent_text.clone(),
+            text_version: hex(&Sha256::digest(&sign_up.consent_text)),
+            checkbox: sign_up.checkbox,
+            language,
+            ip: ip.map(|ip| ip.to_canonical().to_string()),
+            user_agent: sign_up.user_agent.as_ref().map(|agent| agent.chars().take(USER_AGENT_LIMIT).collect()),
+            reported_by: reported_by.to_owned(),
+            message_id,
+            mail,
+        };
+        Ok(NewOptIn {
+            key: keyring.lookup_key(&address),
+            address,
+            controller: controller.key.clone(),
+            topics: topics.iter().map(|entry| entry.name.clone()).collect(),
+            token: keyring.secret_key(token.as_ref()),
+            at: now,
+            evidence,
+            reverse_path: ReversePath::Mailbox(from), // M-66: bounces must reach someone
+        })
+    }
+}
+
+/// Every problem at once: whoever connects a form shall not have to find them one by one.
+fn check<'a>(sign_up: &SignUp, catalogue: &'a Catalogue) -> Result<Checked<'a>, Vec<FieldProblem>> {
+    let mut problems = Vec::new();
+    let mut complain = |field: &'static str, problem: String, mend: &str| {
+        problems.push(FieldProblem { field: Cow::Borrowed(field), problem, mend: mend.to_owned() });
+    };
+
+    let address = Address::parse(sign_up.email.trim());
+    if let Err(error) = &address {
+        complain("email", error.to_string(), "give one address, e.g. olivia@example.org, without a name around it");
+    }
+    let controller = catalogue.controller(&sign_up.controller);
+    if controller.is_none() {
+        let keys: Vec<&str> = catalogue.controllers.iter().map(|controller| controller.key.as_str()).collect();
+        complain("controller", "is not a configured controller".into(), &format!("give one of: {}", keys.join(", ")));
+    }
+    let topics = if controller.is_some() { check_topics(sign_up, catalogue, &mut complain) } else { vec![] };
+    if !is_web_url(&sign_up.form_url) {
+        complain(
+            "form_url",
+            "is no absolute http or https URL".into(),
+            "give the URL of the page that held the form, e.g. https://example.com/newsletter",
+        );
+    }
+    if sign_up.referrer.as_ref().is_some_and(|referrer| referrer.len() > URL_LIMIT || referrer.contains(char::is_control)) {
+        complain(
+            "referrer",
+            format!("is longer than {URL_LIMIT} characters or has control characters"),
+            "give the URL as the browser sent it, or leave it out",
+        );
+    }
+    check_text(sign_up, controller, &mut complain);
+    if sign_up.prechecked {
+        // S1-13, CJEU C-673/17: a box that was ticked beforehand declares nothing
+        complain("prechecked", "a box that is ticked beforehand is no consent".into(), "show the box unticked and let the person tick it");
+    }
+    if sign_up.checkbox == Some(false) {
+        complain(
+            "checkbox",
+            "the person did not tick the box".into(),
+            "report only sign-ups with a ticked box; leave it out where the form has none",
+        );
+    }
+    let ip = sign_up.ip.as_ref().map(|ip| ip.trim().parse::<IpAddr>()).transpose();
+    if ip.is_err() {
+        complain("ip", "is no IP address".into(), "give the visitor's IPv4 or IPv6 address without a port, or leave it out");
+    }
+    match (address, controller, ip) {
+        (Ok(address), Some(controller), Ok(ip)) if problems.is_empty() => Ok(Checked { address, controller, topics, ip }),
+        _ => Err(problems),
+    }
+}
+
+fn check_topics<'a>(
+    sign_up: &SignUp,
+    catalogue: &'a Catalogue,
+    complain: &mut impl FnMut(&'static str, String, &str),
+) -> Vec<&'a TopicEntry> {
+    let theirs = |entry: &&TopicEntry| entry.controller == sign_up.controller;
+    let names = || catalogue.topics.iter().filter(theirs).map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut topics: Vec<&TopicEntry> = Vec::new();
+    if sign_up.topics.is_empty() {
+        complain("topics", "names no topic".into(), &format!("name what the person signed up for; this controller has: {}", names()));
+    }
+    if sign_up.topics.len() > TOPICS_LIMIT {
+        complain("topics", format!("names more than {TOPICS_LIMIT} topics"), "name only what the person signed up for");
+        return topics;
+    }
+    for (number, name) in sign_up.topics.iter().enumerate() {
+        match Topic::parse(name).ok().and_then(|topic| catalogue.topic(&topic)).filter(theirs) {
+            Some(entry) if topics.contains(&entry) => {}
+            Some(entry) => topics.push(entry),
+            None => complain(
+                "topics",
+                format!("number {} is no topic of this controller", number + 1),
+                &format!("this controller has: {}", names()),
+            ),
+        }
+    }
+    topics
+}
+
+/// L-CON-02, S1-08: the text names the controller and the channel.
+fn check_text(sign_up: &SignUp, controller: Option<&Controller>, complain: &mut impl FnMut(&'static str, String, &str)) {
+    let text = sign_up.consent_text.to_lowercase();
+    if text.trim().is_empty() {
+        complain("consent_text", "is empty".into(), "give the whole text next to the box, as the person saw it");
+        return;
+    }
+    if text.len() > CONSENT_TEXT_LIMIT {
+        complain("consent_text", "is longer than 16 KiB".into(), "give the text next to the box only, not the privacy policy");
+    }
+    if let Some(controller) = controller
+        && !squeeze(&text).contains(&squeeze(&controller.name.to_lowercase()))
+    {
+        let mend = format!("the text on the form must say who will write: \"{}\"", controller.name);
+        complain("consent_text", "does not name the controller".into(), &mend);
+    }
+    let mut words = text.split(|c: char| !c.is_alphabetic());
+    if !words.any(|word| ["mail", "mails", "mailing", "mailings"].iter().any(|ending| word.ends_with(ending))) {
+        complain(
+            "consent_text",
+            "does not say that mail comes by e-mail".into(),
+            "the text on the form must name the channel, e.g. \"by e-mail\"",
+        );
+    }
+}
+
+/// One space between words, so that a line break in the text does not matter.
+fn squeeze(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_web_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    text.len() <= URL_LIMIT
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue() -> Catalogue {
+        let controller = |key: &str, name: &str| Controller {
+            key: key.into(),
+            name: name.into(),
+            imprint: "Hauptstraße 1".into(),
+            privacy_url: "https://acme.example/privacy".into(),
+            language: Language::De,
+            from: "news@acme.example".into(),
+        };
+        let topic = |name: &str, controller: &str| TopicEntry {
+            name: Topic::parse(name).expect(name),
+            controller: controller.into(),
+            title: name.into(),
+            list_id: format!("{name}.acme.example"),
+        };
+        Catalogue {
+            controllers: vec![controller("acme", "ACME GmbH"), controller("other", "Other Ltd")],
+            topics: vec![topic("news", "acme"), topic("offers", "acme"), topic("foreign", "other")],
+        }
+    }
+
+    fn fine() -> SignUp {
+        SignUp {
+            email: " Grün@Example.org ".into(),
+            controller: "acme".into(),
+            topics: vec!["news".into(), "News".into()],
+            form_url: "https://acme.example/newsletter".into(),
+            consent_text: "Ja, die ACME\n GmbH darf mir Neuigkeiten per E-Mail senden.".into(),
+            checkbox: Some(true),
+            ip: Some("2001:db8::1".into()),
+            ..SignUp::default()
+        }
+    }
+
+    #[test]
+    fn a_complete_sign_up_is_taken() {
+        let (sign_up, catalogue) = (fine(), catalogue());
+        let Ok(checked) = check(&sign_up, &catalogue) else { panic!("refused") };
+        assert_eq!((checked.address.as_str(), checked.topics.len()), ("Grün@Example.org", 1));
+    }
+
+    #[test]
+    fn each_fault_names_its_field_and_its_mend() {
+        type Row = (&'static str, &'static str, fn(&mut SignUp));
+        let rows: &[Row] = &[
+            ("email", "one address", |s| s.email = "olivia".into()),
+            ("controller", "acme, other", |s| s.controller = "Acme Inc".into()),
+            ("topics", "news, offers", |s| s.topics.clear()),
+            ("topics", "news, offers", |s| s.topics = vec!["news".into(), "foreign".into()]),
+            ("topics", "news, offers", |s| s.topics = vec!["a b".into()]),
+            ("topics", "signed up for", |s| s.topics = vec!["news".into(); 51]),
+            ("form_url", "https://", |s| s.form_url = "/newsletter".into()),
+            ("form_url", "https://", |s| s.form_url = "javascript:alert(1)".into()),
+            ("consent_text", "whole text", |s| s.consent_text = " ".into()),
+            ("consent_text", "ACME GmbH", |s| s.consent_text = "Yes, send me e-mails.".into()),
+            ("consent_text", "by e-mail", |s| s.consent_text = "Ja, ACME GmbH darf mir Angebote senden.".into()),
+            ("consent_text", "text next to the box", |s| s.consent_text = format!("ACME GmbH e-mail {}", "x".repeat(CONSENT_TEXT_LIMIT))),
+            ("prechecked", "unticked", |s| s.prechecked = true),
+            ("checkbox", "ticked box", |s| s.checkbox = Some(false)),
+            ("ip", "IPv4 or IPv6", |s| s.ip = Some("10.0.0.1:80".into())),
+            ("referrer", "leave it out", |s| s.referrer = Some("\n".into())),
+        ];
+        for (field, mend, spoil) in rows {
+            let (mut sign_up, catalogue) = (fine(), catalogue());
+            spoil(&mut sign_up);
+            let Err(problems) = check(&sign_up, &catalogue) else { panic!("{field}: taken") };
+            assert!(problems.iter().any(|p| p.field == *field && p.mend.contains(mend)), "{field}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let Err(problems) = check(&SignUp { prechecked: true, ..SignUp::default() }, &catalogue()) else { panic!("taken") };
+        let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_ref()).collect();
+        assert_eq!(fields, ["email", "controller", "form_url", "consent_text", "prechecked"]);
+    }
+
+    #[test]
+    fn the_channel_is_found_in_any_spelling() {
+        for (text, named) in [
+            ("per E-Mail", true),
+            ("by email", true),
+            ("Werbemails", true),
+            ("E-Mail-Newsletter", true),
+            ("per Mail.", true),
+            ("aus Mailand", false),
+            ("per Post", false),
+        ] {
+            let mut problems = 0;
+            let sign_up = SignUp { consent_text: text.into(), ..SignUp::default() };
+            check_text(&sign_up, None, &mut |_, _, _| problems += 1);
+            assert_eq!(problems == 0, named, "{text}");
+        }
+    }
+}

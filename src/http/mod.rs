@@ -1,0 +1,115 @@
+//! Joiner: what people and tools reach over HTTP. Public pages (`/u/` unsubscribe, `/c/` confirm)
+//! without cookies, scripts or redirects, the machine API, and the probes. What an answer means is
+//! the business of `desk`; this room only reads requests and writes answers.
+
+mod answer;
+mod api;
+mod confirm;
+mod connection;
+mod form;
+mod page;
+mod problem;
+mod shell;
+mod unsubscribe;
+mod visitor;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use ipnet::IpNet;
+use tokio::net::TcpListener;
+
+pub use page::{Content, Page, Pages};
+
+use crate::desk::Desk;
+use answer::Answers;
+use connection::{Bounded, Peer};
+use visitor::Visitor;
+
+/// Settings of the HTTP side.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Networks of reverse proxies whose `X-Forwarded-For` or `Forwarded` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections served at the same time; more wait in the system's queue.
+    pub max_connections: usize,
+    /// Seconds that a request may take, from its first octet to the end of its answer.
+    pub request_timeout: u64,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self { listen: (Ipv4Addr::LOCALHOST, 8080).into(), trusted_proxies: vec![], max_connections: 1024, request_timeout: 15 }
+    }
+}
+
+/// All pages and the API over `desk`. The demo merges its own pages into it.
+///
+/// # Panics
+/// When an embedded template does not parse, which a test excludes.
+pub fn router(desk: &Desk, settings: &HttpSettings) -> Router {
+    let pages = Pages::new(desk.public_url()).expect("the embedded templates parse; tests render each of them");
+    let answers = Answers::new(desk.clone(), pages);
+    let shell = Arc::new(shell::Shell::new(desk.public_url().is_https(), settings));
+    Router::new()
+        .merge(unsubscribe::router(answers.clone()))
+        .merge(confirm::router(answers.clone()))
+        .nest("/api", api::router(desk.clone()))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready).with_state(desk.clone()))
+        .route("/assets/style.css", get(style))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_that_method)
+        .with_state(answers)
+        .layer(middleware::from_fn_with_state(shell, shell::wrap))
+}
+
+/// Serves [`router`] until `shutdown`, then lets running requests end.
+pub async fn serve(listener: TcpListener, desk: Desk, settings: HttpSettings, shutdown: impl Future<Output = ()> + Send + 'static) {
+    serve_router(listener, router(&desk, &settings), &settings, shutdown).await;
+}
+
+/// Serves `router`, which may hold more than [`router`] made.
+pub async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    settings: &HttpSettings,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let listener = Bounded::new(listener, settings);
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(shutdown).await {
+        tracing::error!(%error, "http server ended");
+    }
+}
+
+async fn ready(State(desk): State<Desk>) -> Response {
+    match desk.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "the ledger does not answer\n").into_response()
+        }
+    }
+}
+
+async fn style() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    (headers, page::STYLE).into_response()
+}
+
+async fn nothing_here(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, uri: Uri) -> Response {
+    answers.refusal(Page::NotFound, StatusCode::NOT_FOUND, &visitor, uri.path())
+}
+
+async fn not_that_method(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, uri: Uri) -> Response {
+    answers.refusal(Page::Invalid, StatusCode::METHOD_NOT_ALLOWED, &visitor, uri.path())
+}

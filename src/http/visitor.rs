@@ -1,0 +1,124 @@
+//! Who asks: client address, browser, language. The address is evidence (R-02), so a forwarding
+//! header counts only where the one who wrote it is trusted.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
+
+use crate::consent::Language;
+use crate::desk::Actor;
+
+/// What is kept of a User-Agent, characters.
+const USER_AGENT_LIMIT: usize = 512;
+
+/// Who asks; holds personal data, hence no `Debug`.
+#[derive(Clone)]
+pub(super) struct Visitor {
+    /// `None` when it cannot be told for sure.
+    ip: Option<IpAddr>,
+    user_agent: Option<String>,
+    /// The first language of Accept-Language that we have.
+    pub(super) language: Option<Language>,
+}
+
+impl Visitor {
+    /// `peer` is the other end of the connection.
+    pub(super) fn of(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) -> Self {
+        let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+        Self {
+            ip: peer.and_then(|peer| client(headers, peer.to_canonical(), trusted)),
+            user_agent: text(header::USER_AGENT).map(|agent| agent.chars().take(USER_AGENT_LIMIT).collect()),
+            language: text(header::ACCEPT_LANGUAGE).and_then(Language::preferred),
+        }
+    }
+
+    /// For the evidence.
+    pub(super) fn actor(self) -> Actor {
+        Actor { ip: self.ip.map(|ip| ip.to_string()), user_agent: self.user_agent }
+    }
+}
+
+/// The client's address. Behind a trusted proxy it stands in `X-Forwarded-For` or `Forwarded`
+/// (RFC 7239). A proxy writes one of them and may pass on the other as a client forged it: where both
+/// are there and differ, no address is better evidence than a wrong one.
+fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Option<IpAddr> {
+    let believed = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
+    if !believed(&peer) {
+        return Some(peer);
+    }
+    let walk = |hops: Vec<Option<IpAddr>>| {
+        // Each proxy appends at the right; the first one from the right that is not ours is the client.
+        hops.into_iter().rev().find(|hop| hop.as_ref().is_none_or(|ip| !believed(ip)))
+    };
+    let forwarded_for = walk(elements(headers, &HeaderName::from_static("x-forwarded-for")).map(address).collect());
+    let forwarded = walk(elements(headers, &header::FORWARDED).map(forwarded_address).collect());
+    match (forwarded_for, forwarded) {
+        (None, None) => Some(peer),
+        (Some(ip), None) | (None, Some(ip)) => ip,
+        (Some(one), Some(other)) => one.filter(|ip| Some(*ip) == other),
+    }
+}
+
+/// The comma-separated elements of all fields of that name, in order.
+fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().flat_map(|value| value.to_str().unwrap_or("unreadable").split(',')).map(str::trim)
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches('"');
+    let ip = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inner, _port)) => inner.parse::<IpAddr>(),
+        None => text.parse::<IpAddr>().or_else(|error| match text.split_once(':') {
+            Some((v4, _port)) => v4.parse::<IpAddr>(),
+            None => Err(error),
+        }),
+    };
+    ip.ok().map(|ip| ip.to_canonical())
+}
+
+/// The `for` of one element of `Forwarded` (RFC 7239 s.4).
+fn forwarded_address(element: &str) -> Option<IpAddr> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("for").then(|| address(value))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forwarding_headers_count_only_from_trusted_proxies_and_from_the_right() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("valid"), "::1/128".parse().expect("valid")];
+        type Row = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>);
+        let rows: &[Row] = &[
+            ("192.0.2.1", &[], Some("192.0.2.1")),
+            ("192.0.2.1", &[("x-forwarded-for", "203.0.113.9")], Some("192.0.2.1")),
+            ("10.0.0.1", &[], Some("10.0.0.1")),
+            ("10.0.0.1", &[("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
+            ("::ffff:10.0.0.1", &[("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
+            // what the client itself wrote stands at the left
+            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7, 203.0.113.9")], Some("203.0.113.9")),
+            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "203.0.113.9, 10.0.0.2")], Some("203.0.113.9")),
+            ("10.0.0.1", &[("x-forwarded-for", "203.0.113.9:4711, 10.0.0.2")], Some("203.0.113.9")),
+            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7, garbage")], None),
+            ("10.0.0.1", &[("x-forwarded-for", "10.0.0.3")], Some("10.0.0.1")),
+            ("::1", &[("forwarded", "for=\"[2001:db8::1]:4711\";proto=https")], Some("2001:db8::1")),
+            ("::1", &[("forwarded", "for=198.51.100.7, For=203.0.113.9;by=10.0.0.1")], Some("203.0.113.9")),
+            ("::1", &[("forwarded", "for=_hidden")], None),
+            ("::1", &[("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
+            ("::1", &[("forwarded", "for=198.51.100.7"), ("x-forwarded-for", "203.0.113.9")], None),
+        ];
+        for (peer, fields, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for (name, value) in *fields {
+                headers.append(HeaderName::from_static(name), value.parse().expect("valid"));
+            }
+            let visitor = Visitor::of(&headers, Some(peer.parse().expect("valid")), &trusted);
+            assert_eq!(visitor.ip, expected.map(|ip| ip.parse().expect("valid")), "{peer} {fields:?}");
+        }
+    }
+}
