@@ -39,4 +39,6 @@
 
 pub mod consent;
 pub mod mail;
+pub mod smtp;
+pub mod tls;
 pub mod wire;
