@@ -68,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         reply.write(&mut self.output);
     }
 
-    /// The transport, for TLS. Whatever it sent in plaintext so far is dropped here (RFC 3207 s.4.2, M-30).
+    /// The transport, for TLS. What arrived in plaintext so far is dropped here (RFC 3207 s.4.2, M-30).
     pub(super) fn into_transport(self) -> S {
         self.stream
     }
@@ -90,27 +90,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             deadline = None;
             let followed = self.start < self.input.len();
             let handler = &room.handler;
-            let (next, step) = session.line(&self.input[line], followed, &|stream, path| handler.reverse_path(stream, path));
-            session = match step {
-                Step::Authenticate(given) => {
-                    let answer = handler.authenticate(&given.username, given.password).await;
-                    let (next, step) = next.authenticated(answer);
-                    self.say(step)?;
-                    next
-                }
-                Step::Receive(transaction) => {
-                    let reply = self.transact(transaction, room).await?;
-                    self.queue(&reply);
-                    next.settled(&reply)
-                }
-                Step::StartTls(reply) => {
-                    self.queue(&reply);
-                    self.flush(patience).await?;
-                    return Ok(next);
-                }
-                step => {
-                    self.say(step)?;
-                    next
+            let (mut next, mut step) = session.line(&self.input[line], followed, &|stream, path| handler.reverse_path(stream, path));
+            session = loop {
+                match step {
+                    Step::Answer(reply) => {
+                        self.queue(&reply);
+                        break next;
+                    }
+                    Step::Close(reply) => return Err(End::HangUp(reply)),
+                    Step::StartTls(reply) => {
+                        self.queue(&reply);
+                        self.flush(patience).await?;
+                        return Ok(next);
+                    }
+                    Step::Authenticate(given) => {
+                        let answer = handler.authenticate(&given.username, given.password).await;
+                        (next, step) = next.authenticated(answer);
+                    }
+                    Step::Receive(transaction) => {
+                        let reply = self.transact(transaction, room).await?;
+                        self.queue(&reply);
+                        break next.settled(&reply);
+                    }
                 }
             };
             if self.output.len() >= OUTPUT {
@@ -122,6 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends what is still to be said and closes.
     pub(super) async fn finish(mut self, end: End) {
         let End::HangUp(last) = end else { return };
+        // One of `reply`'s own texts: nothing personal in it (I8).
+        tracing::debug!(code = last.code, text = %last.text, "closing an SMTP connection");
         self.queue(&last);
         let _ = timeout(LINGER, async {
             self.stream.write_all(&self.output).await?;
@@ -138,15 +141,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             std::io::Result::Ok(())
         })
         .await; // the peer may be gone: nobody is left to tell
-    }
-
-    fn say(&mut self, step: Step) -> Result<(), End> {
-        match step {
-            Step::Answer(reply) => self.queue(&reply),
-            Step::Close(reply) => return Err(End::HangUp(reply)),
-            Step::StartTls(_) | Step::Authenticate(_) | Step::Receive(_) => {}
-        }
-        Ok(())
     }
 
     /// From DATA to the reply to the final dot.

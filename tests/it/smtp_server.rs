@@ -124,6 +124,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.expect("connected");
+        socket.set_nodelay(true).expect("open");
         Self { transport: Box::new(socket), buffer: Vec::new() }
     }
 
@@ -313,6 +314,23 @@ async fn large_messages_arrive_whole_over_plaintext_and_tls() {
         let kept = keeper.kept.lock().expect("not poisoned");
         assert!(kept.len() == 1 && kept[0].data == message && kept[0].tls == implicit_tls);
     }
+}
+
+#[tokio::test]
+async fn octets_that_come_one_by_one_mean_the_same() {
+    let keeper = Keeper::new(true, false);
+    let server = Server::start(&keeper, SmtpSettings::default(), None).await;
+    let mut client = Client::connect(server.address).await;
+    client.talk(&[GREETED]).await;
+    for (said, code) in TO_DATA.iter().chain(&[("..\r\n.x\r\n.", "250"), ("QUIT", "221")]) {
+        for octet in said.bytes().chain(*b"\r\n") {
+            client.send(&[octet]).await;
+        }
+        client.talk(&[("", code)]).await;
+    }
+    drop(client);
+    server.shut_down().await;
+    assert_eq!(keeper.kept.lock().expect("not poisoned")[0].data, b".\r\nx\r\n");
 }
 
 #[tokio::test]
