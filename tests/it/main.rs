@@ -4,6 +4,7 @@
 
 mod architecture;
 mod client;
+mod dialogues;
 mod dkim;
 mod environment;
 mod fake_mta;
@@ -13,5 +14,6 @@ mod messages;
 mod peers;
 mod relay;
 mod sink;
+mod smtp_server;
 mod templates;
 mod world;

@@ -1,0 +1,243 @@
+//! One connection: octets to lines and messages, replies back, every wait with a deadline. What a
+//! line means is `session`'s business, what a message is worth the handler's.
+
+use std::ops::Range;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::auth::MAX_AUTH_LINE;
+use super::budget::Lease;
+use super::data::DataReader;
+use super::reply;
+use super::server::{Handler, Room};
+use super::session::{Session, Step, Transaction};
+use crate::wire::Reply;
+
+/// Enough for the longest line and for most messages in one read.
+const INPUT: usize = 16 * 1024;
+/// For peers that fill the above: larger messages in fewer reads.
+const LARGE_INPUT: usize = 64 * 1024;
+/// Replies are sent when they reach this, even if more commands wait: a peer must not make us hoard them.
+const OUTPUT: usize = 8 * 1024;
+/// First allocation for a message that promised a large SIZE: a promise takes no memory from others.
+const FIRST_ROOM: usize = 64 * 1024;
+/// How long, and over how many octets, we wait for a peer to read our last words.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_OCTETS: usize = 1024 * 1024;
+
+/// A connection over TCP or TLS, with the buffers it reuses.
+pub(super) struct Connection<S> {
+    stream: S,
+    /// What arrived; `input[start..]` is not used yet.
+    input: Vec<u8>,
+    start: usize,
+    /// Replies not sent yet.
+    output: Vec<u8>,
+    /// One timer, re-armed for each wait.
+    timer: Pin<Box<Sleep>>,
+    /// True when the server shuts down.
+    stop: watch::Receiver<bool>,
+}
+
+/// Why a conversation is over.
+pub(super) enum End {
+    /// We end it, and this is still to be said.
+    HangUp(Reply),
+    /// The peer is gone.
+    Gone,
+}
+
+enum Input {
+    Line(Range<usize>),
+    Partial,
+    Malformed(Reply),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(super) fn new(stream: S, stop: watch::Receiver<bool>) -> Self {
+        let timer = Box::pin(sleep_until(Instant::now()));
+        Self { stream, input: Vec::with_capacity(INPUT), start: 0, output: Vec::with_capacity(1024), timer, stop }
+    }
+
+    /// Puts a reply into the next write.
+    pub(super) fn queue(&mut self, reply: &Reply) {
+        reply.write(&mut self.output);
+    }
+
+    /// The transport, for TLS. What arrived in plaintext so far is dropped here (RFC 3207 s.4.2, M-30).
+    pub(super) fn into_transport(self) -> S {
+        self.stream
+    }
+
+    /// Talks until the client wants TLS (then `Ok`, and 220 is sent) or the conversation is over.
+    pub(super) async fn converse<H: Handler>(&mut self, mut session: Session, room: &Room<H>) -> Result<Session, End> {
+        let patience = room.settings.command_timeout();
+        let mut deadline = None; // of the whole command, so that dripping octets do not extend it
+        loop {
+            let line = match self.next_line() {
+                Input::Line(line) => line,
+                Input::Malformed(reply) => return Err(End::HangUp(reply)),
+                Input::Partial => {
+                    self.flush(patience).await?; // RFC 2920 s.3.2: answer a whole group in one write
+                    self.fill(*deadline.get_or_insert_with(|| Instant::now() + patience), session.is_idle()).await?;
+                    continue;
+                }
+            };
+            deadline = None;
+            let followed = self.start < self.input.len();
+            let handler = &room.handler;
+            let (mut next, mut step) = session.line(&self.input[line], followed, &|stream, path| handler.reverse_path(stream, path));
+            session = loop {
+                match step {
+                    Step::Answer(reply) => {
+                        self.queue(&reply);
+                        break next;
+                    }
+                    Step::Close(reply) => return Err(End::HangUp(reply)),
+                    Step::StartTls(reply) => {
+                        self.queue(&reply);
+                        self.flush(patience).await?;
+                        return Ok(next);
+                    }
+                    Step::Authenticate(given) => {
+                        let answer = handler.authenticate(&given.username, given.password).await;
+                        (next, step) = next.authenticated(answer);
+                    }
+                    Step::Receive(transaction) => {
+                        let reply = self.transact(transaction, room).await?;
+                        self.queue(&reply);
+                        break next.settled(&reply);
+                    }
+                }
+            };
+            if self.output.len() >= OUTPUT {
+                self.flush(patience).await?;
+            }
+        }
+    }
+
+    /// Sends what is still to be said and closes.
+    pub(super) async fn finish(mut self, end: End) {
+        let End::HangUp(last) = end else { return };
+        // One of `reply`'s own texts: nothing personal in it (I8).
+        tracing::debug!(code = last.code, text = %last.text, "closing an SMTP connection");
+        self.queue(&last);
+        let _ = timeout(LINGER, async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.shutdown().await?;
+            // Closing with unread input makes TCP reset, and the peer would never see the reply.
+            let mut left = LINGER_OCTETS;
+            while left > 0 {
+                self.input.clear();
+                match self.stream.read_buf(&mut self.input).await? {
+                    0 => break,
+                    read => left = left.saturating_sub(read),
+                }
+            }
+            std::io::Result::Ok(())
+        })
+        .await; // the peer may be gone: nobody is left to tell
+    }
+
+    /// From DATA to the reply to the final dot.
+    async fn transact<H: Handler>(&mut self, transaction: Transaction, room: &Room<H>) -> Result<Reply, End> {
+        let limit = room.settings.max_message_size;
+        let promised = transaction.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(INPUT);
+        let first = promised.min(FIRST_ROOM).min(limit);
+        let Some(mut lease) = room.budget.lease(first) else { return Ok(reply::OUT_OF_MEMORY) };
+        let mut reader = DataReader::new(limit);
+        reader.make_room(first);
+        self.queue(&reply::START_DATA);
+        self.flush(room.settings.command_timeout()).await?;
+        self.receive(&mut reader, &mut lease, room).await?;
+        // I2: from here on nothing looks at the connection until the handler has answered. The mail may be passing
+        // on to the outbound MTA, so a client that hangs up must not cancel it half way.
+        Ok(match reader.finish() {
+            Ok(data) => room.handler.submit(transaction.with(data)).await,
+            Err(refusal) => refusal,
+        })
+    }
+
+    /// Reads up to the end of the message; what comes behind it stays in the buffer.
+    async fn receive<H>(&mut self, reader: &mut DataReader, lease: &mut Lease, room: &Room<H>) -> Result<(), End> {
+        let overall = Instant::now() + room.settings.message_timeout();
+        loop {
+            let now = Instant::now();
+            if now >= overall {
+                return Err(End::HangUp(reply::TIMED_OUT)); // also for a peer that never lets us wait
+            }
+            self.fill(overall.min(now + room.settings.data_timeout()), false).await?;
+            let chunk = &self.input[self.start..];
+            let wanted = reader.room_with(chunk.len());
+            if lease.resize(wanted) {
+                reader.make_room(wanted);
+            } else {
+                reader.refuse(reply::OUT_OF_MEMORY);
+            }
+            if let Some(consumed) = reader.feed(chunk) {
+                self.start += consumed;
+                return Ok(());
+            }
+            let full = self.input.len() == self.input.capacity();
+            self.input.clear();
+            self.start = 0;
+            if full {
+                self.input.reserve_exact(LARGE_INPUT);
+            }
+        }
+    }
+
+    /// The next line in the buffer; consumed, CRLF not included.
+    fn next_line(&mut self) -> Input {
+        let rest = &self.input[self.start..];
+        match memchr::memchr(b'\n', rest) {
+            // Also where it is complete: the answer must not depend on how the octets were cut into packets.
+            Some(at) if at >= MAX_AUTH_LINE => Input::Malformed(reply::LINE_TOO_LONG),
+            Some(at) if at > 0 && rest[at - 1] == b'\r' => {
+                let line = self.start..self.start + at - 1;
+                self.start += at + 1;
+                Input::Line(line)
+            }
+            Some(_) => Input::Malformed(reply::BARE_LF), // M-41
+            None if rest.len() >= MAX_AUTH_LINE => Input::Malformed(reply::LINE_TOO_LONG),
+            None => Input::Partial,
+        }
+    }
+
+    /// Waits for more input. `idle`: a shutdown may end the wait.
+    async fn fill(&mut self, until: Instant, idle: bool) -> Result<(), End> {
+        self.input.drain(..self.start);
+        self.start = 0;
+        self.timer.as_mut().reset(until);
+        let Self { stream, input, timer, stop, .. } = self;
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop), if idle => Err(End::HangUp(reply::SHUTTING_DOWN)),
+            read = stream.read_buf(input) => match read {
+                Ok(octets) if octets > 0 => Ok(()),
+                _ => Err(End::Gone),
+            },
+            () = timer.as_mut() => Err(End::HangUp(reply::TIMED_OUT)),
+        }
+    }
+
+    /// Sends the queued replies in one write.
+    async fn flush(&mut self, patience: Duration) -> Result<(), End> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        self.timer.as_mut().reset(Instant::now() + patience);
+        let Self { stream, output, timer, .. } = self;
+        let sent = tokio::select! {
+            biased;
+            sent = async { stream.write_all(output).await?; stream.flush().await } => sent.map_err(|_| End::Gone),
+            () = timer.as_mut() => Err(End::Gone),
+        };
+        output.clear();
+        sent
+    }
+}

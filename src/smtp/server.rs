@@ -1,0 +1,268 @@
+//! The listener: admits connections within their limits, runs one task for each, drains them at
+//! shutdown. What is said on a connection is `connection`'s and `session`'s business.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::mail::{Envelope, ReversePath, Stream};
+use crate::tls::Acceptor;
+use crate::wire::Reply;
+
+use super::budget::Budget;
+use super::connection::{Connection, End};
+use super::reply;
+use super::session::Session;
+use super::settings::SmtpSettings;
+
+/// A handshake is a few packets; whoever needs longer holds a place for nothing.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// Pause after a failed accept: most often there are no file descriptors, and they come back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the server asks the gateway.
+pub trait Handler: Send + Sync + 'static {
+    /// The stream that the peer's network alone entitles to; `None`: the peer must authenticate.
+    fn stream_of_peer(&self, peer: IpAddr) -> Option<Arc<Stream>>;
+
+    /// The stream of a credential. Asked only under TLS, or on loopback where the settings say so.
+    fn authenticate(&self, username: &str, password: Zeroizing<String>) -> impl Future<Output = Authentication> + Send;
+
+    /// Whether the stream may use this reverse-path (M-02); the reply is the answer to MAIL.
+    fn reverse_path(&self, stream: &Stream, path: &ReversePath) -> Result<(), Reply>;
+
+    /// Takes a message after its end-of-data; the reply is the answer to it. Runs to its end even when the
+    /// client is gone: then nobody hears the reply (I2).
+    fn submit(&self, submission: Submission) -> impl Future<Output = Reply> + Send;
+}
+
+/// The answer to a credential.
+#[derive(Debug, Clone)]
+pub enum Authentication {
+    /// It belongs to this stream.
+    Granted(Arc<Stream>),
+    /// It does not belong to anyone.
+    Refused,
+    /// It cannot be checked now; the client shall try again.
+    Unavailable,
+}
+
+/// One message, received completely.
+#[derive(Clone)]
+pub struct Submission {
+    /// On whose behalf.
+    pub stream: Arc<Stream>,
+    /// From MAIL and RCPT.
+    pub envelope: Envelope,
+    /// The message without dot-stuffing; CRLF line ends only, no NUL, lines of up to 998 octets.
+    pub data: Vec<u8>,
+    /// The client's address; IPv4 is never mapped into IPv6.
+    pub peer: SocketAddr,
+    /// The name in EHLO: letters, digits and `-._:[]`, at most 255.
+    pub helo: String,
+    /// True when it came over TLS.
+    pub tls: bool,
+    /// True when the stream was found by AUTH, false when by network.
+    pub authenticated: bool,
+}
+
+/// What all connections of one listener share.
+pub(super) struct Room<H> {
+    pub(super) handler: Arc<H>,
+    pub(super) settings: Arc<SmtpSettings>,
+    pub(super) budget: Budget,
+    tls: Option<Acceptor>,
+}
+
+/// Serves SMTP on `listener` until `shutdown` ends; then closes the listener and drains: idle sessions get
+/// 421, running transactions end. Returns when the last connection is closed; dropping it cuts them off.
+///
+/// Without `tls` neither STARTTLS nor AUTH off the loopback is offered. Settings are expected to be
+/// [checked](SmtpSettings::check).
+pub async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    settings: Arc<SmtpSettings>,
+    tls: Option<Acceptor>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let budget = Budget::new(settings.max_bytes_in_flight);
+    let room = Arc::new(Room { handler, settings, budget, tls });
+    let (stop, stopped) = watch::channel(false);
+    let places = Places::default();
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => {
+                    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                    match places.admit(peer.ip(), &room.settings) {
+                        Some(place) => {
+                            let (room, stopped) = (room.clone(), stopped.clone());
+                            connections.spawn(async move {
+                                host(socket, peer, &room, stopped).await;
+                                drop(place);
+                            });
+                        }
+                        None => turn_away(socket, &room.settings),
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept an SMTP connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    stop.send_replace(true);
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(panicked = error.is_panic(), "an SMTP connection ended abnormally");
+    }
+}
+
+/// One connection from greeting to close.
+async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, room: &Room<H>, stop: watch::Receiver<bool>) {
+    // Replies are small and awaited: Nagle's algorithm would only delay them.
+    let _ = socket.set_nodelay(true);
+    let network = room.handler.stream_of_peer(peer.ip());
+    let session = Session::new(room.settings.clone(), peer, network, room.tls.is_some());
+    if room.settings.implicit_tls {
+        if let Some(transport) = shake_hands(socket, room).await {
+            let mut connection = Connection::new(transport, stop);
+            connection.queue(&reply::greeting(&room.settings.hostname));
+            converse_to_the_end(connection, session.tls_up(), room).await;
+        }
+        return;
+    }
+    let mut connection = Connection::new(socket, stop.clone());
+    connection.queue(&reply::greeting(&room.settings.hostname));
+    match connection.converse(session, room).await {
+        Err(end) => connection.finish(end).await,
+        Ok(session) => {
+            if let Some(transport) = shake_hands(connection.into_transport(), room).await {
+                converse_to_the_end(Connection::new(transport, stop), session.tls_up(), room).await;
+            }
+        }
+    }
+}
+
+/// With TLS active the session offers no STARTTLS, so `converse` ends in one way only.
+async fn converse_to_the_end<S, H>(mut connection: Connection<S>, session: Session, room: &Room<H>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    let end = connection.converse(session, room).await.err().unwrap_or(End::Gone);
+    connection.finish(end).await;
+}
+
+async fn shake_hands<H>(socket: TcpStream, room: &Room<H>) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    let Some(acceptor) = &room.tls else {
+        tracing::error!("implicit_tls is set, but there is no certificate: closing the connection");
+        return None;
+    };
+    match timeout(HANDSHAKE, acceptor.accept(socket)).await {
+        Ok(Ok(transport)) => Some(transport),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "TLS handshake with an SMTP client failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Says 421 instead of the greeting. The socket's buffer is empty, so this does not block.
+fn turn_away(socket: TcpStream, settings: &SmtpSettings) {
+    tracing::warn!("too many SMTP connections");
+    if settings.implicit_tls {
+        return; // it would have to be said under TLS
+    }
+    let mut words = Vec::new();
+    reply::TOO_MANY_CONNECTIONS.write(&mut words);
+    if let Ok(mut socket) = socket.into_std() {
+        let _ = socket.write(&words); // a courtesy; the peer may be gone
+    }
+}
+
+/// Open connections by network. A `std` mutex: nothing is awaited while it is held.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection's place; free again on drop.
+struct Place {
+    places: Places,
+    network: IpAddr,
+}
+
+impl Places {
+    fn admit(&self, peer: IpAddr, settings: &SmtpSettings) -> Option<Place> {
+        let network = network(peer);
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = open.get(&network).copied().unwrap_or_default();
+        if here >= settings.max_connections_per_address || open.values().sum::<usize>() >= settings.max_connections {
+            return None;
+        }
+        open.insert(network, here + 1);
+        Some(Place { places: self.clone(), network })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(here) = open.get_mut(&self.network) {
+            *here -= 1;
+            if *here == 0 {
+                open.remove(&self.network);
+            }
+        }
+    }
+}
+
+/// What one client commands: an IPv4 address, or an IPv6 /64 (RFC 6177 s.2 gives sites at least that).
+fn network(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_limited_per_network_and_in_total_and_come_back() {
+        let settings = SmtpSettings { max_connections: 3, max_connections_per_address: 2, ..SmtpSettings::default() };
+        let places = Places::default();
+        let admit = |text: &str| places.admit(text.parse().expect(text), &settings);
+        let (one, two) = (admit("2001:db8::1"), admit("2001:db8::2"));
+        assert!(one.is_some() && two.is_some() && admit("2001:db8::3").is_none());
+        let three = admit("192.0.2.1");
+        assert!(three.is_some() && admit("192.0.2.2").is_none());
+        drop((two, three));
+        assert!(admit("192.0.2.2").is_some());
+        assert_eq!(places.0.lock().expect("not poisoned").len(), 1);
+    }
+}

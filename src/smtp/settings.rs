@@ -1,0 +1,117 @@
+//! Settings of one SMTP listener. Knows no files; `config` reads them.
+
+use std::time::Duration;
+
+/// What one SMTP listener may take. Every field has a default.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmtpSettings {
+    /// The name in the greeting and in EHLO: a domain name or an address literal (RFC 5321 s.4.2).
+    pub hostname: String,
+    /// Largest message in octets, announced as `SIZE`. Set it to the outbound MTA's limit minus what
+    /// the gateway adds to a copy: headers, signature and footer, 64 KiB are plenty (M-10). The default lies
+    /// that far and more below Postfix's 10,240,000.
+    pub max_message_size: usize,
+    /// Open connections on this listener; more get 421.
+    pub max_connections: usize,
+    /// Open connections from one IPv4 address or one IPv6 /64; more get 421. A sending tool is often a single address.
+    pub max_connections_per_address: usize,
+    /// Protocol errors without an accepted message in between; then 421.
+    pub max_errors: u32,
+    /// Seconds to wait for a complete command (RFC 5321 s.4.5.3.2.7: at least 300).
+    pub command_timeout_seconds: u64,
+    /// Seconds to wait for the next block of a message (RFC 5321 s.4.5.3.2.5: at least 180).
+    pub data_timeout_seconds: u64,
+    /// Seconds a whole message may take from 354 to the final dot, however steadily it drips.
+    pub message_timeout_seconds: u64,
+    /// Octets of all messages that are being received or handled; beyond it 452. At least `max_message_size`.
+    pub max_bytes_in_flight: usize,
+    /// True: AUTH is offered without TLS to clients on the loopback interface.
+    pub auth_without_tls_on_loopback: bool,
+    /// True: TLS begins with the connection (RFC 8314 s.3.3, port 465); needs a certificate.
+    pub implicit_tls: bool,
+}
+
+/// What is wrong with the settings, and the mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Not a domain name, not an address literal.
+    #[error("hostname must be a domain name or an address literal such as [192.0.2.1]")]
+    Hostname,
+    /// No message of the announced size could ever pass.
+    #[error("max_bytes_in_flight must be at least max_message_size, and max_message_size at least 65536")]
+    Sizes,
+    /// Nobody could connect, or the first error would end the session.
+    #[error("max_connections, max_connections_per_address and max_errors must be at least 1")]
+    Zero,
+}
+
+impl Default for SmtpSettings {
+    fn default() -> Self {
+        Self {
+            hostname: "localhost".into(),
+            max_message_size: 10_000_000,
+            max_connections: 1_000,
+            max_connections_per_address: 500,
+            max_errors: 20,
+            command_timeout_seconds: 300,
+            data_timeout_seconds: 180,
+            message_timeout_seconds: 1_800,
+            max_bytes_in_flight: 128 * 1024 * 1024,
+            auth_without_tls_on_loopback: false,
+            implicit_tls: false,
+        }
+    }
+}
+
+impl SmtpSettings {
+    /// Checks what the types cannot say; to be called at start.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        // An address with that domain is valid exactly when the domain is.
+        if !self.hostname.is_ascii() || crate::mail::Address::parse(&format!("x@{}", self.hostname)).is_err() {
+            return Err(SettingsError::Hostname);
+        }
+        // RFC 5321 s.4.5.3.1.7: 64 K octets is the least a server may offer
+        if self.max_message_size < 65_536 || self.max_bytes_in_flight < self.max_message_size {
+            return Err(SettingsError::Sizes);
+        }
+        if self.max_connections == 0 || self.max_connections_per_address == 0 || self.max_errors == 0 {
+            return Err(SettingsError::Zero);
+        }
+        Ok(())
+    }
+
+    pub(super) fn command_timeout(&self) -> Duration {
+        Duration::from_secs(self.command_timeout_seconds)
+    }
+
+    pub(super) fn data_timeout(&self) -> Duration {
+        Duration::from_secs(self.data_timeout_seconds)
+    }
+
+    pub(super) fn message_timeout(&self) -> Duration {
+        Duration::from_secs(self.message_timeout_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let check = |text: &str| toml::from_str::<SmtpSettings>(text).expect(text).check();
+        for (text, expected) in [
+            ("", Ok(())),
+            ("hostname = '[192.0.2.1]'", Ok(())),
+            ("hostname = 'a b'", Err(SettingsError::Hostname)),
+            ("hostname = \"a\\r\\n250 b\"", Err(SettingsError::Hostname)),
+            ("max_message_size = 1000", Err(SettingsError::Sizes)),
+            ("max_bytes_in_flight = 70000", Err(SettingsError::Sizes)),
+            ("max_errors = 0", Err(SettingsError::Zero)),
+        ] {
+            assert_eq!(check(text), expected, "{text}");
+        }
+        assert!(toml::from_str::<SmtpSettings>("max_eror = 1").is_err());
+    }
+}
