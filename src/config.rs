@@ -54,8 +54,6 @@ pub struct Config {
 pub struct Listen {
     /// SMTP submission with STARTTLS, e.g. `["0.0.0.0:587"]`.
     pub smtp: Vec<SocketAddr>,
-    /// Pages and API, e.g. `127.0.0.1:8080`; TLS ends at a reverse proxy.
-    pub http: SocketAddr,
     /// Certificate chain and key of the SMTP listeners, PEM.
     #[serde(default)]
     pub tls: Option<TlsFiles>,

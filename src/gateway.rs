@@ -10,13 +10,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::classify::classify;
-use crate::compose::Footers;
+use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, Decision, DecisionId, Reason, Standing, SubjectId, Verdict};
 use crate::credentials::Credentials;
 use crate::decide::{Finding, Question, decide};
-use crate::mail::{Class, Message, Outcome};
+use crate::mail::{Body, Class, Message, Outcome};
 use crate::relay::Relay;
-use crate::sign::Signer;
+use crate::sign::Signers;
 use crate::smtp::Submission;
 use crate::store::{Store, StoreError};
 use crate::token::LinkRing;
@@ -33,22 +33,22 @@ pub struct Gateway {
     /// Controllers and topics.
     pub catalogue: Arc<Catalogue>,
     /// Keys of the unsubscribe links.
-    pub links: Arc<LinkRing>,
+    pub links: LinkRing,
     /// The visible part of the unsubscribe link, prepared per topic and language.
-    pub footers: Arc<Footers>,
-    /// DKIM keys; the first that is aligned with From signs.
-    pub signers: Arc<Vec<Signer>>,
+    pub footers: Footers,
+    /// DKIM keys.
+    pub signers: Arc<Signers>,
     /// This host's name, for trace fields.
     pub hostname: String,
-    /// Base of the links, without a final slash.
-    pub public_url: String,
+    /// Base of the links.
+    pub public_url: PublicUrl,
 }
 
 impl Gateway {
     /// Takes one message on its trip; the reply answers the client's end-of-data.
     pub async fn trip(&self, submission: Submission) -> Reply {
-        let Submission { stream, envelope, data, helo, tls, authenticated, .. } = submission;
-        let message = match Message::parse(data) {
+        let Submission { stream, mut envelope, data, helo, tls, authenticated, .. } = submission;
+        let message = match Message::parse(data, envelope.smtputf8) {
             Ok(message) => message,
             Err(error) => return replies::malformed(&error),
         };
@@ -99,10 +99,13 @@ impl Gateway {
                 Err(error) => replies::ledger_unavailable(&error),
             };
         }
+        if !message.raw().is_ascii() {
+            envelope.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
+        }
         // The envelope's dialogue, the rewriting and the signature overlap the commit.
         let transaction = self.relay.begin(&envelope).await;
         let hop = copy::Hop { helo: &helo, hostname: &self.hostname, tls, authenticated };
-        let copy = self.copy(&decision, &message, &hop, now);
+        let copy = self.copy(&decision, &message, &senders[0], &hop, now);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }

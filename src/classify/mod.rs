@@ -48,7 +48,7 @@ mod tests {
     fn classify_as(class: StreamClass, headers: &str) -> Classification {
         let stream = Stream { name: "s".into(), controller: "acme".into(), class, topic: Some("news".into()), from_domains: Vec::new() };
         let raw = format!("From: a@acme.example\r\n{headers}\r\nbody\r\n");
-        classify(&stream, &Message::parse(raw.into_bytes()).expect(headers))
+        classify(&stream, &Message::parse(raw.into_bytes(), false).expect(headers))
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::config::Config;
-use crate::sign::Signer;
 
 /// Prints the effective values without secrets; fails with all faults found.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
@@ -15,8 +14,8 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     for address in &config.listen.smtp {
         println!("smtp        {address}, TLS {}", if config.listen.tls.is_some() { "by STARTTLS" } else { "off: AUTH only from loopback, if at all" });
     }
-    println!("http        {}", config.listen.http);
-    println!("outbound    {}", config.outbound);
+    println!("http        {}", config.http.listen);
+    println!("outbound    {}:{}, TLS {}", config.outbound.host, config.outbound.port, if config.outbound.tls_required() { "required" } else { "off" });
     for controller in &config.controllers {
         println!("controller  {} ({})", controller.key, controller.name);
     }
@@ -29,8 +28,8 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         let networks = if networks.is_empty() { String::new() } else { format!(", networks {}", networks.join(" ")) };
         println!("stream      {} of {}: {:?}{login}{networks}, From {}", stream.name, stream.controller, stream.class, stream.from_domains.join(" "));
     }
-    for signer in &signers {
-        let (name, _) = Signer::dns_record(signer);
+    for signer in signers.iter() {
+        let (name, _) = signer.dns_record();
         println!("dkim        {name}");
     }
     Ok(())

@@ -8,14 +8,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::compose::Footers;
+use crate::compose::{Footers, PublicUrl};
 use crate::config::Config;
-use crate::consent::Catalogue;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::gateway::{Gateway, random};
 use crate::relay::Relay;
-use crate::sign::Signer;
+use crate::sign::{Signer, Signers};
 use crate::store::Store;
 use crate::token::LinkRing;
 use crate::{http, smtp, spooler, tls};
@@ -25,7 +24,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
     let parts = Parts::open(&config).await?;
-    let router = http::router(parts.desk.clone(), config.http.clone());
+    let router = http::router(&parts.desk, &config.http, axum::Router::new());
     let (stop, stopped) = watch::channel(false);
     let running = start(&config, &parts, sockets, router, stopped)?;
     wait_for_signal().await?;
@@ -48,7 +47,7 @@ impl Sockets {
         for address in &config.listen.smtp {
             smtp.push(TcpListener::bind(address).await.with_context(|| format!("listen.smtp {address}"))?);
         }
-        let http = TcpListener::bind(config.listen.http).await.with_context(|| format!("listen.http {}", config.listen.http))?;
+        let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
         Ok(Self { smtp, http })
     }
 }
@@ -59,7 +58,6 @@ pub(super) struct Parts {
     pub(super) relay: Relay,
     pub(super) gateway: Arc<Gateway>,
     pub(super) desk: Desk,
-    pub(super) catalogue: Arc<Catalogue>,
 }
 
 impl Parts {
@@ -67,33 +65,35 @@ impl Parts {
         let signers = Arc::new(signers(config)?);
         let store = Store::open(&config.data_dir).await?;
         let catalogue = Arc::new(config.catalogue());
-        let links = Arc::new(LinkRing::new(store.keyring().link_keys()));
-        let footers = Arc::new(Footers::new(&catalogue)?);
-        let relay = Relay::new(config.outbound.clone(), &config.smtp.hostname)?;
-        let desk = Desk::new(store.clone(), Arc::clone(&links), Arc::clone(&catalogue), Arc::clone(&signers), &config.public_url)?;
+        let public_url = PublicUrl::parse(&config.public_url)?;
+        let outbound = &config.outbound;
+        let tls = outbound.tls_required().then(|| tls::Connector::new(outbound.ca_file.as_deref())).transpose().context("outbound")?;
+        let relay = Relay::new(outbound.clone(), &config.smtp.hostname, tls);
+        let desk = Desk::new(store.clone(), Arc::clone(&catalogue), Arc::clone(&signers), public_url.clone())?;
+        let footers = Footers::new(&catalogue)?;
         let gateway = Arc::new(Gateway {
             store: store.clone(),
             relay: relay.clone(),
             credentials: Credentials::new(config.bindings(), random()),
-            catalogue: Arc::clone(&catalogue),
-            links,
+            catalogue,
+            links: LinkRing::new(store.keyring().link_keys()),
             footers,
             signers,
             hostname: config.smtp.hostname.clone(),
-            public_url: config.public_url.clone(),
+            public_url,
         });
-        Ok(Self { store, relay, gateway, desk, catalogue })
+        Ok(Self { store, relay, gateway, desk })
     }
 }
 
 /// The configured DKIM keys.
-pub(super) fn signers(config: &Config) -> anyhow::Result<Vec<Signer>> {
+pub(super) fn signers(config: &Config) -> anyhow::Result<Signers> {
     let read = |entry: &crate::config::DkimEntry| -> anyhow::Result<Signer> {
         let place = || format!("dkim {:?}: key_file {}", entry.domain, entry.key_file.display());
         let pem = std::fs::read_to_string(&entry.key_file).with_context(place)?;
         Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)
     };
-    config.dkim.iter().map(read).collect()
+    Ok(Signers::new(config.dkim.iter().map(read).collect::<Result<_, _>>()?))
 }
 
 /// Starts the adapters and the spooler; they end when `stopped` turns true.
@@ -123,7 +123,7 @@ pub(super) async fn drain(mut running: JoinSet<()>) {
     }
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
+pub(super) async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone: stop as well.
     let _ = stopped.wait_for(|stop| *stop).await;
 }

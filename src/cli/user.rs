@@ -5,15 +5,14 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::serve::Parts;
 use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::gateway::random;
-use crate::store::{Scope, Store};
+use crate::store::Scope;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -51,18 +50,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 .map(|word| Scope::parse(word).with_context(|| format!("--scopes {word:?}: write opt_in or decisions")))
                 .collect::<Result<Vec<_>, _>>()?;
             let config = Config::load(&config)?;
-            let store = Store::open(&config.data_dir).await.context("while the gateway runs, its data directory is locked; stop it first")?;
-            println!("{}", add_token(&store, &name, &scopes).await?);
-            store.close().await;
+            let parts = Parts::open(&config).await?;
+            println!("{}", parts.desk.add_api_token(&name, &scopes, Timestamp::now()).await?.as_str());
+            parts.store.close().await;
             Ok(())
         }
     }
-}
-
-/// Makes a token, stores its keyed hash, returns the token itself.
-pub(super) async fn add_token(store: &Store, name: &str, scopes: &[Scope]) -> anyhow::Result<String> {
-    let token = format!("ct_{}", URL_SAFE_NO_PAD.encode(random::<32>()));
-    let secret = store.keyring().secret_key(token.as_bytes());
-    store.add_api_token(name, scopes, &secret, Timestamp::now()).await?;
-    Ok(token)
 }

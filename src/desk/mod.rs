@@ -18,6 +18,7 @@ pub use sign_up::{FieldProblem, SignUp, SignUpError};
 use crate::compose::{ComposeError, Composer, PublicUrl};
 use crate::consent::{Catalogue, Controller, DecisionId, Source, WithdrawalEvidence};
 use crate::store::{NewWithdrawal, Store, WithdrawAnswer};
+use crate::sign::Signers;
 use crate::token::{Link, LinkRing};
 
 /// The desk; cheap to clone.
@@ -31,6 +32,7 @@ struct Inner {
     links: LinkRing,
     composer: Composer,
     catalogue: Arc<Catalogue>,
+    signers: Arc<Signers>,
     public_url: PublicUrl,
 }
 
@@ -69,11 +71,11 @@ impl Subscription {
 }
 
 impl Desk {
-    /// A desk over `store`. Fails when a controller or `public_url` is configured so that no lawful mail can be composed.
-    pub fn new(store: Store, catalogue: Arc<Catalogue>, public_url: PublicUrl) -> Result<Self, ComposeError> {
+    /// A desk over `store`; `signers` sign the confirmation mails. Fails when a controller or `public_url` is configured so that no lawful mail can be composed.
+    pub fn new(store: Store, catalogue: Arc<Catalogue>, signers: Arc<Signers>, public_url: PublicUrl) -> Result<Self, ComposeError> {
         let links = LinkRing::new(store.keyring().link_keys());
         let composer = Composer::new(&catalogue)?;
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, public_url }) })
+        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, signers, public_url }) })
     }
 
     /// Under which address people reach the gateway.

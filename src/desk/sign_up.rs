@@ -13,6 +13,7 @@ use super::{Desk, StoreError, hex, random};
 use crate::compose::{ComposeError, ConfirmationRequest};
 use crate::consent::{Catalogue, Controller, Language, RequestEvidence, Topic, TopicEntry};
 use crate::mail::{Address, ReversePath};
+use crate::sign::SignerError;
 use crate::store::{NewOptIn, RequestAnswer};
 
 /// A sign-up as a website reports it; the body of `POST /api/v1/opt-ins`. Holds personal data, hence no `Debug`.
@@ -66,6 +67,9 @@ pub enum SignUpError {
     /// The confirmation mail could not be composed.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// The confirmation mail could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignerError),
 }
 
 /// Longest consent text, octets.
@@ -116,6 +120,9 @@ impl Desk {
             at: now,
             language,
         })?;
+        // Signed before it is committed, so that the evidence holds the mail exactly as it leaves.
+        let mail = self.inner.signers.signed(mail.into_bytes(), &from, now)?;
+        let mail = String::from_utf8_lossy(&mail).into_owned();
         let evidence = RequestEvidence {
             address: address.as_str().to_owned(),
             form_url: sign_up.form_url.clone(),

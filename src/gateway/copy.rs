@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::Gateway;
-use crate::consent::{Decision, Language, Reason};
+use crate::consent::{Decision, Language, Reason, TopicEntry};
 use crate::mail::{Address, Message, MessageError, Outcome};
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
@@ -29,7 +29,7 @@ pub(super) enum CopyError {
 
 impl Gateway {
     /// Makes the copy of a passed message for its one recipient.
-    pub(super) fn copy(&self, decision: &Decision, message: &Message, hop: &Hop<'_>, now: Timestamp) -> Result<Vec<u8>, CopyError> {
+    pub(super) fn copy(&self, decision: &Decision, message: &Message, from: &Address, hop: &Hop<'_>, now: Timestamp) -> Result<Vec<u8>, CopyError> {
         let received = received(hop, decision, now);
         let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
         let entry = topic.and_then(|topic| self.catalogue.topic(topic));
@@ -42,32 +42,26 @@ impl Gateway {
                     topic: entry.name.clone(),
                     decision: decision.id,
                 });
-                let url = format!("{}/u/{token}", self.public_url);
-                let language = message.value("Content-Language").and_then(|value| Language::preferred(&value));
-                let (text, html) = self.footers.of(entry, language, &url);
+                let url = self.public_url.unsubscribe(&token);
+                let language = self.language(message, entry);
                 let marketing = Marketing {
                     unsubscribe_url: &url,
                     list_id_phrase: &entry.title,
                     list_id: &entry.list_id,
-                    footer_text: &text,
-                    footer_html: &html,
+                    footer_text: &self.footers.text(&entry.name, language, &url).unwrap_or_default(),
+                    footer_html: &self.footers.html(&entry.name, language, &url).unwrap_or_default(),
                 };
                 rewrite(message, &Plan { received: received.as_bytes(), marketing: Some(marketing) })?
             }
         };
-        self.signed(message, copy, now)
+        // U-40: the signature is the last change
+        Ok(self.signers.signed(copy, from, now)?)
     }
 
-    /// Signs as the last change (U-40). Mail of a domain without a key leaves unsigned: then the
-    /// outbound MTA signs.
-    fn signed(&self, message: &Message, copy: Vec<u8>, now: Timestamp) -> Result<Vec<u8>, CopyError> {
-        let from = message.from().unwrap_or_default();
-        let Some(signer) = from.first().and_then(|from| self.signers.iter().find(|signer| signer.aligned_with(from))) else {
-            return Ok(copy);
-        };
-        let mut signed = signer.sign(&copy, now)?;
-        signed.extend_from_slice(&copy);
-        Ok(signed)
+    /// The language of the mail, else that of its sender.
+    fn language(&self, message: &Message, entry: &TopicEntry) -> Language {
+        let declared = message.value("Content-Language").and_then(|value| Language::preferred(&value));
+        declared.or_else(|| self.catalogue.controller(&entry.controller).map(|controller| controller.language)).unwrap_or_default()
     }
 }
 

@@ -41,7 +41,7 @@ async fn start_opt_in(State(desk): State<Desk>, headers: HeaderMap, body: Result
         Ok(()) => Ok((StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response()),
         Err(SignUpError::Fields(problems)) => Err(Problem::fields(problems)),
         Err(SignUpError::Store(error)) => Err(Problem::unavailable(&error)),
-        Err(SignUpError::Compose(error)) => {
+        Err(error @ (SignUpError::Compose(_) | SignUpError::Sign(_))) => {
             tracing::error!(%error, "confirmation mail not composed");
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the confirmation mail could not be composed; nothing was stored"))
         }

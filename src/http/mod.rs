@@ -51,11 +51,11 @@ impl Default for HttpSettings {
     }
 }
 
-/// All pages and the API over `desk`. The demo merges its own pages into it.
+/// All pages and the API over `desk`, and `more` pages, which get the same headers and limits.
 ///
 /// # Panics
 /// When an embedded template does not parse, which a test excludes.
-pub fn router(desk: &Desk, settings: &HttpSettings) -> Router {
+pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Router {
     let pages = Pages::new(desk.public_url()).expect("the embedded templates parse; tests render each of them");
     let answers = Answers::new(desk.clone(), pages);
     let shell = Arc::new(shell::Shell::new(desk.public_url().is_https(), settings));
@@ -69,22 +69,13 @@ pub fn router(desk: &Desk, settings: &HttpSettings) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_that_method)
         .with_state(answers)
+        .merge(more)
         .layer(middleware::from_fn_with_state(shell, shell::wrap))
 }
 
-/// Serves [`router`] until `shutdown`, then lets running requests end.
-pub async fn serve(listener: TcpListener, desk: Desk, settings: HttpSettings, shutdown: impl Future<Output = ()> + Send + 'static) {
-    serve_router(listener, router(&desk, &settings), &settings, shutdown).await;
-}
-
-/// Serves `router`, which may hold more than [`router`] made.
-pub async fn serve_router(
-    listener: TcpListener,
-    router: Router,
-    settings: &HttpSettings,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) {
-    let listener = Bounded::new(listener, settings);
+/// Serves `router`, which [`router`] made, until `shutdown`; then lets running requests end.
+pub async fn serve(listener: TcpListener, router: Router, settings: HttpSettings, shutdown: impl Future<Output = ()> + Send + 'static) {
+    let listener = Bounded::new(listener, &settings);
     let service = router.into_make_service_with_connect_info::<Peer>();
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(shutdown).await {
         tracing::error!(%error, "http server ended");

@@ -69,8 +69,9 @@ const MAX_HEADER: usize = 256 * 1024;
 const MAX_RECEIVED: usize = 100;
 
 impl Message {
-    /// Indexes the header of `raw` and checks what RFC 5322 s.3.6 says of single fields.
-    pub fn parse(raw: Vec<u8>) -> Result<Self, MessageError> {
+    /// Indexes the header of `raw` and checks what RFC 5322 s.3.6 says of single fields. `utf8`: the
+    /// client asked for SMTPUTF8, so header fields may hold UTF-8 (RFC 6532).
+    pub fn parse(raw: Vec<u8>, utf8: bool) -> Result<Self, MessageError> {
         let mut fields: Vec<Field> = Vec::with_capacity(24);
         let (mut at, mut line, body) = (0, 1, body_start(&raw));
         while at < body {
@@ -96,14 +97,15 @@ impl Message {
             line += 1;
         }
         let message = Self { raw, fields, body };
-        message.check()?;
+        message.check(utf8)?;
         Ok(message)
     }
 
-    fn check(&self) -> Result<(), MessageError> {
+    fn check(&self, utf8: bool) -> Result<(), MessageError> {
         for header in self.headers() {
-            // RFC 5322 s.2.2, RFC 6532 s.3: no NUL; above 127 only as UTF-8
-            if memchr::memchr(0, header.raw_value).is_some() || std::str::from_utf8(header.raw_value).is_err() {
+            // RFC 5322 s.2.2: no NUL, nothing above 127; RFC 6532 s.3: with SMTPUTF8 also UTF-8 (M-43)
+            let text = header.raw_value.is_ascii() || (utf8 && std::str::from_utf8(header.raw_value).is_ok());
+            if !text || memchr::memchr(0, header.raw_value).is_some() {
                 return Err(MessageError::Byte { name: header.name.to_owned() });
             }
         }
@@ -235,7 +237,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Message, MessageError> {
-        Message::parse(text.replace('\n', "\r\n").into_bytes())
+        Message::parse(text.replace('\n', "\r\n").into_bytes(), false)
     }
 
     #[test]
@@ -280,8 +282,13 @@ mod tests {
         ] {
             assert_eq!(parse(text).err(), Some(error), "{text:?}");
         }
+        let byte = || Some(MessageError::Byte { name: "Subject".into() });
         let latin1 = b"From: a@x.example\r\nSubject: caf\xe9\r\n\r\n".to_vec();
-        assert_eq!(Message::parse(latin1).err(), Some(MessageError::Byte { name: "Subject".into() }));
+        let utf8 = "From: a@x.example\r\nSubject: café\r\n\r\n".as_bytes().to_vec();
+        assert_eq!(Message::parse(latin1.clone(), false).err(), byte());
+        assert_eq!(Message::parse(latin1, true).err(), byte());
+        assert_eq!(Message::parse(utf8.clone(), false).err(), byte());
+        assert!(Message::parse(utf8, true).is_ok());
     }
 
     #[test]

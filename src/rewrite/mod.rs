@@ -129,7 +129,7 @@ mod tests {
     };
 
     fn message(text: &str) -> Message {
-        Message::parse(format!("From: a@x.example\r\n{text}").into_bytes()).expect("a message")
+        Message::parse(format!("From: a@x.example\r\n{text}").into_bytes(), true).expect("a message")
     }
 
     /// Whether all octets of `part` stand in `whole`, in that order.
@@ -171,7 +171,7 @@ mod tests {
                 Ok(copy) => {
                     prop_assert!(is_kept(message.raw(), &copy));
                     // and ours is all that came to it, in one piece at the top and one in the body
-                    let copy = Message::parse(copy).expect("still a message");
+                    let copy = Message::parse(copy, true).expect("still a message");
                     let (before, after) = (&message.raw()[message.body_offset()..], &copy.raw()[copy.body_offset()..]);
                     let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
                     let tail = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();

@@ -232,6 +232,33 @@ fn select(message: &[u8], fields: &[relaxed::Field], signed: &mut Vec<u8>) -> Op
     Some(names)
 }
 
+/// All keys of an installation.
+#[derive(Debug, Default)]
+pub struct Signers(Vec<Signer>);
+
+impl Signers {
+    /// The keys, in the order in which they are tried.
+    pub fn new(signers: Vec<Signer>) -> Self {
+        Self(signers)
+    }
+
+    /// The keys, in the order in which they are tried.
+    pub fn iter(&self) -> impl Iterator<Item = &Signer> {
+        self.0.iter()
+    }
+
+    /// The message with the signature of the first key that is aligned with `from` on top (U-44). Mail
+    /// of a domain without a key comes back unsigned: then the outbound MTA signs (U-05).
+    pub fn signed(&self, message: Vec<u8>, from: &Address, at: Timestamp) -> Result<Vec<u8>, SignerError> {
+        let Some(signer) = self.0.iter().find(|signer| signer.aligned_with(from)) else {
+            return Ok(message);
+        };
+        let mut signed = signer.sign(&message, at)?;
+        signed.extend_from_slice(&message);
+        Ok(signed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;

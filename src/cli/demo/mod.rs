@@ -49,12 +49,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // With port 0 the address is known only now.
     let config = Config { public_url: format!("http://{http_address}"), ..config };
     let parts = Parts::open(&config).await?;
-    let token = super::user::add_token(&parts.store, "demo website", &[Scope::OptIn, Scope::Decisions]).await?;
+    let token = parts.desk.add_api_token("demo website", &[Scope::OptIn, Scope::Decisions], jiff::Timestamp::now()).await?;
 
     let sink = Sink::new();
     let (stop, stopped) = watch::channel(false);
     let pages = pages::router(pages::Demo { sink: Arc::clone(&sink), desk: parts.desk.clone(), smtp: smtp_address });
-    let router = http::router(parts.desk.clone(), config.http.clone(), pages);
+    let router = http::router(&parts.desk, &config.http, pages);
     let mut running = start(&config, &parts, sockets, router, stopped.clone())?;
     running.spawn(smtp::serve(sink_listener, Arc::clone(&sink), Arc::new(config.smtp.clone()), None, super::serve::until(stopped)));
 

@@ -51,10 +51,10 @@ async fn sign_up(State(demo): State<Demo>, Form(form): Form<SignUpForm>) -> Resp
         form_url: "https://nordlicht.example/newsletter".into(),
         consent_text: "Yes, Nordlicht Kaffee GmbH may send me its coffee newsletter by e-mail. I can withdraw at any time.".into(),
         checkbox: Some(true),
-        language: Language::En,
+        language: Some(Language::En),
         ..SignUp::default()
     };
-    let notice = match demo.desk.sign_up(sign_up, "demo page").await {
+    let notice = match demo.desk.sign_up(&sign_up, "demo page", jiff::Timestamp::now()).await {
         Ok(()) => "Taken. A confirmation mail is on its way; it shows up under Mails that left.".to_owned(),
         Err(error) => error.to_string(),
     };
@@ -67,7 +67,8 @@ async fn mail(State(demo): State<Demo>, Path(number): Path<u64>) -> Response {
     };
     let parsed = mail_parser::MessageParser::new().parse(mail.raw.as_bytes());
     let text = parsed.as_ref().and_then(|message| message.body_text(0)).unwrap_or_default().into_owned();
-    let links: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with("http://") || word.starts_with("https://")).collect();
+    let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
+    let links: Vec<String> = text.split_whitespace().filter(is_link).map(str::to_owned).collect();
     render("mail.html", context! { mail => context! { subject => mail.subject, recipient => mail.recipient, raw => mail.raw }, text, links })
 }
 
@@ -81,7 +82,7 @@ async fn page(demo: &Demo, notice: Option<String>) -> Response {
             let decision = &row.decision;
             context! {
                 at => decision.at.strftime("%H:%M:%S").to_string(),
-                stream => decision.stream,
+                stream => decision.stream.as_str(),
                 class => decision.classification.class.as_str(),
                 verdict => decision.reason.verdict().as_str(),
                 reason => decision.reason.as_str(),
@@ -97,7 +98,7 @@ async fn page(demo: &Demo, notice: Option<String>) -> Response {
         .sink
         .mails()
         .iter()
-        .map(|mail| context! { number => mail.number, recipient => mail.recipient, subject => mail.subject, one_click => mail.one_click })
+        .map(|mail| context! { number => mail.number, recipient => mail.recipient.as_str(), subject => mail.subject.as_str(), one_click => mail.one_click })
         .collect();
     render("overview.html", context! { notice, decisions, mails, smtp => demo.smtp.to_string(), password => PASSWORD })
 }

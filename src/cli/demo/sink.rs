@@ -91,7 +91,7 @@ impl Handler for Sink {
 
     async fn submit(&self, submission: Submission) -> Reply {
         let raw = String::from_utf8_lossy(&submission.data).into_owned();
-        let message = Message::parse(submission.data).ok();
+        let message = Message::parse(submission.data, true).ok();
         let decoded = mail_parser::MessageParser::new().parse_headers(raw.as_bytes());
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.total += 1;
