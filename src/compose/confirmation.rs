@@ -1,8 +1,6 @@
 //! The confirmation mail of a double opt-in: says who asks and what for, carries one link, and
 //! nothing that a court could call advertising (L-DOI-02, LG Stendal 22 S 87/20).
 
-use std::time::SystemTime;
-
 use jiff::Timestamp;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
@@ -60,7 +58,7 @@ impl Composer {
             .from(Mailbox::new(Some(controller.name.clone()), from.clone()))
             .to(Mailbox::new(None, to.clone()))
             .envelope(lettre::address::Envelope::new(Some(from), vec![to])?)
-            .date(SystemTime::from(request.at))
+            .date(request.at.into())
             .message_id(Some(request.message_id.to_owned()))
             .subject(subject)
             // RFC 3834 s.5.1, M-64

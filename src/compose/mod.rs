@@ -9,7 +9,6 @@ mod template;
 pub use confirmation::{Composer, ConfirmationRequest, lint_confirmation};
 pub use footer::Footers;
 pub use link::PublicUrl;
-pub(crate) use template::environment;
 
 use minijinja::Environment;
 

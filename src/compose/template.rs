@@ -1,11 +1,11 @@
-//! How templates are read and filled, for mails here and for the pages of `http`.
+//! How mail templates are read and filled.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, escape_formatter};
 
 /// An empty set of templates. What a template asks for and is not given is an error, not an empty string; a block tag
 /// on a line of its own leaves no empty line; `*.html` is escaped.
-pub(crate) fn environment() -> Result<Environment<'static>, Error> {
+pub(super) fn environment() -> Result<Environment<'static>, Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);

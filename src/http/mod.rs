@@ -56,7 +56,7 @@ impl Default for HttpSettings {
 /// # Panics
 /// When an embedded template does not parse, which a test excludes.
 pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Router {
-    let pages = Pages::new(desk.public_url()).expect("the embedded templates parse; tests render each of them");
+    let pages = Pages::new(desk.public_url().path()).expect("the embedded templates parse; tests render each of them");
     let answers = Answers::new(desk.clone(), pages);
     let shell = Arc::new(shell::Shell::new(desk.public_url().is_https(), settings));
     Router::new()

@@ -4,11 +4,11 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, Error, context};
+use minijinja::{Environment, Error, UndefinedBehavior, context};
 use sha2::{Digest, Sha256};
 
-use crate::compose::{PublicUrl, environment};
 use crate::consent::{Controller, Language};
 
 /// The one stylesheet.
@@ -125,15 +125,17 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The pages, for a gateway reached under `public_url`.
-    pub fn new(public_url: &PublicUrl) -> Result<Self, Error> {
-        let mut templates = environment()?;
+    /// The pages, for a gateway whose paths are reached below `path`: empty, or like `/consent`.
+    pub fn new(path: &str) -> Result<Self, Error> {
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         templates.add_template("layout.html", include_str!("../../templates/web/layout.html"))?;
         for page in Page::ALL {
             let (name, source) = page.file();
             templates.add_template(name, source)?;
         }
-        let mut style = format!("{}/assets/style.css?", public_url.path());
+        let mut style = format!("{path}/assets/style.css?");
         for octet in &Sha256::digest(STYLE)[..4] {
             write!(style, "{octet:02x}").expect("a String takes any text");
         }

@@ -1,7 +1,6 @@
 //! Every page in every language with every sample: it renders, its tags balance, and it holds no
 //! script, no style of its own and nothing from elsewhere. (The mail templates are tested in `compose`.)
 
-use consentry::compose::PublicUrl;
 use consentry::consent::{Controller, Language};
 use consentry::http::{Content, Page, Pages};
 
@@ -30,7 +29,7 @@ fn samples() -> Vec<Content<'static>> {
 
 /// What the pages are rendered to, with their names.
 fn rendered() -> Vec<(String, String)> {
-    let pages = Pages::new(&PublicUrl::parse("https://mail.acme.example/consent").expect("valid")).expect("the templates parse");
+    let pages = Pages::new("/consent").expect("the templates parse");
     let mut all = Vec::new();
     for page in Page::ALL {
         for language in [Language::De, Language::En] {
@@ -77,7 +76,7 @@ fn no_page_has_script_or_style_or_anything_from_elsewhere() {
         for bad in ["<script", "style=", "<style", "<img", "onclick", "onload", "javascript:", " src=", "checked", "<b>", "<Söhne>"] {
             assert!(!html.contains(bad), "{name} has {bad}");
         }
-        for reference in html.split("href=\"").skip(1) {
+        for reference in html.replace("&#x2f;", "/").split("href=\"").skip(1) {
             let own = reference.starts_with("/consent/assets/style.css?");
             assert!(own || reference.starts_with("https://acme.example/privacy\""), "{name}: {reference}");
         }
@@ -115,7 +114,7 @@ fn the_confirmation_page_offers_yes_and_no_alike() {
 
 #[test]
 fn no_text_is_for_one_language_only() {
-    let pages = Pages::new(&PublicUrl::parse("https://x.example").expect("valid")).expect("the templates parse");
+    let pages = Pages::new("").expect("the templates parse");
     for page in Page::ALL {
         let [de, en] = [Language::De, Language::En].map(|language| pages.render(page, language, None, &samples()[0]).expect("renders"));
         assert_ne!(de.replace("lang=\"de\"", "lang=\"en\""), en, "{page:?}");
