@@ -1,0 +1,78 @@
+//! `/c/{token}`: the life of a confirmation link.
+
+use consentry::consent::{Evidence, TopicStanding};
+use jiff::SignedDuration;
+
+use super::{FORM, World, sha256};
+
+#[test]
+fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
+    // L-DOI-03
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    for _ in 0..50 {
+        assert_eq!((world.get(&link).status, world.ask("HEAD", &link, &[], None).status), (200, 200));
+    }
+    assert!(matches!(world.standing("news"), TopicStanding::Requested(_)));
+    let page = world.get(&link).body;
+    let shown = page.replace("&#x2f;", "/");
+    for needle in
+        ["ACME GmbH", "Wochenbrief", "Angebote", "E-Mail", "acme.example/privacy", "Hauptstraße 1", "value=\"yes\"", "value=\"no\""]
+    {
+        assert!(shown.contains(needle), "{needle} in {shown}");
+    }
+    let headers = [("content-type", FORM), ("user-agent", "Firefox"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9")];
+    let first = world.ask("POST", &link, &headers, Some("answer=yes"));
+    let second = world.post(&link, FORM, "answer=yes");
+    assert_eq!((first.status, second.status, &first.body), (200, 200, &second.body));
+    assert!(first.body.contains("bestätigt"), "{}", first.body);
+    assert_eq!(world.get(&link).body, first.body, "a later look shows the success");
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)) && matches!(world.standing("offers"), TopicStanding::Given(_)));
+
+    //
+    let given = world.events().pop().expect("one");
+    let Some(Evidence::Confirmation(evidence)) = given.evidence else { panic!("no evidence") };
+    assert_eq!((evidence.ip.as_deref(), evidence.user_agent.as_deref()), (Some("203.0.113.9"), Some("Firefox")));
+    assert_eq!((evidence.method.as_str(), evidence.page_version.len(), evidence.token_id.len()), ("POST", 64, 64));
+    assert!(!link.contains(&evidence.token_id));
+    assert_eq!(evidence.page_version, sha256(&page), "the version is that of the page that was shown");
+}
+
+#[test]
+fn no_is_as_easy_as_yes_and_voids_the_link() {
+    // S1-17
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    let answer = world.post(&link, FORM, "answer=no");
+    assert!(answer.status == 200 && answer.body.contains("Sie erhalten nichts"), "{}", answer.body);
+    assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+    let late = world.post(&link, FORM, "answer=yes");
+    assert!(late.status == 410 && late.body.contains("melden Sie sich bitte neu an"), "{}", late.body);
+    assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+}
+
+#[test]
+fn a_link_that_cannot_be_confirmed_says_what_to_do() {
+    // L-DOI-04
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_hours(8 * 24));
+    for answer in [world.get(&link), world.post(&link, FORM, "answer=yes")] {
+        assert!(answer.status == 410 && answer.body.contains("abgelaufen") && answer.body.contains("neu an"), "{}", answer.body);
+    }
+    assert!(matches!(world.standing("news"), TopicStanding::Requested(_)));
+    for path in ["/c/x", "/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        for answer in [world.get(path), world.post(path, FORM, "answer=yes"), world.post(path, FORM, "answer=no")] {
+            assert!(answer.status == 404 && answer.body.contains("ganzen Link"), "{path}: {}", answer.body);
+        }
+    }
+}
+
+#[test]
+fn only_the_buttons_confirm() {
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    for (kind, body) in [(FORM, "a=b"), (FORM, "answer=maybe"), ("application/json", "{}"), ("text/plain", "answer=yes")] {
+        assert_eq!(world.post(&link, kind, body).status, 400, "{kind} {body}");
+    }
+    assert!(matches!(world.standing("news"), TopicStanding::Requested(_)));
+}

@@ -1,0 +1,95 @@
+//! What holds for every answer: security headers, no trace of a person in the log.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime;
+use tracing::Level;
+use tracing::dispatcher::{Dispatch, set_default};
+use tracing::subscriber::NoSubscriber;
+
+use super::{FORM, World, body};
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn every_answer_carries_the_security_headers_and_pages_are_not_kept() {
+    let world = World::new();
+    let path = world.subscribed();
+    for (path, cached) in [
+        (path.as_str(), false),
+        ("/c/x", false),
+        ("/nothing", false),
+        ("/api/v1/decisions", false),
+        ("/healthz", false),
+        ("/assets/style.css", true),
+    ] {
+        let answer = world.get(path);
+        let policy = answer.header("content-security-policy").expect("has one");
+        assert!(policy.contains("default-src 'none'") && policy.contains("form-action 'self'") && !policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("cache-control") == Some("no-store"), !cached, "{path}");
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}: not over http");
+        assert_eq!(answer.header("set-cookie"), None, "{path}");
+    }
+}
+
+#[test]
+fn behind_https_and_a_path_the_pages_find_their_stylesheet() {
+    let world = World::reached_as(Some("https://mail.acme.example/consent"));
+    let page = world.get("/c/x");
+    assert!(page.body.replace("&#x2f;", "/").contains("href=\"/consent/assets/style.css?"), "{}", page.body);
+    assert!(page.header("strict-transport-security").is_some());
+    assert!(world.get("/assets/style.css").header("content-type").is_some_and(|kind| kind.starts_with("text/css")));
+}
+
+#[test]
+fn a_path_that_is_nothing_gets_a_page() {
+    let world = World::new();
+    for path in ["/", "/u", "/u/", "/c/", "/u/a/b", "/admin"] {
+        let answer = world.get(path);
+        assert!(answer.status == 404 && answer.body.contains("<h1>"), "{path} {}", answer.status);
+    }
+}
+
+#[test]
+fn no_log_line_tells_of_a_person() {
+    // I8: no token, no address, no IP, not even at the finest level
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(move || writer.clone()).finish();
+    // tracing asks a single subscriber only on threads that have it, and remembers the answer for all; two it asks always
+    let _other = Dispatch::new(NoSubscriber::default());
+    let dispatch = Dispatch::new(subscriber);
+    let follow = move || std::mem::forget(set_default(&dispatch));
+    let runtime = runtime::Builder::new_multi_thread().enable_all().on_thread_start(follow).build().expect("a runtime");
+    let world = World::on(runtime, None);
+    assert_eq!(world.api(&body(|_| {})).status, 202);
+    let link = world.links().pop().expect("one").0;
+    world.get(&link);
+    world.ask("POST", &link, &[("content-type", FORM), ("x-forwarded-for", "203.0.113.9")], Some("answer=yes"));
+    let path = world.unsubscribe_path(world.subject().expect("known"));
+    world.get(&path);
+    world.post(&path, FORM, "List-Unsubscribe=One-Click");
+    world.break_table("suppression");
+    world.post(&path, FORM, "scope=all");
+    let lines = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("UTF-8");
+    assert!(lines.contains("route=\"/u/\"") && lines.contains("route=\"/c/\"") && lines.contains("ERROR"), "{lines}");
+    let secrets = ["olivia", "203.0.113.9", "198.51.100.7", &world.token, &path[3..], link.rsplit('/').next().expect("a token")];
+    for secret in secrets {
+        assert!(!lines.contains(secret), "{secret} in {lines}");
+    }
+}
