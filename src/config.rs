@@ -52,9 +52,13 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// SMTP submission with STARTTLS, e.g. `["0.0.0.0:587"]`.
+    /// SMTP submission, with STARTTLS where there is a certificate, e.g. `["0.0.0.0:587"]`.
+    #[serde(default)]
     pub smtp: Vec<SocketAddr>,
-    /// Certificate chain and key of the SMTP listeners, PEM.
+    /// SMTP submission with TLS from the first octet (RFC 8314), e.g. `["0.0.0.0:465"]`.
+    #[serde(default)]
+    pub smtps: Vec<SocketAddr>,
+    /// Certificate chain and key of these listeners, PEM.
     #[serde(default)]
     pub tls: Option<TlsFiles>,
 }

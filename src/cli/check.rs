@@ -12,10 +12,18 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     println!("data        {}", config.data_dir.display());
     println!("links       {}", config.public_url);
     for address in &config.listen.smtp {
-        println!("smtp        {address}, TLS {}", if config.listen.tls.is_some() { "by STARTTLS" } else { "off: AUTH only from loopback, if at all" });
+        println!("smtp        {address}, {}", if config.listen.tls.is_some() { "STARTTLS" } else { "no TLS" });
+    }
+    for address in &config.listen.smtps {
+        println!("smtps       {address}");
     }
     println!("http        {}", config.http.listen);
-    println!("outbound    {}:{}, TLS {}", config.outbound.host, config.outbound.port, if config.outbound.tls_required() { "required" } else { "off" });
+    println!(
+        "outbound    {}:{}, TLS {}",
+        config.outbound.host,
+        config.outbound.port,
+        if config.outbound.tls_required() { "required" } else { "off" }
+    );
     for controller in &config.controllers {
         println!("controller  {} ({})", controller.key, controller.name);
     }
@@ -26,7 +34,13 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         let login = stream.username.as_deref().map_or_else(String::new, |user| format!(", login {user}"));
         let networks: Vec<String> = stream.networks.iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() { String::new() } else { format!(", networks {}", networks.join(" ")) };
-        println!("stream      {} of {}: {:?}{login}{networks}, From {}", stream.name, stream.controller, stream.class, stream.from_domains.join(" "));
+        println!(
+            "stream      {} of {}: {:?}{login}{networks}, From {}",
+            stream.name,
+            stream.controller,
+            stream.class,
+            stream.from_domains.join(" ")
+        );
     }
     for signer in signers.iter() {
         let (name, _) = signer.dns_record();

@@ -37,15 +37,22 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
 
 /// The bound sockets; bound before the ledger is opened, so that a busy port is told at once.
 pub(super) struct Sockets {
-    pub(super) smtp: Vec<TcpListener>,
+    pub(super) smtp: Vec<(TcpListener, smtp::Tls)>,
     pub(super) http: TcpListener,
 }
 
 impl Sockets {
     pub(super) async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let acceptor = config.listen.tls.as_ref().map(|files| tls::Acceptor::from_pem_files(&files.certificate, &files.key));
+        let acceptor = acceptor.transpose().context("listen.tls")?;
         let mut smtp = Vec::new();
         for address in &config.listen.smtp {
-            smtp.push(TcpListener::bind(address).await.with_context(|| format!("listen.smtp {address}"))?);
+            let listener = TcpListener::bind(address).await.with_context(|| format!("listen.smtp {address}"))?;
+            smtp.push((listener, acceptor.clone().map_or(smtp::Tls::Off, smtp::Tls::StartTls)));
+        }
+        for address in &config.listen.smtps {
+            let listener = TcpListener::bind(address).await.with_context(|| format!("listen.smtps {address}"))?;
+            smtp.push((listener, smtp::Tls::Implicit(acceptor.clone().context("listen.smtps needs listen.tls")?)));
         }
         let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
         Ok(Self { smtp, http })
@@ -97,16 +104,18 @@ pub(super) fn signers(config: &Config) -> anyhow::Result<Signers> {
 }
 
 /// Starts the adapters and the spooler; they end when `stopped` turns true.
-pub(super) fn start(config: &Config, parts: &Parts, sockets: Sockets, router: axum::Router, stopped: watch::Receiver<bool>) -> anyhow::Result<JoinSet<()>> {
-    let acceptor = match &config.listen.tls {
-        Some(files) => Some(tls::Acceptor::from_pem_files(&files.certificate, &files.key).context("listen.tls")?),
-        None => None,
-    };
+pub(super) fn start(
+    config: &Config,
+    parts: &Parts,
+    sockets: Sockets,
+    router: axum::Router,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<JoinSet<()>> {
     let settings = Arc::new(config.smtp.clone());
     let mut running = JoinSet::new();
-    for listener in sockets.smtp {
+    for (listener, tls) in sockets.smtp {
         tracing::info!(address = %listener.local_addr()?, "smtp listens");
-        running.spawn(smtp::serve(listener, Arc::clone(&parts.gateway), Arc::clone(&settings), acceptor.clone(), until(stopped.clone())));
+        running.spawn(smtp::serve(listener, Arc::clone(&parts.gateway), Arc::clone(&settings), tls, until(stopped.clone())));
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));

@@ -15,6 +15,20 @@ impl Config {
             // Links in mails carry tokens; RFC 8058 s.3.1 wants https
             faults.push(format!("public_url = {url:?}: must be https:// and a host, without a path"));
         }
+        if self.listen.smtp.is_empty() && self.listen.smtps.is_empty() {
+            faults.push("listen: neither smtp nor smtps; write smtp = [\"0.0.0.0:587\"]".into());
+        }
+        if !self.listen.smtps.is_empty() && self.listen.tls.is_none() {
+            faults.push("listen: smtps needs tls = { certificate = ..., key = ... }".into());
+        }
+        let on_loopback = self.listen.smtp.iter().all(|address| address.ip().is_loopback());
+        if self.listen.tls.is_none() && !on_loopback && self.streams.iter().any(|stream| stream.username.is_some()) {
+            // M-31: passwords do not travel in clear
+            faults.push("listen: streams with a username need tls = { certificate = ..., key = ... } off the loopback".into());
+        }
+        if let Err(error) = self.smtp.check() {
+            faults.push(format!("smtp: {error}"));
+        }
         if self.streams.is_empty() {
             faults.push("no [[stream]]: nobody could send".into());
         }

@@ -17,8 +17,8 @@ pub use sign_up::{FieldProblem, SignUp, SignUpError};
 
 use crate::compose::{ComposeError, Composer, PublicUrl};
 use crate::consent::{Catalogue, Controller, DecisionId, Source, WithdrawalEvidence};
-use crate::store::{NewWithdrawal, Store, WithdrawAnswer};
 use crate::sign::Signers;
+use crate::store::{NewWithdrawal, Store, WithdrawAnswer};
 use crate::token::{Link, LinkRing};
 
 /// The desk; cheap to clone.

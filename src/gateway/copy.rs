@@ -29,7 +29,14 @@ pub(super) enum CopyError {
 
 impl Gateway {
     /// Makes the copy of a passed message for its one recipient.
-    pub(super) fn copy(&self, decision: &Decision, message: &Message, from: &Address, hop: &Hop<'_>, now: Timestamp) -> Result<Vec<u8>, CopyError> {
+    pub(super) fn copy(
+        &self,
+        decision: &Decision,
+        message: &Message,
+        from: &Address,
+        hop: &Hop<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, CopyError> {
         let received = received(hop, decision, now);
         let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
         let entry = topic.and_then(|topic| self.catalogue.topic(topic));

@@ -139,3 +139,52 @@ impl AsyncWrite for Patient {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn listener(max_connections: usize) -> (Bounded, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        (Bounded::new(listener, &HttpSettings { max_connections, ..HttpSettings::default() }), address)
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_is_left() {
+        let (mut listener, address) = listener(1).await;
+        listener.patience = Duration::from_millis(1);
+        let _client = TcpStream::connect(address).await.expect("connects");
+        let (mut stream, _) = listener.accept().await;
+        assert_eq!(stream.read_u8().await.expect_err("nothing comes").kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_talks_without_end_is_left_and_one_that_gets_answers_is_not() {
+        let (mut listener, address) = listener(1).await;
+        let mut client = TcpStream::connect(address).await.expect("connects");
+        let (mut stream, _) = listener.accept().await;
+        let piece = vec![b'x'; UNANSWERED_LIMIT / 2];
+        let mut buffer = piece.clone();
+        for _ in 0..4 {
+            client.write_all(&piece).await.expect("sent");
+            stream.read_exact(&mut buffer).await.expect("within the limit");
+            stream.write_all(b"answer").await.expect("sent");
+        }
+        let talk = async { while client.write_all(&piece).await.is_ok() {} };
+        let listen = async move { while stream.read_exact(&mut buffer).await.is_ok() {} };
+        tokio::join!(talk, listen); // both end
+    }
+
+    #[tokio::test]
+    async fn there_is_a_place_again_when_a_connection_ends() {
+        let (mut listener, address) = listener(1).await;
+        let (_one, _two) = (TcpStream::connect(address).await.expect("connects"), TcpStream::connect(address).await.expect("connects"));
+        let (first, _) = listener.accept().await;
+        assert_eq!(listener.free.available_permits(), 0);
+        drop(first);
+        listener.accept().await;
+    }
+}

@@ -14,5 +14,5 @@ mod server;
 mod session;
 mod settings;
 
-pub use server::{Authentication, Handler, Submission, serve};
+pub use server::{Authentication, Handler, Submission, Tls, serve};
 pub use settings::{SettingsError, SmtpSettings};

@@ -82,19 +82,29 @@ pub(super) struct Room<H> {
     pub(super) handler: Arc<H>,
     pub(super) settings: Arc<SmtpSettings>,
     pub(super) budget: Budget,
-    tls: Option<Acceptor>,
+    tls: Tls,
+}
+
+/// When TLS begins on a listener.
+#[derive(Clone)]
+pub enum Tls {
+    /// Never: neither STARTTLS nor AUTH off the loopback is offered.
+    Off,
+    /// When the client asks for it (RFC 3207).
+    StartTls(Acceptor),
+    /// With the connection (RFC 8314 s.3.3).
+    Implicit(Acceptor),
 }
 
 /// Serves SMTP on `listener` until `shutdown` ends; then closes the listener and drains: idle sessions get
 /// 421, running transactions end. Returns when the last connection is closed; dropping it cuts them off.
 ///
-/// Without `tls` neither STARTTLS nor AUTH off the loopback is offered. Settings are expected to be
-/// [checked](SmtpSettings::check).
+/// Settings are expected to be [checked](SmtpSettings::check).
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
     settings: Arc<SmtpSettings>,
-    tls: Option<Acceptor>,
+    tls: Tls,
     shutdown: impl Future<Output = ()>,
 ) {
     let budget = Budget::new(settings.max_bytes_in_flight);
@@ -118,7 +128,7 @@ pub async fn serve<H: Handler>(
                                 drop(place);
                             });
                         }
-                        None => turn_away(socket, &room.settings),
+                        None => turn_away(socket, &room.tls),
                     }
                 }
                 Err(error) => {
@@ -146,9 +156,9 @@ async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, room: &Room<H>, s
     // Replies are small and awaited: Nagle's algorithm would only delay them.
     let _ = socket.set_nodelay(true);
     let network = room.handler.stream_of_peer(peer.ip());
-    let session = Session::new(room.settings.clone(), peer, network, room.tls.is_some());
-    if room.settings.implicit_tls {
-        if let Some(transport) = shake_hands(socket, room).await {
+    let session = Session::new(room.settings.clone(), peer, network, matches!(room.tls, Tls::StartTls(_)));
+    if let Tls::Implicit(acceptor) = &room.tls {
+        if let Some(transport) = shake_hands(socket, acceptor).await {
             let mut connection = Connection::new(transport, stop);
             connection.queue(&reply::greeting(&room.settings.hostname));
             converse_to_the_end(connection, session.tls_up(), room).await;
@@ -160,7 +170,9 @@ async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, room: &Room<H>, s
     match connection.converse(session, room).await {
         Err(end) => connection.finish(end).await,
         Ok(session) => {
-            if let Some(transport) = shake_hands(connection.into_transport(), room).await {
+            // Only a session that was told of an acceptor asks for TLS.
+            let Tls::StartTls(acceptor) = &room.tls else { return };
+            if let Some(transport) = shake_hands(connection.into_transport(), acceptor).await {
                 converse_to_the_end(Connection::new(transport, stop), session.tls_up(), room).await;
             }
         }
@@ -177,11 +189,7 @@ where
     connection.finish(end).await;
 }
 
-async fn shake_hands<H>(socket: TcpStream, room: &Room<H>) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
-    let Some(acceptor) = &room.tls else {
-        tracing::error!("implicit_tls is set, but there is no certificate: closing the connection");
-        return None;
-    };
+async fn shake_hands(socket: TcpStream, acceptor: &Acceptor) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
     match timeout(HANDSHAKE, acceptor.accept(socket)).await {
         Ok(Ok(transport)) => Some(transport),
         Ok(Err(error)) => {
@@ -193,9 +201,9 @@ async fn shake_hands<H>(socket: TcpStream, room: &Room<H>) -> Option<tokio_rustl
 }
 
 /// Says 421 instead of the greeting. The socket's buffer is empty, so this does not block.
-fn turn_away(socket: TcpStream, settings: &SmtpSettings) {
+fn turn_away(socket: TcpStream, tls: &Tls) {
     tracing::warn!("too many SMTP connections");
-    if settings.implicit_tls {
+    if let Tls::Implicit(_) = tls {
         return; // it would have to be said under TLS
     }
     let mut words = Vec::new();

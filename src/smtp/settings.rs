@@ -1,8 +1,8 @@
-//! Settings of one SMTP listener. Knows no files; `config` reads them.
+//! Settings of the SMTP listeners. Knows no files; `config` reads them.
 
 use std::time::Duration;
 
-/// What one SMTP listener may take. Every field has a default.
+/// What an SMTP listener may take; each listener for itself. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmtpSettings {
@@ -28,8 +28,6 @@ pub struct SmtpSettings {
     pub max_bytes_in_flight: usize,
     /// True: AUTH is offered without TLS to clients on the loopback interface.
     pub auth_without_tls_on_loopback: bool,
-    /// True: TLS begins with the connection (RFC 8314 s.3.3, port 465); needs a certificate.
-    pub implicit_tls: bool,
 }
 
 /// What is wrong with the settings, and the mend.
@@ -59,7 +57,6 @@ impl Default for SmtpSettings {
             message_timeout_seconds: 1_800,
             max_bytes_in_flight: 128 * 1024 * 1024,
             auth_without_tls_on_loopback: false,
-            implicit_tls: false,
         }
     }
 }

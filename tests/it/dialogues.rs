@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use consentry::smtp::SmtpSettings;
+use consentry::smtp::{SmtpSettings, Tls};
 
 use super::smtp_server::{Client, Keeper, Server, acceptor, certificate, summary};
 
@@ -35,7 +35,7 @@ async fn run(script: &Path) -> Result<(), String> {
     let settings: SmtpSettings = toml::from_str(&settings).map_err(|error| error.to_string())?;
     let says = |word: &str| text.lines().any(|line| line == word);
     let keeper = Keeper::new(!says("no network"), false);
-    let server = Server::start(&keeper, settings, (!says("no certificate")).then(acceptor)).await;
+    let server = Server::start(&keeper, settings, if says("no certificate") { Tls::Off } else { Tls::StartTls(acceptor()) }).await;
     let mut client = Client::connect(server.address).await;
     let mut unsent = Vec::new();
     for (number, line) in text.lines().enumerate() {

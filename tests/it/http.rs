@@ -8,10 +8,11 @@ mod unsubscribe;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use axum::Router;
 use consentry::compose::PublicUrl;
 use consentry::consent::{Catalogue, Controller, DecisionId, Event, Language, SubjectId, Topic, TopicEntry, TopicStanding};
 use consentry::desk::{Desk, Scope, SignUp};
-use consentry::http::{HttpSettings, serve};
+use consentry::http::{HttpSettings, router, serve};
 use consentry::mail::Address;
 use consentry::store::Store;
 use consentry::token::{Link, LinkRing};
@@ -99,12 +100,12 @@ impl World {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let base = format!("http://{}", listener.local_addr().expect("bound"));
             let public_url = PublicUrl::parse(public_url.unwrap_or(&base)).expect("valid");
-            let desk = Desk::new(store.clone(), Arc::new(catalogue()), public_url).expect("configured");
+            let desk = Desk::new(store.clone(), Arc::new(catalogue()), Arc::default(), public_url).expect("configured");
             let scopes = [Scope::OptIn, Scope::Decisions];
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();
             let settings = HttpSettings { trusted_proxies: vec!["127.0.0.0/8".parse().expect("valid")], ..HttpSettings::default() };
             let (stop, stopped) = oneshot::channel::<()>();
-            tokio::spawn(serve(listener, desk.clone(), settings, async {
+            tokio::spawn(serve(listener, router(&desk, &settings, Router::new()), settings, async {
                 stopped.await.ok();
             }));
             (store, desk, base, token, stop)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use consentry::mail::{ReversePath, Stream, StreamClass};
-use consentry::smtp::{Authentication, Handler, SmtpSettings, Submission, serve};
+use consentry::smtp::{Authentication, Handler, SmtpSettings, Submission, Tls, serve};
 use consentry::tls::{Acceptor, TlsError};
 use consentry::wire::{Enhanced, Reply};
 use rustls::pki_types::pem::PemObject;
@@ -87,7 +87,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(keeper: &Arc<Keeper>, settings: SmtpSettings, tls: Option<Acceptor>) -> Self {
+    pub(crate) async fn start(keeper: &Arc<Keeper>, settings: SmtpSettings, tls: Tls) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
@@ -207,7 +207,7 @@ const TO_DATA: [(&str, &str); 4] =
 async fn a_client_that_vanishes_does_not_cancel_its_message() {
     // I2: the handler may have passed the mail on already
     let keeper = Keeper::new(true, true);
-    let server = Server::start(&keeper, SmtpSettings::default(), None).await;
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
     let mut client = Client::connect(server.address).await;
     client.talk(&[GREETED]).await;
     client.talk(&TO_DATA).await;
@@ -223,7 +223,7 @@ async fn a_client_that_vanishes_does_not_cancel_its_message() {
 #[tokio::test]
 async fn a_message_cut_off_before_its_dot_is_not_handled() {
     let keeper = Keeper::new(true, false);
-    let server = Server::start(&keeper, SmtpSettings::default(), None).await;
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
     let mut client = Client::connect(server.address).await;
     client.talk(&[GREETED]).await;
     client.talk(&TO_DATA).await;
@@ -236,7 +236,7 @@ async fn a_message_cut_off_before_its_dot_is_not_handled() {
 #[tokio::test]
 async fn a_shutdown_ends_idle_sessions_and_waits_for_transactions() {
     let keeper = Keeper::new(true, false);
-    let server = Server::start(&keeper, SmtpSettings::default(), None).await;
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
     let (mut idle, mut busy) = (Client::connect(server.address).await, Client::connect(server.address).await);
     idle.talk(&[GREETED, ("NOOP", "250")]).await;
     busy.talk(&[GREETED]).await;
@@ -257,7 +257,7 @@ async fn a_shutdown_ends_idle_sessions_and_waits_for_transactions() {
 async fn connections_beyond_the_limit_are_turned_away() {
     let keeper = Keeper::new(true, false);
     let settings = SmtpSettings { max_connections_per_address: 1, ..SmtpSettings::default() };
-    let server = Server::start(&keeper, settings, None).await;
+    let server = Server::start(&keeper, settings, Tls::Off).await;
     let mut first = Client::connect(server.address).await;
     first.talk(&[GREETED]).await;
     let mut second = Client::connect(server.address).await;
@@ -272,7 +272,7 @@ async fn connections_beyond_the_limit_are_turned_away() {
 async fn messages_beyond_the_memory_budget_are_put_off() {
     let keeper = Keeper::new(true, true);
     let settings = SmtpSettings { max_bytes_in_flight: 20_000, ..SmtpSettings::default() };
-    let server = Server::start(&keeper, settings, None).await;
+    let server = Server::start(&keeper, settings, Tls::Off).await;
     let (mut first, mut second) = (Client::connect(server.address).await, Client::connect(server.address).await);
     first.talk(&[GREETED]).await;
     first.talk(&TO_DATA).await;
@@ -297,12 +297,11 @@ async fn large_messages_arrive_whole_over_plaintext_and_tls() {
     let message: Vec<u8> = (0..20_000).flat_map(|line| format!("..line {line}\r\n").into_bytes()).collect();
     let mut wire = Vec::new();
     consentry::wire::stuff(&message, &mut wire);
-    for implicit_tls in [false, true] {
+    for (implicit, tls) in [(false, Tls::StartTls(acceptor())), (true, Tls::Implicit(acceptor()))] {
         let keeper = Keeper::new(true, false);
-        let settings = SmtpSettings { implicit_tls, ..SmtpSettings::default() };
-        let server = Server::start(&keeper, settings, Some(acceptor())).await;
+        let server = Server::start(&keeper, SmtpSettings::default(), tls).await;
         let mut client = Client::connect(server.address).await;
-        if implicit_tls {
+        if implicit {
             client = client.start_tls(&certificate().0).await;
         }
         client.talk(&[GREETED]).await;
@@ -312,14 +311,14 @@ async fn large_messages_arrive_whole_over_plaintext_and_tls() {
         drop(client);
         server.shut_down().await;
         let kept = keeper.kept.lock().expect("not poisoned");
-        assert!(kept.len() == 1 && kept[0].data == message && kept[0].tls == implicit_tls);
+        assert!(kept.len() == 1 && kept[0].data == message && kept[0].tls == implicit);
     }
 }
 
 #[tokio::test]
 async fn octets_that_come_one_by_one_mean_the_same() {
     let keeper = Keeper::new(true, false);
-    let server = Server::start(&keeper, SmtpSettings::default(), None).await;
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
     let mut client = Client::connect(server.address).await;
     client.talk(&[GREETED]).await;
     for (said, code) in TO_DATA.iter().chain(&[("..\r\n.x\r\n.", "250"), ("QUIT", "221")]) {
@@ -337,7 +336,7 @@ async fn octets_that_come_one_by_one_mean_the_same() {
 async fn thousands_of_pipelined_commands_get_their_replies_in_order() {
     // RFC 2920 s.3.2: more commands than fit in one buffer, in one write
     let keeper = Keeper::new(true, false);
-    let server = Server::start(&keeper, SmtpSettings::default(), None).await;
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
     let mut client = Client::connect(server.address).await;
     client.talk(&[GREETED, ("HELO x", "250")]).await;
     client.send("NOOP\r\nVRFY x\r\n".repeat(3_000).as_bytes()).await;

@@ -124,7 +124,7 @@ fn serve(config: &Path, dir: &Path) -> (Child, SocketAddr, SocketAddr) {
             let _ = lines.send(line);
         }
     });
-    let mut address = |what: &str| -> SocketAddr {
+    let address = |what: &str| -> SocketAddr {
         loop {
             let line = told.recv_timeout(PATIENCE).expect("consentry says where it listens");
             if line.contains(what) {

@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let sink_listener = TcpListener::bind((LOOPBACK, 0)).await?;
     let config = config(&arguments, &data, sink_listener.local_addr()?)?;
     let sockets = Sockets::bind(&config).await.context("is another demo running? choose ports by --smtp-port and --http-port")?;
-    let (smtp_address, http_address) = (sockets.smtp[0].local_addr()?, sockets.http.local_addr()?);
+    let (smtp_address, http_address) = (sockets.smtp[0].0.local_addr()?, sockets.http.local_addr()?);
     // With port 0 the address is known only now.
     let config = Config { public_url: format!("http://{http_address}"), ..config };
     let parts = Parts::open(&config).await?;
@@ -56,7 +56,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let pages = pages::router(pages::Demo { sink: Arc::clone(&sink), desk: parts.desk.clone(), smtp: smtp_address });
     let router = http::router(&parts.desk, &config.http, pages);
     let mut running = start(&config, &parts, sockets, router, stopped.clone())?;
-    running.spawn(smtp::serve(sink_listener, Arc::clone(&sink), Arc::new(config.smtp.clone()), None, super::serve::until(stopped)));
+    running.spawn(smtp::serve(
+        sink_listener,
+        Arc::clone(&sink),
+        Arc::new(config.smtp.clone()),
+        smtp::Tls::Off,
+        super::serve::until(stopped),
+    ));
 
     let stage = Stage { smtp: smtp_address, http: http_address, public_url: &config.public_url, token: &token, sink: &sink };
     stage.tell().await?;

@@ -69,7 +69,10 @@ async fn mail(State(demo): State<Demo>, Path(number): Path<u64>) -> Response {
     let text = parsed.as_ref().and_then(|message| message.body_text(0)).unwrap_or_default().into_owned();
     let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
     let links: Vec<String> = text.split_whitespace().filter(is_link).map(str::to_owned).collect();
-    render("mail.html", context! { mail => context! { subject => mail.subject, recipient => mail.recipient, raw => mail.raw }, text, links })
+    render(
+        "mail.html",
+        context! { mail => context! { subject => mail.subject, recipient => mail.recipient, raw => mail.raw }, text, links },
+    )
 }
 
 async fn page(demo: &Demo, notice: Option<String>) -> Response {

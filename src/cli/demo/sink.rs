@@ -39,13 +39,8 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn new() -> Arc<Self> {
-        let stream = Stream {
-            name: "sink".into(),
-            controller: String::new(),
-            class: StreamClass::Declared,
-            topic: None,
-            from_domains: Vec::new(),
-        };
+        let stream =
+            Stream { name: "sink".into(), controller: String::new(), class: StreamClass::Declared, topic: None, from_domains: Vec::new() };
         Arc::new(Self { stream: Arc::new(stream), kept: Mutex::default(), arrived: Notify::new() })
     }
 

@@ -28,7 +28,7 @@ impl Stage<'_> {
     /// Tells it; fails when anything happens otherwise than told.
     pub(super) async fn tell(&self) -> anyhow::Result<()> {
         step("The marketing tool sends its newsletter to Lukas, who never asked for it.");
-        self.expect(self.newsletter(LUKAS, "October: fresh from the roaster").await?, 550, "no_consent")?;
+        self.expect(&self.newsletter(LUKAS, "October: fresh from the roaster").await?, 550, "no_consent")?;
 
         step("Olivia signs up on the website. The website tells Consentry, Consentry asks Olivia by mail.");
         let before = self.sink.total();
@@ -37,17 +37,17 @@ impl Stage<'_> {
         say(&format!("mail to Olivia: {:?}", asked.subject));
 
         step("She has not confirmed yet. The newsletter does not wait for that.");
-        self.expect(self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
+        self.expect(&self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
 
         step("A virus scanner opens the link in her mail; that is no consent. Then she presses the button.");
         let link = self.link(&asked, "/c/")?;
         self.http("GET", &link, "", 200).await?;
-        self.expect(self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
+        self.expect(&self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
         self.http("POST", &link, "", 200).await?;
 
         step("Now the newsletter may leave, with a signed one-click link and a DKIM signature.");
         let before = self.sink.total();
-        self.expect(self.newsletter(OLIVIA, "November: the winter blend").await?, 250, "")?;
+        self.expect(&self.newsletter(OLIVIA, "November: the winter blend").await?, 250, "")?;
         let passed = self.sink.after(before).await.context("the newsletter")?;
         for name in ["List-Unsubscribe:", "List-Unsubscribe-Post:", "List-Id:", "DKIM-Signature:"] {
             let line = passed.raw.lines().find(|line| line.starts_with(name)).with_context(|| format!("{name} in the newsletter"))?;
@@ -59,13 +59,13 @@ impl Stage<'_> {
         self.http("POST", &link, "List-Unsubscribe=One-Click", 200).await?;
 
         step("The next newsletter, a moment later.");
-        self.expect(self.newsletter(OLIVIA, "December: gifts").await?, 550, "withdrawn")?;
+        self.expect(&self.newsletter(OLIVIA, "December: gifts").await?, 550, "withdrawn")?;
 
         step("But she has ordered coffee, and her receipt must arrive.");
-        self.expect(self.send("shop", OLIVIA, "Your order 4711", "Thank you for your order 4711. Total: 18.90 EUR.\n").await?, 250, "")?;
+        self.expect(&self.send("shop", OLIVIA, "Your order 4711", "Thank you for your order 4711. Total: 18.90 EUR.\n").await?, 250, "")?;
 
         step("A forgotten script sends something unmarked. What is not known to be transactional counts as advertising.");
-        self.expect(self.send("unmarked", LUKAS, "Hello", "Have you seen our new beans?\n").await?, 550, "no_consent")?;
+        self.expect(&self.send("unmarked", LUKAS, "Hello", "Have you seen our new beans?\n").await?, 550, "no_consent")?;
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Stage<'_> {
         Ok(text[start..].split_whitespace().next().unwrap_or_default().to_owned())
     }
 
-    fn expect(&self, reply: Reply, code: u16, reason: &str) -> anyhow::Result<()> {
+    fn expect(&self, reply: &Reply, code: u16, reason: &str) -> anyhow::Result<()> {
         say(&format!("-> {} {}", reply.code, reply.text));
         ensure!(reply.code == code && reply.text.contains(reason), "expected {code} {reason}");
         Ok(())

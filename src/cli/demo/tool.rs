@@ -16,7 +16,13 @@ pub(super) async fn send(gateway: SocketAddr, user: &str, password: &str, from: 
     let mut connection = Connection { stream: TcpStream::connect(gateway).await.context("SMTP")?, buffer: Vec::new() };
     connection.reply().await?;
     let login = STANDARD.encode(format!("\0{user}\0{password}"));
-    let commands = ["EHLO tool.example".to_owned(), format!("AUTH PLAIN {login}"), format!("MAIL FROM:<{from}>"), format!("RCPT TO:<{to}>"), "DATA".to_owned()];
+    let commands = [
+        "EHLO tool.example".to_owned(),
+        format!("AUTH PLAIN {login}"),
+        format!("MAIL FROM:<{from}>"),
+        format!("RCPT TO:<{to}>"),
+        "DATA".to_owned(),
+    ];
     for command in commands {
         connection.stream.write_all(format!("{command}\r\n").as_bytes()).await?;
         let reply = connection.reply().await?;
