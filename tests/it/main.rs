@@ -4,6 +4,7 @@
 
 mod architecture;
 mod client;
+mod corpus;
 mod dialogues;
 mod dkim;
 mod environment;
@@ -16,4 +17,5 @@ mod relay;
 mod sink;
 mod smtp_server;
 mod templates;
+mod trips;
 mod world;

@@ -1,138 +1,151 @@
 //! A whole Consentry as its operator runs it: the real binary on a real configuration, in a directory
-//! of its own. Readiness is read from its log; it is ended by SIGTERM (or SIGKILL) and its pid.
+//! of its own. Where it listens is read from its log.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Host of the links in mails; requests go to the gateway's own address instead.
-pub const PUBLIC_URL: &str = "https://consent.acme.example";
+use crate::peers::daemon::Daemon;
+use crate::peers::run_with_input;
+
 /// Password of all streams.
-pub const PASSWORD: &str = "world-password";
+pub(crate) const PASSWORD: &str = "world-password";
 
-/// Generous: only a hanging program reaches it.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Base of the links in mails; requests go to the gateway's own address instead.
+pub(crate) const PUBLIC_URL: &str = "https://consent.acme.example";
 
-pub struct World {
-    pub dir: TempDir,
-    pub smtp: SocketAddr,
-    pub http: SocketAddr,
-    pub token: String,
-    pub dkim_record: (String, String),
-    child: Child,
+/// Streams: `news` (marketing), `shop` (transactional), `mixed` (declared), `corpus` (declared, any
+/// `.example` sender); see `world.toml`.
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) smtp: SocketAddr,
+    pub(crate) http: SocketAddr,
+    /// API token with all scopes.
+    pub(crate) token: String,
+    /// Name and value of the DKIM key's TXT record.
+    pub(crate) dkim: (String, String),
+    daemon: Daemon,
+    /// What the ended processes before this one have written.
+    earlier: String,
 }
 
-/// The configuration, with the outbound MTA filled in. Streams: news (marketing), shop (transactional), mixed (declared);
-/// `open` takes mail of any `*.example` sender from 127.0.0.2 without a login.
-pub fn config(dir: &Path, outbound: SocketAddr, password_hash: &str) -> String {
-    include_str!("world.toml")
-        .replace("{dir}", &dir.display().to_string())
-        .replace("{outbound_host}", &outbound.ip().to_string())
-        .replace("{outbound_port}", &outbound.port().to_string())
-        .replace("{password_hash}", password_hash)
+/// What a page or the API answered.
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 impl World {
-    /// Sets up and starts it with mail going to `outbound`.
-    pub fn start(outbound: SocketAddr) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let config_file = dir.path().join("consentry.toml");
-        let hash = consentry(&["user", "hash-password"], Some(PASSWORD));
-        std::fs::write(&config_file, config(dir.path(), outbound, hash.trim())).expect("config");
-        let key = dir.path().join("dkim.pem");
-        let record = consentry(
-            &["keys", "dkim-generate", "--domain", "acme.example", "--selector", "test", "--out", &key.display().to_string()],
-            None,
-        );
-        let (name, value) = record.trim().split_once(" IN TXT ").expect("a DNS record");
-        let dkim_record = (name.trim_end_matches('.').to_owned(), value.trim_matches('"').to_owned());
-        let path = config_file.display().to_string();
-        let token = consentry(&["user", "add-token", "--config", &path, "--name", "website", "--scopes", "opt_in,decisions"], None);
-        let (child, smtp, http) = serve(&config_file, dir.path());
-        Self { dir, smtp, http, token: token.trim().to_owned(), dkim_record, child }
+    /// Sets it up and starts it; what may leave goes to `outbound`.
+    pub(crate) fn start(outbound: SocketAddr) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("consentry.toml").display().to_string();
+        let hash = consentry(&["user", "hash-password"], PASSWORD);
+        let config = include_str!("world.toml")
+            .replace("{dir}", &dir.path().display().to_string())
+            .replace("{outbound_host}", &outbound.ip().to_string())
+            .replace("{outbound_port}", &outbound.port().to_string())
+            .replace("{password_hash}", hash.trim());
+        std::fs::write(&file, config).unwrap();
+        let key = dir.path().join("dkim.pem").display().to_string();
+        let record = consentry(&["keys", "dkim-generate", "--domain", "acme.example", "--selector", "test", "--out", &key], "");
+        let (name, value) = record.trim().split_once(". IN TXT ").unwrap();
+        let dkim = (name.to_owned(), value.trim_matches('"').to_owned());
+        let token = consentry(&["user", "add-token", "--config", &file, "--name", "website", "--scopes", "opt_in,decisions"], "");
+        let (daemon, smtp, http) = serve(&file);
+        Self { dir, smtp, http, token: token.trim().to_owned(), dkim, daemon, earlier: String::new() }
     }
 
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("log")).expect("the log")
+    /// All that it has written to its log so far.
+    pub(crate) fn log(&self) -> String {
+        format!("{}\n{}", self.earlier, self.daemon.output())
     }
 
-    /// Ends it at once, as a crash would, and starts it again on the same data.
-    pub fn kill_and_restart(&mut self) {
-        self.child.kill().expect("SIGKILL");
-        self.child.wait().expect("its end");
-        let (child, smtp, http) = serve(&self.dir.path().join("consentry.toml"), self.dir.path());
-        (self.child, self.smtp, self.http) = (child, smtp, http);
+    /// Ends it as a crash does and starts it again on the same data.
+    pub(crate) fn crash_and_restart(&mut self) {
+        self.daemon.kill();
+        self.earlier = self.log();
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        (self.daemon, self.smtp, self.http) = serve(&file);
     }
 
-    /// Ends it as a service manager would; true when it exits with 0.
-    pub fn stop(&mut self) -> bool {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-        self.child.wait().expect("its end").success()
+    /// Ends it as a service manager does; true when it says that all is well.
+    pub(crate) fn stop(&mut self) -> bool {
+        self.daemon.terminate().success()
     }
 
-    /// The gateway's address for a link in a mail.
-    pub fn local(&self, link: &str) -> String {
-        link.replace(PUBLIC_URL, &format!("http://{}", self.http))
+    /// An HTTP request; links in mails are taken to the gateway's own address.
+    pub(crate) fn ask(&self, method: &str, link: &str, body: &str, content_type: &str) -> Page {
+        let url = link.replace(PUBLIC_URL, &format!("http://{}", self.http));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header("Authorization", format!("Bearer {}", self.token))
+            .header("Content-Type", content_type)
+            .body(body.to_owned())
+            .unwrap();
+        let mut response = ureq::Agent::new_with_config(config).run(request).unwrap();
+        Page { status: response.status().as_u16(), body: response.body_mut().read_to_string().unwrap() }
     }
-}
 
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Reports a sign-up for `news` as a website does.
+    pub(crate) fn sign_up(&self, email: &str) {
+        let body = json!({
+            "email": email, "controller": "acme", "topics": ["news"], "form_url": "https://acme.example/newsletter",
+            "consent_text": "Ja, die Acme GmbH darf mir ihren Newsletter per E-Mail senden. Ich kann jederzeit widerrufen.",
+            "checkbox": true, "language": "de", "ip": "192.0.2.77", "user_agent": "TestBrowser/1.0",
+        });
+        let answer = self.ask("POST", &format!("{PUBLIC_URL}/api/v1/opt-ins"), &body.to_string(), "application/json");
+        assert_eq!(answer.status, 202, "{}", answer.body);
     }
-}
 
-/// Runs a command of the binary that ends by itself; its standard output.
-pub fn consentry(arguments: &[&str], input: Option<&str>) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_consentry"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("consentry starts");
-    child.stdin.take().expect("stdin").write_all(input.unwrap_or_default().as_bytes()).expect("stdin");
-    let output = child.wait_with_output().expect("consentry ends");
-    assert!(output.status.success(), "consentry {arguments:?}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// Starts `serve` and reads from its log where it listens.
-fn serve(config: &Path, dir: &Path) -> (Child, SocketAddr, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_consentry"))
-        .args(["serve", "--config", &config.display().to_string()])
-        .env("RUST_LOG", "debug,sqlx=info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("consentry starts");
-    let stderr = BufReader::new(child.stderr.take().expect("stderr"));
-    let mut log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).expect("log");
-    let (lines, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in stderr.lines().map_while(Result::ok) {
-            writeln!(log, "{line}").expect("log");
-            let _ = lines.send(line);
-        }
-    });
-    let address = |what: &str| -> SocketAddr {
+    /// All decisions, newest first.
+    pub(crate) fn decisions(&self) -> Vec<Value> {
+        let mut next = format!("{PUBLIC_URL}/api/v1/decisions?limit=500");
+        let mut all = Vec::new();
         loop {
-            let line = told.recv_timeout(PATIENCE).expect("consentry says where it listens");
-            if line.contains(what) {
-                let (_, address) = line.rsplit_once("address=").expect("an address");
-                return address.trim().parse().expect("an address");
+            let answer = self.ask("GET", &next, "", "application/json");
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let page: Value = serde_json::from_str(&answer.body).unwrap();
+            all.extend(page["decisions"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(path) => next = format!("{PUBLIC_URL}{path}"),
+                None => return all,
             }
         }
+    }
+}
+
+/// Runs a command that ends by itself; its standard output.
+pub(crate) fn consentry(arguments: &[&str], input: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consentry"));
+    command.args(arguments).stderr(Stdio::inherit());
+    let output = run_with_input(&mut command, input.as_bytes(), true);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn serve(config: &str) -> (Daemon, SocketAddr, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consentry"));
+    command.args(["serve", "--config", config]).env("RUST_LOG", "debug");
+    let daemon = Daemon::spawn("consentry", &mut command);
+    let address = |what: &'static str| {
+        daemon.wait_for_line(move |line| line.contains(what).then(|| line.rsplit_once("address=").unwrap().1.trim().parse().unwrap()))
     };
     let (smtp, http) = (address("smtp listens"), address("http listens"));
-    (child, smtp, http)
+    (daemon, smtp, http)
+}
+
+/// The first link of a mail that contains `kind`, from its decoded text.
+pub(crate) fn link(mail: &[u8], kind: &str) -> String {
+    let parsed = mail_parser::MessageParser::new().parse(mail).unwrap();
+    let text = parsed.body_text(0).unwrap();
+    text.split_whitespace().find(|word| word.contains(kind)).unwrap_or_else(|| panic!("no {kind} link in {text}")).to_owned()
 }

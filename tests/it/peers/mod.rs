@@ -16,7 +16,7 @@ fn run(command: &mut Command) -> Output {
 }
 
 /// Runs a program to its end with `input` on its standard input; `must_succeed` or its failure is the answer.
-fn run_with_input(command: &mut Command, input: &[u8], must_succeed: bool) -> Output {
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8], must_succeed: bool) -> Output {
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}; tests/run installs it"));
     // A program that has no use for its input may be gone before it is written.

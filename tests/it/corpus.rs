@@ -1,0 +1,90 @@
+//! Every mail of the labelled corpus, sent twice: to a person with consent and to one without. Nothing
+//! may be lost, refused for a wrong reason, or pass without a record.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::client::Client;
+use crate::environment::{repository, tell};
+use crate::sink::Sink;
+use crate::trips::assert_nowhere;
+use crate::world::{World, link};
+
+const WITH: &str = "with.consent@people.example";
+const WITHOUT: &str = "without.consent@people.example";
+
+/// The corpus lies beside the repository and is not part of it.
+fn corpus() -> Option<Vec<PathBuf>> {
+    let folder = repository().parent()?.join("shared/corpus");
+    let mut files = Vec::new();
+    for part in ["bare", "headers"] {
+        let entries = std::fs::read_dir(folder.join(part)).ok()?;
+        files.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "eml")));
+    }
+    files.sort();
+    Some(files)
+}
+
+#[test]
+fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
+    let Some(files) = corpus() else {
+        tell("SKIPPED: the corpus is not beside the repository (shared/corpus)");
+        return;
+    };
+    let sink = Sink::start();
+    let mut world = World::start(sink.address());
+    world.sign_up(WITH);
+    let confirm = link(&sink.wait_for(1)[0].message, "/c/");
+    assert_eq!(world.ask("POST", &confirm, "", "text/plain").status, 200);
+
+    let mut client = Client::login(world.smtp, "corpus");
+    let mut counts: BTreeMap<(&str, u16, String), u32> = BTreeMap::new();
+    for file in &files {
+        let message = crlf(&std::fs::read(file).unwrap());
+        for to in [WITH, WITHOUT] {
+            let (code, text) = client.send("bounces@tool.example", to, &message);
+            let reason = text.split(" ref=").next().unwrap().trim().to_owned();
+            assert!(code == 250 || reason == "5.7.1 consent: no_consent", "{}: {code} {text}", file.display());
+            *counts.entry((to, code, reason)).or_default() += 1;
+        }
+    }
+    let sent = files.len() * 2;
+    let of = |to: &str, code: u16| counts.iter().filter(|((t, c, _), _)| *t == to && *c == code).map(|(_, n)| *n as usize).sum::<usize>();
+    let (relayed, blocked) = (of(WITH, 250) + of(WITHOUT, 250), of(WITH, 550) + of(WITHOUT, 550));
+    for ((to, code, reason), number) in &counts {
+        tell(&format!("corpus: {number:4} to {to}: {code} {reason}"));
+    }
+    tell(&format!("corpus: {sent} sent = {relayed} relayed + {blocked} blocked"));
+    assert_eq!((of(WITH, 250), of(WITHOUT, 550)), (files.len(), files.len()), "unmarked is marketing: consent alone decides");
+    assert_eq!(sent, relayed + blocked);
+
+    // One decision each, and what passed is at the far end: once, to whom it was sent.
+    let arrivals = sink.wait_for(1 + relayed);
+    assert!(arrivals.iter().all(|arrival| arrival.to == [WITH]));
+    assert!(world.stop());
+    assert_eq!(sink.arrivals().len(), 1 + relayed, "nothing comes twice");
+    let recorded = recorded(&world);
+    assert_eq!(recorded, (relayed as i64, blocked as i64));
+    for arrival in &arrivals[1..] {
+        let links = String::from_utf8_lossy(&arrival.message).matches("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n").count();
+        assert_eq!(links, 1);
+    }
+    assert_nowhere(&world.data_dir(), &world.log(), &[WITH.into(), WITHOUT.into(), "with.consent".into(), "out.consent".into()]);
+}
+
+/// Passed and blocked decisions, read from the ledger itself after the gateway has ended.
+fn recorded(world: &World) -> (i64, i64) {
+    use sqlx::{Connection, SqliteConnection};
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let url = format!("sqlite://{}", world.data_dir().join("ledger.sqlite").display());
+        let mut ledger = SqliteConnection::connect(&url).await.unwrap();
+        let count = "SELECT count(*) FILTER (WHERE reason = 'doi_consent'), count(*) FILTER (WHERE reason = 'no_consent') FROM decision";
+        sqlx::query_as(count).fetch_one(&mut ledger).await.unwrap()
+    })
+}
+
+/// Line ends as the wire wants them.
+fn crlf(text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    text.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes()
+}
