@@ -33,14 +33,15 @@ const KEPT: usize = 16 * 1024;
 /// A key that two messages bring at once gets the first one's subject, and so do both decisions.
 const COMMIT: &str = "
 BEGIN IMMEDIATE;
-INSERT INTO standing (key, subject, seq, state)
+INSERT OR ROLLBACK INTO standing (key, subject, seq, state)
     SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ? FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
-INSERT INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, (SELECT subject FROM standing WHERE key = unhex(value ->> 4)),
-           value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, unhex(value ->> 13), value ->> 14
+INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
+           coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
+           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> 15
     FROM json_each(?);
-INSERT INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?);
-INSERT INTO outcome (decision, at, word, code, text)
+INSERT OR ROLLBACK INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?);
+INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4) FROM json_each(?) WHERE true
     ON CONFLICT (decision) DO NOTHING;
 COMMIT;";
@@ -101,15 +102,18 @@ impl Store {
             message,
             size,
         } = decision;
-        let (key, tool_context) = (hex(&recipient.0), tool_context(id));
-        let id = id.to_string();
+        let tool_context = tool_context(id);
+        let (id, subject) = (id.to_string(), subject.to_string());
+        // A standing with events is there for good, and its subject is the one that was read.
+        let unknown = (folded_from == 0).then(|| hex(&recipient.0));
         let steps: Vec<_> = steps.iter().map(|step| (step.trust.as_str(), step.says.as_str(), &step.why)).collect();
         let row = json((
             &id,
             ms(at),
             stream,
             controller,
-            &key,
+            &unknown,
+            &subject,
             class.as_str(),
             named_topic,
             campaign,
@@ -123,8 +127,7 @@ impl Store {
         ));
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
         Ok(Row {
-            // A standing with events is there for good.
-            unknown: (folded_from == 0).then(|| json((key, subject.to_string()))),
+            unknown: unknown.map(|key| json((key, subject))),
             tool_unsubscribe: tool_unsubscribe.map(|value| json((id, value))),
             decision: row,
         })

@@ -86,6 +86,22 @@ async fn a_decision_reads_back_as_it_was_with_its_outcome() {
 }
 
 #[tokio::test]
+async fn a_decision_about_a_known_person_is_about_that_subject() {
+    let (dir, store) = new_store().await;
+    request(&store, "a@x.example", "news", 1, start()).await;
+    let (known, read) = standing(&store, "a@x.example").await.expect("is known");
+    let consented = Decision { subject: known, folded_from: read.seq, ..decision(&store, "a@x.example", 1) };
+    store.record(consented.clone(), None).await.expect("records");
+    // read before the sign-up, recorded after it: the subject is still the one on record
+    let stale = decision(&store, "a@x.example", 2);
+    store.record(stale.clone(), None).await.expect("records");
+    for decided in [consented, Decision { subject: known, ..stale }] {
+        assert_eq!(store.decision(decided.id).await.expect("reads").expect("is there").decision, decided);
+    }
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM standing").await, 1);
+}
+
+#[tokio::test]
 async fn the_tools_own_unsubscribe_value_is_kept_with_its_decision() {
     let (_dir, store) = new_store().await;
     let decision = decision(&store, "a@x.example", 1);
