@@ -84,6 +84,9 @@ CREATE INDEX spool_due ON spool (next_at);
 -- rows are appended at the end of the tree. The recipient is the subject; its keyed hash stands in `standing` only.
 -- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
 -- what it is: [[trust, class, why], ...].
+--
+-- There is no index by subject on purpose: it would dirty a page of its own for every decision, and that page would be
+-- most of what a commit costs. A person's decisions (GDPR Art. 15) are rare to ask for and found by reading the table.
 CREATE TABLE decision (
     id          BLOB NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,
@@ -101,8 +104,6 @@ CREATE TABLE decision (
     message     BLOB,
     size        INTEGER NOT NULL
 ) WITHOUT ROWID;
--- A person's decisions (GDPR Art. 15). Without it, that answer would read the whole table.
-CREATE INDEX decision_of_subject ON decision (subject, id);
 
 -- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words may hold an
 -- address and are sealed under the ledger key.

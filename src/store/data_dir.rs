@@ -59,6 +59,8 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
         // What is deleted is overwritten (E-09).
         .pragma("secure_delete", "ON")
         .pragma("cache_size", "-8192")
+        // A statement's own journal, if it needs one, is no file.
+        .pragma("temp_store", "MEMORY")
         .busy_timeout(Duration::from_secs(5))
         .disable_statement_logging();
     Ok(options.connect().await?)

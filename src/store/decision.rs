@@ -26,22 +26,23 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Outcomes kept while the database refuses them; beyond that they are dropped and logged.
 const KEPT: usize = 16 * 1024;
 
-/// One commit in one piece, so that it costs one hop to the connection's thread. Parameters are JSON arrays: (1) keys
-/// maybe unknown, with a fresh subject for each; (2) decisions; (3) the tool's List-Unsubscribe values; (4) outcomes;
-/// (5) the standing of a new subject.
+/// One commit in one piece, so that it costs one hop to the connection's thread. Parameters, in this order: the standing of
+/// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; decisions; the tool's List-Unsubscribe
+/// values; outcomes. They are not numbered, because sqlx binds numbered ones to the first of several statements only.
 ///
 /// A key that two messages bring at once gets the first one's subject, and so do both decisions.
 const COMMIT: &str = "
 BEGIN IMMEDIATE;
-INSERT INTO standing (key, subject, seq, state)
-    SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ?5 FROM json_each(?1) WHERE true ON CONFLICT (key) DO NOTHING;
-INSERT INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, (SELECT subject FROM standing WHERE key = unhex(value ->> 4)),
-           value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, unhex(value ->> 13), value ->> 14
-    FROM json_each(?2);
-INSERT INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?3);
-INSERT INTO outcome (decision, at, word, code, text)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4) FROM json_each(?4) WHERE true
+INSERT OR ROLLBACK INTO standing (key, subject, seq, state)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ? FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
+INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
+           coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
+           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> 15
+    FROM json_each(?);
+INSERT OR ROLLBACK INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?);
+INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4) FROM json_each(?) WHERE true
     ON CONFLICT (decision) DO NOTHING;
 COMMIT;";
 
@@ -101,15 +102,18 @@ impl Store {
             message,
             size,
         } = decision;
-        let (key, tool_context) = (hex(&recipient.0), tool_context(id));
-        let id = id.to_string();
+        let tool_context = tool_context(id);
+        let (id, subject) = (id.to_string(), subject.to_string());
+        // A standing with events is there for good, and its subject is the one that was read.
+        let unknown = (folded_from == 0).then(|| hex(&recipient.0));
         let steps: Vec<_> = steps.iter().map(|step| (step.trust.as_str(), step.says.as_str(), &step.why)).collect();
         let row = json((
             &id,
             ms(at),
             stream,
             controller,
-            &key,
+            &unknown,
+            &subject,
             class.as_str(),
             named_topic,
             campaign,
@@ -123,8 +127,7 @@ impl Store {
         ));
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
         Ok(Row {
-            // A standing with events is there for good.
-            unknown: (folded_from == 0).then(|| json((key, subject.to_string()))),
+            unknown: unknown.map(|key| json((key, subject))),
             tool_unsubscribe: tool_unsubscribe.map(|value| json((id, value))),
             decision: row,
         })
@@ -243,11 +246,11 @@ impl Batch {
     /// Commits all or nothing, and tells those who wait.
     async fn commit(&mut self, connection: &mut SqliteConnection) {
         let written = sqlx::query(COMMIT)
+            .bind(ledger::state(&Standing::default()))
             .bind(array(&self.unknown))
             .bind(array(&self.decisions))
             .bind(array(&self.tool_unsubscribes))
             .bind(array(&self.outcomes))
-            .bind(ledger::state(&Standing::default()))
             .execute(&mut *connection)
             .await;
         let result = match written {

@@ -40,8 +40,8 @@ fn make(path: &Path) -> std::io::Result<Keyring> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(keyring.to_text().as_bytes())?;
     file.sync_all()?;
-    fs::hard_link(&draft, path)?; // unlike rename, never replaces a key file
-    fs::remove_file(&draft)?;
+    // Replaces nothing: the directory is locked, and there was no such file.
+    fs::rename(&draft, path)?;
     if let Some(dir) = path.parent() {
         File::open(dir)?.sync_all()?;
     }

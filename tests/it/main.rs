@@ -16,6 +16,7 @@ mod peers;
 mod relay;
 mod sink;
 mod smtp_server;
+mod store;
 mod templates;
 mod trips;
 mod world;

@@ -1,0 +1,183 @@
+//! The store against real files: the life of a double opt-in, the promises of group commit, what is on the disk.
+
+mod consent;
+mod decisions;
+mod disk;
+
+use std::path::Path;
+
+use consentry::consent::{
+    Decision, DecisionId, Language, LookupKey, Reason, RequestEvidence, Source, Standing, SubjectId, Topic, TopicStanding,
+    WithdrawalEvidence,
+};
+use consentry::mail::{Address, Class, Classification, ReversePath, Step, Trust};
+use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Store, StoreError, WithdrawAnswer};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+use tempfile::TempDir;
+
+/// Has a fraction below a millisecond, which the ledger does not keep.
+const START: &str = "2026-03-01T09:00:00.123456789Z";
+
+fn start() -> Timestamp {
+    START.parse().expect("valid")
+}
+
+fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+async fn new_store() -> (TempDir, Store) {
+    let dir = TempDir::new().expect("temporary directory");
+    let store = open(dir.path()).await;
+    (dir, store)
+}
+
+async fn open(dir: &Path) -> Store {
+    Store::open(&dir.join("data")).await.expect("opens")
+}
+
+async fn refusal(dir: &Path) -> StoreError {
+    Store::open(&dir.join("data")).await.err().expect("is refused")
+}
+
+/// The ledger's database, past the store.
+async fn raw(dir: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(dir.join("data/ledger.sqlite")).connect().await.expect("opens")
+}
+
+async fn count(dir: &Path, query: &'static str) -> i64 {
+    let (count,): (i64,) = sqlx::query_as(query).fetch_one(&mut raw(dir).await).await.expect("counts");
+    count
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).expect(text)
+}
+
+fn key(store: &Store, text: &str) -> LookupKey {
+    store.keyring().lookup_key(&address(text))
+}
+
+fn topic(text: &str) -> Topic {
+    Topic::parse(text).expect(text)
+}
+
+fn topics(text: &str) -> Vec<Topic> {
+    text.split_whitespace().map(topic).collect()
+}
+
+fn token(store: &Store, n: u8) -> [u8; 32] {
+    store.keyring().secret_key(&[n; 20])
+}
+
+/// A sign-up of `who` for `what` with token number `n`.
+fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOptIn {
+    NewOptIn {
+        key: key(store, who),
+        address: address(who),
+        controller: "acme".into(),
+        topics: topics(what),
+        token: token(store, n),
+        at,
+        reverse_path: ReversePath::Mailbox(address("bounces@acme.example")),
+        evidence: RequestEvidence {
+            address: who.into(),
+            form_url: "https://acme.example/newsletter".into(),
+            referrer: None,
+            consent_text: "Yes, send me the newsletter. I can stop it any time.".into(),
+            text_version: String::new(),
+            checkbox: Some(true),
+            language: Language::De,
+            ip: Some("192.0.2.77".into()),
+            user_agent: Some("Browser/1.0".into()),
+            reported_by: "website".into(),
+            message_id: format!("<{n}@consentry.example>"),
+            mail: format!("From: newsletter@acme.example\r\nTo: {who}\r\nSubject: Please confirm\r\n\r\nHello {who}\r\n"),
+        },
+    }
+}
+
+async fn request(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> RequestAnswer {
+    store.request(sign_up(store, who, what, n, at)).await.expect("requests")
+}
+
+fn confirmation() -> consentry::consent::ConfirmationEvidence {
+    consentry::consent::ConfirmationEvidence {
+        ip: Some("192.0.2.78".into()),
+        user_agent: None,
+        method: "POST".into(),
+        token_id: "00".repeat(32),
+        page_version: "11".repeat(32),
+    }
+}
+
+async fn confirm(store: &Store, n: u8, at: Timestamp) -> consentry::store::Confirmation {
+    store.confirm(&token(store, n), at, confirmation()).await.expect("confirms")
+}
+
+/// Withdraws `what`, or objects where it is empty.
+async fn withdraw(store: &Store, subject: SubjectId, what: &str, at: Timestamp) -> WithdrawAnswer {
+    let withdrawal = NewWithdrawal {
+        subject,
+        controller: "acme".into(),
+        topics: topics(what),
+        source: Source::OneClick,
+        at,
+        evidence: WithdrawalEvidence { ip: Some("192.0.2.79".into()), user_agent: None, decision: None },
+    };
+    store.withdraw(withdrawal).await.expect("withdraws")
+}
+
+async fn standing(store: &Store, who: &str) -> Option<(SubjectId, Standing)> {
+    store.standing(key(store, who)).await.expect("looks up")
+}
+
+async fn subject(store: &Store, who: &str) -> SubjectId {
+    standing(store, who).await.expect("is known").0
+}
+
+/// What a marketing mail about `what` meets: the suppressions first, then the fold.
+async fn meets(store: &Store, who: &str, what: &str) -> &'static str {
+    let (_, standing) = standing(store, who).await.unwrap_or((SubjectId([0; 16]), Standing::default()));
+    let what = topic(what);
+    if standing.suppressions.iter().any(|suppression| suppression.covers("acme", &what)) {
+        return "suppressed";
+    }
+    match standing.of("acme", &what) {
+        TopicStanding::Given(_) => "given",
+        TopicStanding::Objected(_) => "objected",
+        TopicStanding::Withdrawn(_) => "withdrawn",
+        TopicStanding::Requested(_) => "requested",
+        TopicStanding::Nothing => "nothing",
+    }
+}
+
+/// Decision number `n` about `who`, by someone who never saw them.
+fn decision(store: &Store, who: &str, n: u16) -> Decision {
+    let mut random = [0; 10];
+    random[..2].copy_from_slice(&n.to_be_bytes());
+    let mut subject = [7; 16];
+    subject[..2].copy_from_slice(&n.to_be_bytes());
+    Decision {
+        id: DecisionId::new(start(), random),
+        at: "2026-03-01T09:00:00.123Z".parse().expect("valid"),
+        stream: "shop".into(),
+        controller: "acme".into(),
+        recipient: key(store, who),
+        subject: SubjectId(subject),
+        classification: Classification {
+            class: Class::Marketing,
+            topic: Some("News \"quoted\"\u{1f600}\\".into()),
+            campaign: Some("spring, sale; 'x'".into()),
+            steps: vec![Step { trust: Trust::Credential, says: Class::Marketing, why: "stream \"shop\"".into() }],
+        },
+        topic: Some(topic("news")),
+        reason: Reason::NoConsent,
+        folded_from: 0,
+        event: None,
+        message: Some(store.keyring().message_key("<m@acme.example>")),
+        size: 10_240,
+    }
+}
