@@ -1,14 +1,15 @@
 //! Our signatures as others see them: dkimpy and Mail::DKIM verify what the signer made, and refuse
-//! what was changed behind it. tests/run installs both.
+//! what was changed behind it. tests/run installs both. And keys as others make them: OpenSSL's.
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
-use consentry::sign::Signer;
+use consentry::sign::{Signer, SignerError};
 use jiff::Timestamp;
 
-use crate::environment;
 use crate::peers::dkim::{Signature, Verifier};
+use crate::{environment, peers};
 
 const HEADER: &str = "From: a@shop.example\r\nTo: b@y.example\r\nSubject: Hello\r\nDate: Mon, 23 Nov 2026 08:00:00 +0000\r\n";
 
@@ -154,4 +155,20 @@ fn dkimpy_verifies_what_we_sign() {
 #[test]
 fn mail_dkim_verifies_what_we_sign() {
     check(Verifier::MailDkim); // U-04, U-42
+}
+
+#[test]
+fn keys_of_openssl_are_taken_from_2048_bits_on() {
+    // RFC 8301 s.3.2; the key is made here, as secret scanners take a committed one for a leak
+    for (options, expected) in [
+        (["genrsa", "2048"].as_slice(), None),
+        (&["genrsa", "-traditional", "2048"], None),
+        (&["genrsa", "1024"], Some(SignerError::TooShort)),
+        (&["genrsa", "-traditional", "1024"], Some(SignerError::TooShort)),
+        (&["genpkey", "-algorithm", "ed25519"], Some(SignerError::Key)),
+    ] {
+        let pem = String::from_utf8(peers::run(Command::new("openssl").args(options)).stdout).expect("PEM is ASCII");
+        assert!(pem.starts_with("-----BEGIN "), "openssl {options:?} writes a key");
+        assert_eq!(Signer::from_pem("shop.example", "s1", &pem).err(), expected, "{options:?}");
+    }
 }
