@@ -2,6 +2,7 @@
 //! (which reads them). Does no I/O.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 
 /// An enhanced status code (RFC 3463), e.g. `5.7.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,10 @@ pub struct Reply {
 #[error("not an SMTP reply")]
 pub struct NotAReply;
 
-/// A reply line may have 512 octets (RFC 5321 s.4.5.3.1.5); peers send longer ones, within reason.
+/// A reply line may have 512 octets, with code and CRLF (RFC 5321 s.4.5.3.1.5): none of ours is longer.
+const MAX_LINE: usize = 512;
+
+/// Peers send longer lines, within reason: the most octets of a whole reply that is read.
 const MAX_REPLY: usize = 16 * 1024;
 
 impl Reply {
@@ -49,16 +53,21 @@ impl Reply {
         (200..400).contains(&self.code)
     }
 
-    /// Writes the reply, one line per line of text (RFC 5321 s.4.2.1). A CR in the text becomes a
-    /// space, so that no text can make a second reply.
+    /// Writes the reply, one line per line of text (RFC 5321 s.4.2.1), and allocates nothing but
+    /// what `out` grows by. A CR in the text becomes a space, so that no text can make a second
+    /// reply; a line that would be too long loses its end.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut lines = self.text.split('\n').peekable();
         while let Some(line) = lines.next() {
+            let start = out.len();
             let separator = if lines.peek().is_some() { '-' } else { ' ' };
-            out.extend_from_slice(format!("{}{separator}", self.code).as_bytes());
+            write!(out, "{}{separator}", self.code).expect("a Vec takes everything");
             if let Some(Enhanced(class, subject, detail)) = self.enhanced {
-                out.extend_from_slice(format!("{class}.{subject}.{detail} ").as_bytes());
+                write!(out, "{class}.{subject}.{detail} ").expect("a Vec takes everything");
             }
+            // never negative: code and enhanced code have 22 octets at most
+            let room = MAX_LINE - b"\r\n".len() - (out.len() - start);
+            let line = &line[..line.floor_char_boundary(room)];
             out.extend(line.bytes().map(|byte| if byte == b'\r' { b' ' } else { byte }));
             out.extend_from_slice(b"\r\n");
         }
@@ -131,6 +140,42 @@ mod tests {
         let mut out = Vec::new();
         Reply::new(250, Enhanced(2, 0, 0), "one\r\ntwo").write(&mut out);
         assert_eq!(out, b"250-2.0.0 one \r\n250 2.0.0 two\r\n");
+    }
+
+    #[test]
+    fn code_and_enhanced_code_stand_before_each_line() {
+        for (reply, expected) in [
+            (Reply::new(250, Enhanced(2, 0, 0), ""), "250 2.0.0 \r\n"),
+            (Reply::new(554, Enhanced(5, 7, 509), "a\nb"), "554-5.7.509 a\r\n554 5.7.509 b\r\n"),
+            (Reply::plain(334, ""), "334 \r\n"),
+            (Reply::plain(250, "a\n\nb"), "250-a\r\n250-\r\n250 b\r\n"),
+        ] {
+            let mut out = b"before\r\n".to_vec();
+            reply.write(&mut out);
+            assert_eq!(String::from_utf8(out), Ok(format!("before\r\n{expected}")));
+        }
+    }
+
+    #[test]
+    fn reply_lines_have_512_octets_at_most() {
+        // RFC 5321 s.4.5.3.1.5; `250 ` and CRLF leave 506 octets, with `2.0.0 ` 500
+        let plain = |text: String| Reply::plain(250, "").with_text(text);
+        let enhanced = |text: String| Reply::new(250, Enhanced(2, 0, 0), "").with_text(text);
+        for (reply, expected) in [
+            (plain("a".repeat(506)), format!("250 {}\r\n", "a".repeat(506))),
+            (plain("a".repeat(507)), format!("250 {}\r\n", "a".repeat(506))),
+            (enhanced("a".repeat(500)), format!("250 2.0.0 {}\r\n", "a".repeat(500))),
+            (enhanced("a".repeat(9_000)), format!("250 2.0.0 {}\r\n", "a".repeat(500))),
+            // whole characters: of two octets, of three
+            (enhanced("ü".repeat(300)), format!("250 2.0.0 {}\r\n", "ü".repeat(250))),
+            (enhanced("€".repeat(300)), format!("250 2.0.0 {}\r\n", "€".repeat(166))),
+            // each line by itself
+            (plain(format!("{}\n{}\nb", "a".repeat(600), "a".repeat(506))), format!("250-{0}\r\n250-{0}\r\n250 b\r\n", "a".repeat(506))),
+        ] {
+            let mut out = Vec::new();
+            reply.write(&mut out);
+            assert_eq!(String::from_utf8(out), Ok(expected));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ::base64::engine::general_purpose::STANDARD;
 use super::{Marketing, Plan, RewriteError, Splice};
 use crate::mail::Message;
 
-/// RFC 5322 s.2.1.1: lines should have at most 78 characters and must have at most 998.
+/// RFC 5322 s.2.1.1: lines should have at most 78 characters and must have at most 998, without CRLF.
 const GOOD_LINE: usize = 78;
 const LONGEST_LINE: usize = 998;
 
@@ -40,11 +40,13 @@ pub(super) fn remove(message: &Message, plan: &Plan<'_>, splices: &mut Vec<Splic
 fn unsubscribe(url: &str, top: &mut Vec<u8>) -> Result<(), RewriteError> {
     // RFC 2369 s.2: no white space within the brackets; U-21: the line stays whole
     let good = |byte: &u8| byte.is_ascii_graphic() && !b"<>\",".contains(byte);
-    if !url.as_bytes().iter().all(good) || url.len() + 3 > LONGEST_LINE || !url.contains("://") {
+    // never folded, however far beyond GOOD_LINE: some readers know a field's first line only
+    let line = format!("List-Unsubscribe: <{url}>");
+    if !url.as_bytes().iter().all(good) || line.len() > LONGEST_LINE || !url.contains("://") {
         return Err(RewriteError::Setting("the unsubscribe URL"));
     }
-    let fold = if "List-Unsubscribe: <>".len() + url.len() > GOOD_LINE { "\r\n" } else { "" };
-    top.extend_from_slice(format!("List-Unsubscribe:{fold} <{url}>\r\n").as_bytes());
+    top.extend_from_slice(line.as_bytes());
+    top.extend_from_slice(b"\r\n");
     // RFC 8058 s.3.1, s.5: literally, without folding (U-03)
     top.extend_from_slice(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
     Ok(())
@@ -118,13 +120,19 @@ mod tests {
         on_top(&Plan { received: b"", marketing: Some(marketing) }).map(|top| String::from_utf8(top).expect("ASCII"))
     }
 
+    /// A URL whose `List-Unsubscribe` is a line of so many octets, without CRLF.
+    fn url_for_line(octets: usize) -> String {
+        let start = "https://x.example/u/";
+        format!("{start}{}", "A".repeat(octets - "List-Unsubscribe: <>".len() - start.len()))
+    }
+
     #[test]
     fn list_fields_are_written_as_their_rfcs_say() {
-        // U-02, U-03, U-30
-        let long = format!("https://x.example/u/{}", "A".repeat(100));
+        // U-02, U-03, U-30; U-21, M-06: the longest URL makes a line of 998 octets
+        let long = url_for_line(998);
         for (url, phrase, expected) in [
             ("https://x.example/u/1", "News", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: News <a.b>\r\n"]),
-            (&long, "", [&format!("List-Unsubscribe:\r\n <{long}>\r\n"), "List-Id: <a.b>\r\n"]),
+            (&long, "", [&format!("List-Unsubscribe: <{long}>\r\n"), "List-Id: <a.b>\r\n"]),
             ("https://x.example/u/1", "A & B", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: A & B <a.b>\r\n"]),
             ("https://x.example/u/1", "A, \"B\"", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: \"A, \\\"B\\\"\" <a.b>\r\n"]),
             ("https://x.example/u/1", "ü", ["List-Unsubscribe: <https://x.example/u/1>\r\n", "List-Id: =?UTF-8?B?w7w=?= <a.b>\r\n"]),
@@ -140,7 +148,7 @@ mod tests {
     #[test]
     fn settings_that_would_break_the_header_are_refused() {
         // U-21
-        let long = format!("https://x.example/{}", "A".repeat(990));
+        let long = url_for_line(999);
         for url in ["", "x", "https://x.example/a b", "https://x.example/>", "https://x.example/\r\nBcc: x", "https://x.example/ü", &long]
         {
             assert_eq!(top(url, "", "a.b").err(), Some(RewriteError::Setting("the unsubscribe URL")), "{url}");

@@ -337,11 +337,9 @@ mod tests {
 
     #[test]
     fn keys_and_names_that_do_not_do_are_refused() {
-        // PKCS#1 of 1024 bits, made with `openssl genrsa -traditional 1024`
-        let short = include_str!("short_key.pem");
+        // a key that is too short is refused in tests/it/dkim.rs, which has OpenSSL make one
         let broken = KEY.1.replace("MII", "AII");
         for (domain, selector, pem, expected) in [
-            ("shop.example", "s1", short, SignerError::TooShort),
             ("shop.example", "s1", "", SignerError::Key),
             ("shop.example", "s1", &broken, SignerError::Key),
             ("", "s1", &KEY.1, SignerError::Domain),

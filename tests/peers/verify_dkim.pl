@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# Verifies the DKIM signatures of a message with Mail::DKIM, against one given DNS record.
+# Verifies the DKIM signatures of messages with Mail::DKIM, against one given DNS record.
 #
-# Usage: verify_dkim.pl DNS-NAME TXT-VALUE < message
-# Prints a line a signature, topmost first: result, d=, s=, h= (lower-case), separated by tabs.
-# The network is never asked: any other name has no record.
+# Usage: verify_dkim.pl DNS-NAME TXT-VALUE MESSAGE-FILE...
+# Prints a line a signature, topmost first: result, d=, s=, h= (lower-case), separated by tabs; and an
+# empty line behind each message. The network is never asked: any other name has no record.
 use strict;
 use warnings;
 use Mail::DKIM::DNS;
@@ -27,15 +27,18 @@ package OneRecord {
     }
 }
 
-my ( $name, $value ) = @ARGV;
+my ( $name, $value, @paths ) = @ARGV;
 Mail::DKIM::DNS::resolver( OneRecord->new( $name, $value ) );
-binmode STDIN;
-my $verifier = Mail::DKIM::Verifier->new();
-# Octets as they are: load() would mend line ends.
-$verifier->PRINT( do { local $/; <STDIN> } );
-$verifier->CLOSE;
-for my $signature ( $verifier->signatures ) {
-    my $passed = $signature->result eq 'pass';
-    my $result = $passed ? 'pass' : 'fail: ' . $signature->result_detail;
-    print join( "\t", $result, $signature->domain, $signature->selector, lc join( ':', $signature->headerlist ) ), "\n";
+for my $path (@paths) {
+    open my $message, '<:raw', $path or die "$path: $!";
+    my $verifier = Mail::DKIM::Verifier->new();
+    # Octets as they are: load() would mend line ends.
+    $verifier->PRINT( do { local $/; <$message> } );
+    $verifier->CLOSE;
+    for my $signature ( $verifier->signatures ) {
+        my $passed = $signature->result eq 'pass';
+        my $result = $passed ? 'pass' : 'fail: ' . $signature->result_detail;
+        print join( "\t", $result, $signature->domain, $signature->selector, lc join( ':', $signature->headerlist ) ), "\n";
+    }
+    print "\n";
 }
