@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Standing, SubjectId, Topic, TopicStanding};
+use super::{Standing, SubjectId, Topic};
 
 /// Random id of an opt-in; ties its events together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,11 +59,7 @@ impl OptIn {
         if at.duration_since(self.requested_at) > Self::LIFETIME {
             return Err(OptInError::Expired);
         }
-        let voided = self.topics.iter().any(|topic| match standing.of(&self.controller, topic) {
-            TopicStanding::Withdrawn(mark) | TopicStanding::Objected(mark) => mark.seq > self.requested,
-            TopicStanding::Given(_) | TopicStanding::Requested(_) | TopicStanding::Nothing => false,
-        });
-        if voided {
+        if self.topics.iter().any(|topic| standing.refused_since(self.requested, &self.controller, topic)) {
             return Err(OptInError::Voided);
         }
         Ok(Some(Self { stage: Stage::Confirmed, ..self }))
@@ -116,6 +112,7 @@ mod tests {
         assert_eq!(confirm(Stage::Pending, late, &[Requested]), Err(OptInError::Expired));
         assert_eq!(confirm(Stage::Pending, in_time, &[Requested, Withdrawn]), Err(OptInError::Voided));
         assert_eq!(confirm(Stage::Pending, in_time, &[Requested, Objected]), Err(OptInError::Voided));
+        assert_eq!(confirm(Stage::Pending, in_time, &[Requested, Withdrawn, Requested]), Err(OptInError::Voided));
         assert_eq!(confirm(Stage::Confirmed, late, &[Requested]), Ok(None));
     }
 }

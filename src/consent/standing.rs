@@ -93,13 +93,22 @@ impl Standing {
             let marks = controller.topics.entry(topic.clone()).or_default();
             match event.kind {
                 EventKind::Requested => marks.requested = Some(mark),
-                // A grant that answers no request is no grant (I5, S0-10).
-                EventKind::Given => marks.given = event.answers.map(|answers| Grant { mark, answers }).or(marks.given),
+                // A grant that answers no request is no grant (I5, S0-10); a late answer to an old
+                // request does not take the place of an answer to a newer one.
+                EventKind::Given => {
+                    let grant = event.answers.map(|answers| Grant { mark, answers });
+                    marks.given = marks.given.into_iter().chain(grant).max_by_key(|grant| grant.answers);
+                }
                 EventKind::Withdrawn => marks.withdrawn = Some(mark),
                 EventKind::DoiMailSent | EventKind::DoiBounced | EventKind::Objected => {}
             }
         }
         self
+    }
+
+    /// True when the person withdrew or objected after the event of that `seq`, whatever came later.
+    pub fn refused_since(&self, seq: u64, controller: &str, topic: &Topic) -> bool {
+        self.controllers.get(controller).is_some_and(|standing| standing.refused(topic) > seq)
     }
 
     /// What it says about mail of `controller` about `topic`. Consent to a parent covers its
@@ -111,7 +120,7 @@ impl Standing {
         };
         let covering = || standing.topics.iter().filter(|(own, _)| own.covers(topic)).map(|(_, marks)| marks);
         let withdrawn = covering().filter_map(|marks| marks.withdrawn).max_by_key(|mark| mark.seq);
-        let refused = standing.objected.map_or(0, |mark| mark.seq).max(withdrawn.map_or(0, |mark| mark.seq));
+        let refused = standing.refused(topic);
         let given = covering().filter_map(|marks| marks.given).max_by_key(|grant| grant.answers);
         let requested = covering().filter_map(|marks| marks.requested).max_by_key(|mark| mark.seq);
         match (given, standing.objected, withdrawn, requested) {
@@ -121,6 +130,14 @@ impl Standing {
             (_, _, Some(mark), _) => TopicStanding::Withdrawn(mark),
             _ => TopicStanding::Nothing,
         }
+    }
+}
+
+impl ControllerStanding {
+    /// `seq` of the last withdrawal or objection that concerns the topic; 0 without one.
+    fn refused(&self, topic: &Topic) -> u64 {
+        let withdrawn = self.topics.iter().filter(|(own, _)| own.covers(topic)).filter_map(|(_, marks)| marks.withdrawn);
+        withdrawn.chain(self.objected).map(|mark| mark.seq).max().unwrap_or(0)
     }
 }
 
@@ -174,6 +191,18 @@ mod tests {
             (&[(Requested, "news", None), (Objected, "", None), (Given, "news", Some(1))], "news", "objected"),
             (&[(Objected, "", None), (Requested, "news", None)], "news", "requested"),
             (&[(Objected, "", None), (Requested, "news", None), (Given, "news", Some(2))], "news", "given"),
+            // the answer to the newer request stands, in whatever order the answers come
+            (
+                &[
+                    (Requested, "news", None),
+                    (Withdrawn, "news", None),
+                    (Requested, "news", None),
+                    (Given, "news", Some(3)),
+                    (Given, "news", Some(1)),
+                ],
+                "news",
+                "given",
+            ),
             // I5: a grant without a request is none
             (&[(Given, "news", None)], "news", "nothing"),
         ];
