@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use sqlx::{Connection, SqliteConnection};
+
 use crate::client::Client;
 use crate::environment::{repository, tell};
-use crate::sink::Sink;
-use crate::trips::assert_nowhere;
+use crate::sink::{Arrival, Sink};
+use crate::trips::{assert_nowhere, count};
 use crate::world::{World, link};
 
 const WITH: &str = "with.consent@people.example";
@@ -50,36 +52,41 @@ fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
     }
     let sent = files.len() * 2;
     let of = |to: &str, code: u16| counts.iter().filter(|((t, c, _), _)| *t == to && *c == code).map(|(_, n)| *n as usize).sum::<usize>();
-    let (relayed, blocked) = (of(WITH, 250) + of(WITHOUT, 250), of(WITH, 550) + of(WITHOUT, 550));
+    let (relayed, blocked): (usize, usize) = (of(WITH, 250) + of(WITHOUT, 250), of(WITH, 550) + of(WITHOUT, 550));
     for ((to, code, reason), number) in &counts {
         tell(&format!("corpus: {number:4} to {to}: {code} {reason}"));
     }
     tell(&format!("corpus: {sent} sent = {relayed} relayed + {blocked} blocked"));
-    assert_eq!((of(WITH, 250), of(WITHOUT, 550)), (files.len(), files.len()), "unmarked is marketing: consent alone decides");
-    assert_eq!(sent, relayed + blocked);
+    assert_eq!((of(WITH, 250), sent), (files.len(), relayed + blocked));
 
     // One decision each, and what passed is at the far end: once, to whom it was sent.
     let arrivals = sink.wait_for(1 + relayed);
-    assert!(arrivals.iter().all(|arrival| arrival.to == [WITH]));
     assert!(world.stop());
     assert_eq!(sink.arrivals().len(), 1 + relayed, "nothing comes twice");
-    let recorded = recorded(&world);
-    assert_eq!(recorded, (relayed as i64, blocked as i64));
-    for arrival in &arrivals[1..] {
-        let links = String::from_utf8_lossy(&arrival.message).matches("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n").count();
-        assert_eq!(links, 1);
-    }
+    let [consent, transactional, none] = recorded(&world);
+    tell(&format!("corpus: decisions: {consent} doi_consent + {transactional} transactional + {none} no_consent"));
+    assert_eq!((consent + transactional, none), (relayed, blocked));
+    // Who declares transactional on a stream that may, passes without consent; nobody else does.
+    assert_eq!(of(WITHOUT, 250) * 2, transactional);
+    let to = |address: &str| arrivals[1..].iter().filter(|arrival| arrival.to == [address]).count();
+    assert_eq!((to(WITH), to(WITHOUT)), (files.len(), of(WITHOUT, 250)));
+    let one_click =
+        |arrival: &&Arrival| count(&arrival.message, "List-Unsubscribe") == 1 && count(&arrival.message, "List-Unsubscribe-Post") == 1;
+    assert_eq!(arrivals[1..].iter().filter(one_click).count(), consent);
     assert_nowhere(&world.data_dir(), &world.log(), &[WITH.into(), WITHOUT.into(), "with.consent".into(), "out.consent".into()]);
 }
 
-/// Passed and blocked decisions, read from the ledger itself after the gateway has ended.
-fn recorded(world: &World) -> (i64, i64) {
-    use sqlx::{Connection, SqliteConnection};
+/// Decisions by reason, read from the ledger itself after the gateway has ended.
+fn recorded(world: &World) -> [usize; 3] {
+    let url = format!("sqlite://{}", world.data_dir().join("ledger.sqlite").display());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let url = format!("sqlite://{}", world.data_dir().join("ledger.sqlite").display());
         let mut ledger = SqliteConnection::connect(&url).await.unwrap();
-        let count = "SELECT count(*) FILTER (WHERE reason = 'doi_consent'), count(*) FILTER (WHERE reason = 'no_consent') FROM decision";
-        sqlx::query_as(count).fetch_one(&mut ledger).await.unwrap()
+        let mut counts = [0; 3];
+        for (count, reason) in counts.iter_mut().zip(["doi_consent", "transactional", "no_consent"]) {
+            let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM decision WHERE reason = ?1").bind(reason);
+            *count = usize::try_from(query.fetch_one(&mut ledger).await.unwrap()).unwrap();
+        }
+        counts
     })
 }
 
