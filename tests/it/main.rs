@@ -4,6 +4,7 @@
 
 mod architecture;
 mod client;
+mod config;
 mod corpus;
 mod dialogues;
 mod dkim;

@@ -1,0 +1,87 @@
+//! The configuration file: the example is good, and every fault is told with its place and the mend.
+
+use std::process::{Command, Output};
+
+use consentry::config::Config;
+
+use crate::environment::repository;
+
+#[test]
+fn the_example_configuration_is_good() {
+    let text = std::fs::read_to_string(repository().join("deploy/consentry.toml")).unwrap();
+    assert_eq!(Config::parse(&text).unwrap().faults(), Vec::<String>::new());
+}
+
+#[test]
+fn every_fault_is_told_with_its_place_and_the_mend() {
+    let good = std::fs::read_to_string(repository().join("deploy/consentry.toml")).unwrap();
+    for (from, to, expected) in [
+        ("https://consent.example.com", "http://consent.example.com", "public_url = \"http://consent.example.com\": must be https://"),
+        ("[\"0.0.0.0:587\", \"[::]:587\"]", "[]", "listen: neither smtp nor smtps"),
+        ("tls = {", "# tls = {", "listen: streams with a username need tls"),
+        ("hostname = \"gateway.example.com\"", "hostname = \"a b\"", "smtp: hostname must be"),
+        ("imprint = \"Example GmbH,", "imprint = \"\" # \"", "controller \"example\": imprint is empty"),
+        ("privacy_url = \"https://", "privacy_url = \"", "controller \"example\": privacy_url must be"),
+        ("from = \"newsletter@example.com\"", "from = \"newsletter\"", "controller \"example\": from: address needs"),
+        ("list_id = \"newsletter.example.com\"", "list_id = \"a b\"", "topic \"newsletter\": list_id must be like"),
+        ("name = \"newsletter.events\"", "name = \"newsletter\"", "two [[topic]] have name = \"newsletter\""),
+        (
+            "topic = \"newsletter\"\nfrom_domains = [\"news",
+            "topic = \"nothing\"\nfrom_domains = [\"news",
+            "topic = \"nothing\" is no [[topic]] name",
+        ),
+        ("from_domains = [\"news.example.com\"]", "from_domains = []", "stream \"campaigns\": from_domains is empty"),
+        ("from_domains = [\"news.example.com\"]", "from_domains = [\"a b\"]", "\"a b\" is neither example.com nor *.example.com"),
+        ("username = \"campaigns\"\n", "", "password_hash without username"),
+        ("username = \"crm\"", "username = \"campaigns\"", "two [[stream]] have username = \"campaigns\""),
+        ("\"$argon2id$", "\"$plain$", "password_hash is no argon2 hash; make one by `consentry user hash-password`"),
+        ("networks = [\"10.1.2.0/24\"]", "networks = [\"0.0.0.0/0\"]", "networks must not hold the whole internet"),
+        ("networks = [\"10.1.2.0/24\"]", "networks = []", "stream \"shop\": needs username and password_hash, or networks"),
+        ("domain = \"example.com\"", "domain = \"*.example.com\"", "dkim domain = \"*.example.com\""),
+    ] {
+        assert!(good.contains(from), "the example has {from}");
+        let faults = Config::parse(&good.replacen(from, to, 1)).expect(expected).faults();
+        assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected} in {faults:?}");
+    }
+}
+
+fn check(config: &str) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("consentry.toml");
+    std::fs::write(&file, config).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_consentry")).args(["check", "--config", &file.display().to_string()]).output().unwrap()
+}
+
+#[test]
+fn check_ends_with_ex_config_and_the_line_at_fault() {
+    let good = std::fs::read_to_string(repository().join("deploy/consentry.toml")).unwrap();
+    for (config, expected) in [
+        (format!("colour = \"blue\"\n{good}"), "line 1, column 1"),
+        (good.replace("port = 10025", "port = \"ten\""), "port = \"ten\""),
+        (good.replace("class = \"marketing\"", "class = \"newsletter\""), "expected one of `marketing`, `transactional`, `declared`"),
+        (good.replace("list_id = \"newsletter", "list = \"newsletter"), "unknown field `list`"),
+        (good.replace("https://consent.", "http://consent."), "must be https://"),
+    ] {
+        let output = check(&config);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{told}");
+        assert!(told.contains(expected) && told.contains("consentry.toml"), "{expected} in {told}");
+    }
+}
+
+#[test]
+fn check_says_what_a_good_configuration_means_and_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("dkim.pem").display().to_string();
+    crate::world::consentry(&["keys", "dkim-generate", "--domain", "example.com", "--selector", "s", "--out", &key], "");
+    let good = std::fs::read_to_string(repository().join("deploy/consentry.toml")).unwrap();
+    let output = check(&good.replace("/etc/consentry/dkim-example.com.pem", &key));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for expected in
+        ["stream      campaigns of example", "login crm", "consentry2026._domainkey.example.com", "outbound    127.0.0.1:10025, TLS off"]
+    {
+        assert!(told.contains(expected), "{expected} in {told}");
+    }
+    assert!(!told.contains("argon2"), "{told}");
+}
