@@ -11,6 +11,15 @@ const EX_CONFIG: u8 = 78;
 /// sysexits(3): something else failed.
 const EX_SOFTWARE: u8 = 70;
 
+/// The error and its causes, each once: some errors already tell their cause.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
@@ -25,7 +34,7 @@ fn main() -> ExitCode {
     match runtime.block_on(run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("consentry: {error:#}");
+            eprintln!("consentry: {}", told(&error));
             let config = error.downcast_ref::<consentry::config::ConfigError>().is_some();
             ExitCode::from(if config { EX_CONFIG } else { EX_SOFTWARE })
         }

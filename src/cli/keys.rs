@@ -58,5 +58,7 @@ fn write_secret(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 
 fn print_record(signer: &Signer) {
     let (name, value) = signer.dns_record();
-    println!("{name}. IN TXT \"{value}\"");
+    // RFC 6376 s.3.6.2.2, RFC 1035 s.3.3: one string of a TXT record has at most 255 octets
+    let strings: Vec<String> = value.as_bytes().chunks(255).map(|part| format!("\"{}\"", String::from_utf8_lossy(part))).collect();
+    println!("{name}. IN TXT ( {} )", strings.join(" "));
 }
