@@ -11,7 +11,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use hmac::{Hmac, KeyInit, Mac};
 use ipnet::IpNet;
 use sha2::Sha256;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use crate::mail::Stream;
@@ -94,10 +94,18 @@ impl Credentials {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return Login::Unavailable;
         };
-        let checked = tokio::task::spawn_blocking(move || {
+        // A thread of its own: the allocator keeps the memory for the thread that used it, and those of a pool
+        // would each get their share in turn, hundreds of MiB together. A new thread takes over from the last.
+        let (tell, checked) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("argon2".into()).spawn(move || {
             let _slot = slot;
-            Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()
+            let right = Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
+            let _ = tell.send(right); // the session may be gone
         });
+        if let Err(error) = thread {
+            tracing::error!(%error, "a password cannot be checked");
+            return Login::Unavailable;
+        }
         match (checked.await, binding) {
             (Ok(true), Some(binding)) => {
                 let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,9 @@
 //! The gateway's own mails on their way out: taken from the spool, relayed, tried again with growing
 //! pauses, given up in the end. What came of it becomes evidence in the ledger.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,16 +30,17 @@ const PAUSES: [SignedDuration; 5] = [
     SignedDuration::from_hours(4),
 ];
 
-/// Delivers what is in the spool until `shutdown`; a delivery that runs is finished first.
+/// Delivers what is in the spool until `shutdown`; a delivery that runs is finished first, and none begins.
 pub async fn run(store: Store, relay: Relay, shutdown: impl Future<Output = ()>) {
     let signal = store.spool_signal();
     tokio::pin!(shutdown);
     loop {
         // Registered before the look, so that a mail spooled meanwhile is not slept over.
         let spooled = signal.notified();
-        match deliver_due(&store, &relay).await {
-            Ok(BATCH) => continue,
-            Ok(_) => {}
+        match deliver_due(&store, &relay, shutdown.as_mut()).await {
+            Ok(Taken::Stopped) => return,
+            Ok(Taken::Batch) => continue,
+            Ok(Taken::All) => {}
             Err(error) => tracing::error!(%error, "spool cannot be read"),
         }
         tokio::select! {
@@ -47,18 +51,28 @@ pub async fn run(store: Store, relay: Relay, shutdown: impl Future<Output = ()>)
     }
 }
 
-async fn deliver_due(store: &Store, relay: &Relay) -> Result<u32, StoreError> {
+/// What one look at the spool came to.
+enum Taken {
+    All,
+    /// There may be more.
+    Batch,
+    Stopped,
+}
+
+async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl Future<Output = ()>>) -> Result<Taken, StoreError> {
     let due = store.due_mails(Timestamp::now(), BATCH).await?;
-    let mut taken = 0;
     for mail in &due {
+        // An outbound MTA that hangs takes minutes for each.
+        if poll_fn(|context| Poll::Ready(shutdown.as_mut().poll(context).is_ready())).await {
+            return Ok(Taken::Stopped);
+        }
         let outcome = match relay.begin(&mail.envelope).await {
             Ok(transaction) => transaction.send(&mail.message).await,
             Err(outcome) => outcome,
         };
         settle(store, mail, outcome, Timestamp::now()).await?;
-        taken += 1;
     }
-    Ok(taken)
+    Ok(if due.len() == BATCH as usize { Taken::Batch } else { Taken::All })
 }
 
 async fn settle(store: &Store, mail: &SpooledMail, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {

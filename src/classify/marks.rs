@@ -75,7 +75,8 @@ pub(super) fn find(message: &Message) -> Found {
         if let Some(says) = told.class {
             found.steps.push(Step { trust: *trust, says, why: format!("header {name}") });
         }
-        found.topic = found.topic.or(told.topic);
+        // what can be no topic's name stays a topic that nobody knows: it must not give way to the stream's
+        found.topic = found.topic.or(told.topic.map(|topic| presentable(topic).unwrap_or_default()));
         found.campaign = found.campaign.or(told.campaign.and_then(presentable));
     }
     found.steps.sort_by_key(|step| step.trust);
@@ -92,10 +93,10 @@ fn read(tells: &Tells, header: &Header<'_>) -> Told {
     }
 }
 
-/// A campaign name is kept with the decision, so it must be short and no address (I8).
-fn presentable(campaign: String) -> Option<String> {
-    let fits = !campaign.is_empty() && campaign.len() <= 100 && !campaign.contains('@') && !campaign.contains(char::is_control);
-    fits.then_some(campaign)
+/// Names of topic and campaign are kept with the decision, so they must be short and no address (I8).
+fn presentable(name: String) -> Option<String> {
+    let fits = !name.is_empty() && name.len() <= 100 && !name.contains('@') && !name.contains(char::is_control);
+    fits.then_some(name)
 }
 
 /// A word that is not ours declares nothing that helps the sender: marketing.
@@ -135,6 +136,8 @@ fn ses_list(value: &str) -> Told {
 
 /// RFC 3834 s.3.1.8 names these words for mail to many.
 fn precedence(value: &str) -> Told {
-    let many = ["bulk", "list", "junk"].iter().any(|word| value.eq_ignore_ascii_case(word));
+    // wherever they stand: the field was never specified, and there are comments, quotes and lists in it
+    let mut words = value.split(|character: char| !character.is_ascii_alphabetic());
+    let many = words.any(|word| ["bulk", "list", "junk"].iter().any(|many| word.eq_ignore_ascii_case(many)));
     Told { class: many.then_some(Class::Marketing), ..Told::default() }
 }

@@ -65,6 +65,7 @@ mod tests {
             (Transactional, "Consentry-Class: transactional\r\nList-Unsubscribe: <https://x.example/>\r\n", M),
             (Transactional, "List-Id: <x.example>\r\n", M),
             (Transactional, "Precedence: bulk\r\n", M),
+            (Transactional, "Precedence: Bulk (newsletter)\r\n", M),
             (Transactional, "Precedence: first-class\r\n", T),
             (Transactional, "X-Listmonk-Campaign: 6f5b\r\n", M),
             (Transactional, "X-PM-Message-Stream: broadcast\r\n", M),
@@ -104,6 +105,8 @@ mod tests {
             ("X-MSYS-API: {\"campaign_id\":\"spring\"}\r\n", "news", Some("spring")),
             // a value with an address in it is not kept (I8)
             ("X-Mailgun-Tag: for olivia@x.example\r\n", "news", None),
+            ("Consentry-Topic: olivia@x.example\r\n", "", None),
+            ("Consentry-Topic:\r\n", "", None),
         ] {
             let result = classify_as(StreamClass::Marketing, headers);
             assert_eq!((result.topic.as_deref(), result.campaign.as_deref()), (Some(topic), campaign), "{headers}");

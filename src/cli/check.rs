@@ -7,7 +7,11 @@ use crate::config::Config;
 /// Prints the effective values without secrets; fails with all faults found.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
+    // What `serve` would stumble over, too: files and what only their room can judge.
     let signers = super::serve::signers(&config)?;
+    super::serve::acceptor(&config)?;
+    super::serve::connector(&config)?;
+    crate::compose::PublicUrl::parse(&config.public_url)?;
     println!("{}: good", path.display());
     println!("data        {}", config.data_dir.display());
     println!("links       {}", config.public_url);

@@ -43,8 +43,7 @@ pub(super) struct Sockets {
 
 impl Sockets {
     pub(super) async fn bind(config: &Config) -> anyhow::Result<Self> {
-        let acceptor = config.listen.tls.as_ref().map(|files| tls::Acceptor::from_pem_files(&files.certificate, &files.key));
-        let acceptor = acceptor.transpose().context("listen.tls")?;
+        let acceptor = acceptor(config)?;
         let mut smtp = Vec::new();
         for address in &config.listen.smtp {
             let listener = TcpListener::bind(address).await.with_context(|| format!("listen.smtp {address}"))?;
@@ -74,8 +73,7 @@ impl Parts {
         let catalogue = Arc::new(config.catalogue());
         let public_url = PublicUrl::parse(&config.public_url)?;
         let outbound = &config.outbound;
-        let tls = outbound.tls_required().then(|| tls::Connector::new(outbound.ca_file.as_deref())).transpose().context("outbound")?;
-        let relay = Relay::new(outbound.clone(), &config.smtp.hostname, tls);
+        let relay = Relay::new(outbound.clone(), &config.smtp.hostname, connector(config)?);
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), Arc::clone(&signers), public_url.clone())?;
         let footers = Footers::new(&catalogue)?;
         let gateway = Arc::new(Gateway {
@@ -91,6 +89,18 @@ impl Parts {
         });
         Ok(Self { store, relay, gateway, desk })
     }
+}
+
+/// The certificate of the SMTP listeners.
+pub(super) fn acceptor(config: &Config) -> anyhow::Result<Option<tls::Acceptor>> {
+    let acceptor = config.listen.tls.as_ref().map(|files| tls::Acceptor::from_pem_files(&files.certificate, &files.key));
+    acceptor.transpose().context("listen.tls")
+}
+
+/// The way out's trust, where it is encrypted.
+pub(super) fn connector(config: &Config) -> anyhow::Result<Option<tls::Connector>> {
+    let outbound = &config.outbound;
+    outbound.tls_required().then(|| tls::Connector::new(outbound.ca_file.as_deref())).transpose().context("outbound")
 }
 
 /// The configured DKIM keys.

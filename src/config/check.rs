@@ -15,6 +15,9 @@ impl Config {
             // Links in mails carry tokens; RFC 8058 s.3.1 wants https
             faults.push(format!("public_url = {url:?}: must be https:// and a host, without a path"));
         }
+        if self.data_dir.as_os_str().is_empty() {
+            faults.push("data_dir is empty; write data_dir = \"/var/lib/consentry\"".into());
+        }
         if self.listen.smtp.is_empty() && self.listen.smtps.is_empty() {
             faults.push("listen: neither smtp nor smtps; write smtp = [\"0.0.0.0:587\"]".into());
         }
@@ -81,7 +84,7 @@ impl Config {
             }
             // RFC 2919 s.3
             let domain = DomainPattern::parse(&topic.list_id).is_some() && !topic.list_id.starts_with('*');
-            if !domain || !topic.list_id.contains('.') || topic.list_id.len() > 255 {
+            if !domain || !topic.list_id.is_ascii() || !topic.list_id.contains('.') || topic.list_id.len() > 255 {
                 faults.push(format!("{place}: list_id must be like weekly.news.example.com"));
             }
         }

@@ -38,6 +38,8 @@ pub(super) fn relayed(decision: &Decision, outcome: &Outcome) -> Reply {
         text: format!("{text} ref={}", decision.id).into(),
     };
     match outcome {
+        // RFC 5321 s.3.8: 421 says that who speaks closes the connection; the outbound MTA does, not we
+        Outcome::Defer { code: 421, text } => reply(451, status(text, 4), "outbound MTA deferred"),
         Outcome::Accept { .. } => reply(250, Enhanced(2, 0, 0), "taken by the outbound MTA"),
         Outcome::Defer { code, text } => reply(*code, status(text, 4), "outbound MTA deferred"),
         Outcome::Reject { code, text } => reply(*code, status(text, 5), "outbound MTA refused"),
@@ -60,6 +62,31 @@ fn status(text: &str, class: u8) -> Enhanced {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_goodbye_of_the_outbound_mta_is_not_ours() {
+        use crate::consent::{LookupKey, Reason, SubjectId};
+        use crate::mail::{Class, Classification};
+        let decision = Decision {
+            id: crate::consent::DecisionId([0; 16]),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            stream: "s".into(),
+            controller: "c".into(),
+            recipient: LookupKey([0; 32]),
+            subject: SubjectId([0; 16]),
+            classification: Classification { class: Class::Transactional, topic: None, campaign: None, steps: Vec::new() },
+            topic: None,
+            reason: Reason::Transactional,
+            folded_from: 0,
+            event: None,
+            message: None,
+            size: 0,
+        };
+        for (code, expected) in [(421, 451), (450, 450), (452, 452)] {
+            let reply = relayed(&decision, &Outcome::Defer { code, text: "4.3.2 x".into() });
+            assert_eq!((reply.code, reply.enhanced), (expected, Some(Enhanced(4, 3, 2))), "{code}");
+        }
+    }
 
     #[test]
     fn the_outbound_mtas_status_is_carried_back_only_when_it_fits() {

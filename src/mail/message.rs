@@ -43,7 +43,7 @@ pub enum MessageError {
     /// A byte that a header must not have: NUL, or 8-bit without valid UTF-8 (M-43).
     #[error("header field {name} has a byte that is not allowed: encode it by RFC 2047")]
     Byte {
-        /// The field's name.
+        /// The field's name; `?` for one that could be more than a name.
         name: String,
     },
     /// A field that may stand once stands twice (RFC 5322 s.3.6, M-44).
@@ -106,7 +106,7 @@ impl Message {
             // RFC 5322 s.2.2: no NUL, nothing above 127; RFC 6532 s.3: with SMTPUTF8 also UTF-8 (M-43)
             let text = header.raw_value.is_ascii() || (utf8 && std::str::from_utf8(header.raw_value).is_ok());
             if !text || memchr::memchr(0, header.raw_value).is_some() {
-                return Err(MessageError::Byte { name: header.name.to_owned() });
+                return Err(MessageError::Byte { name: presentable(header.name).to_owned() });
             }
         }
         // RFC 5322 s.3.6 and M-44: a second one would hide behind the first
@@ -183,12 +183,11 @@ impl Message {
         }
     }
 
-    /// The address of the Sender field, where there is one.
-    pub fn sender(&self) -> Result<Option<Address>, MessageError> {
-        let Some(header) = self.header("Sender") else {
-            return Ok(None);
-        };
-        addresses(&header).map(|found| found.into_iter().next()).map_err(|error| MessageError::Mailbox("Sender", error))
+    /// The addresses of the Sender field: one (RFC 5322 s.3.6.2), where there is the field. All that others
+    /// may read there are told.
+    pub fn sender(&self) -> Result<Vec<Address>, MessageError> {
+        let found = self.header("Sender").map(|header| addresses(&header)).transpose();
+        found.map(Option::unwrap_or_default).map_err(|error| MessageError::Mailbox("Sender", error))
     }
 }
 
@@ -210,6 +209,12 @@ impl Header<'_> {
         let text = String::from_utf8_lossy(self.raw_value);
         text.replace("\r\n", "").trim().to_owned()
     }
+}
+
+/// A field's name for logs and replies. RFC 5322 s.2.2 lets nearly everything be one, an address, too (I8).
+fn presentable(name: &str) -> &str {
+    let usual = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if usual { name } else { "?" }
 }
 
 /// Where the body begins: behind the first empty line.
@@ -267,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn no_sender_hides_behind_another() {
+        // M-02
+        for (field, expected) in [
+            ("", vec![]),
+            ("Sender: a@x.example\n", vec!["a@x.example"]),
+            ("Sender: a@x.example, b@y.example\n", vec!["a@x.example", "b@y.example"]),
+        ] {
+            let message = parse(&format!("From: a@x.example\n{field}\n")).expect(field);
+            let addresses = message.sender().expect(field);
+            assert_eq!(addresses.iter().map(Address::as_str).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
     fn bad_headers_are_refused_with_their_place() {
         // M-43, M-44, M-51
         let looping = format!("{}From: a@x.example\n\n", "Received: x\n".repeat(100));
@@ -278,6 +297,8 @@ mod tests {
             ("From: a@x.example\nno field\n\n", MessageError::NotAField { line: 2 }),
             (" folded first\n\n", MessageError::NotAField { line: 1 }),
             ("From: a@x.example\nX: \0\n\n", MessageError::Byte { name: "X".into() }),
+            // I8
+            ("From: a@x.example\nb@x.example: \0\n\n", MessageError::Byte { name: "?".into() }),
             (&looping, MessageError::Loop),
         ] {
             assert_eq!(parse(text).err(), Some(error), "{text:?}");

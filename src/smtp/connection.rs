@@ -39,8 +39,19 @@ pub(super) struct Connection<S> {
     output: Vec<u8>,
     /// One timer, re-armed for each wait.
     timer: Pin<Box<Sleep>>,
-    /// True when the server shuts down.
-    stop: watch::Receiver<bool>,
+    stop: Stop,
+}
+
+/// Tells of a shutdown: by when transactions must have their message. Nobody may hold the server longer.
+pub(super) type Stop = watch::Receiver<Option<Instant>>;
+
+/// Waits for a shutdown, and unless `idle` for its deadline, too.
+pub(super) async fn cut_off(stop: &mut Stop, idle: bool) {
+    // An error means that the server is gone: then nothing is worth waiting for.
+    let deadline = stop.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
+    if let (Some(deadline), false) = (deadline, idle) {
+        sleep_until(deadline).await;
+    }
 }
 
 /// Why a conversation is over.
@@ -58,7 +69,7 @@ enum Input {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(super) fn new(stream: S, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(stream: S, stop: Stop) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
         Self { stream, input: Vec::with_capacity(INPUT), start: 0, output: Vec::with_capacity(1024), timer, stop }
     }
@@ -208,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Waits for more input. `idle`: a shutdown may end the wait.
+    /// Waits for more input. `idle`: a shutdown ends the wait at once.
     async fn fill(&mut self, until: Instant, idle: bool) -> Result<(), End> {
         self.input.drain(..self.start);
         self.start = 0;
@@ -216,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Self { stream, input, timer, stop, .. } = self;
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop), if idle => Err(End::HangUp(reply::SHUTTING_DOWN)),
+            () = cut_off(stop, idle) => Err(End::HangUp(reply::SHUTTING_DOWN)),
             read = stream.read_buf(input) => match read {
                 Ok(octets) if octets > 0 => Ok(()),
                 _ => Err(End::Gone),
@@ -231,10 +242,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Ok(());
         }
         self.timer.as_mut().reset(Instant::now() + patience);
-        let Self { stream, output, timer, .. } = self;
+        let Self { stream, output, timer, stop, .. } = self;
         let sent = tokio::select! {
             biased;
             sent = async { stream.write_all(output).await?; stream.flush().await } => sent.map_err(|_| End::Gone),
+            () = cut_off(stop, false) => Err(End::Gone),
             () = timer.as_mut() => Err(End::Gone),
         };
         output.clear();

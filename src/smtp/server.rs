@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::mail::{Envelope, ReversePath, Stream};
@@ -21,7 +21,7 @@ use crate::tls::Acceptor;
 use crate::wire::Reply;
 
 use super::budget::Budget;
-use super::connection::{Connection, End};
+use super::connection::{Connection, End, Stop, cut_off};
 use super::reply;
 use super::session::Session;
 use super::settings::SmtpSettings;
@@ -97,7 +97,7 @@ pub enum Tls {
 }
 
 /// Serves SMTP on `listener` until `shutdown` ends; then closes the listener and drains: idle sessions get
-/// 421, running transactions end. Returns when the last connection is closed; dropping it cuts them off.
+/// 421, running transactions end, if their message arrives in time. Returns when the last connection is closed; dropping it cuts them off.
 ///
 /// Settings are expected to be [checked](SmtpSettings::check).
 pub async fn serve<H: Handler>(
@@ -109,7 +109,7 @@ pub async fn serve<H: Handler>(
 ) {
     let budget = Budget::new(settings.max_bytes_in_flight);
     let room = Arc::new(Room { handler, settings, budget, tls });
-    let (stop, stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(None);
     let places = Places::default();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -139,7 +139,7 @@ pub async fn serve<H: Handler>(
         }
     }
     drop(listener);
-    stop.send_replace(true);
+    stop.send_replace(Some(Instant::now() + room.settings.drain_timeout()));
     while let Some(ended) = connections.join_next().await {
         report(ended);
     }
@@ -152,13 +152,13 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// One connection from greeting to close.
-async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, room: &Room<H>, stop: watch::Receiver<bool>) {
+async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, room: &Room<H>, mut stop: Stop) {
     // Replies are small and awaited: Nagle's algorithm would only delay them.
     let _ = socket.set_nodelay(true);
     let network = room.handler.stream_of_peer(peer.ip());
     let session = Session::new(room.settings.clone(), peer, network, matches!(room.tls, Tls::StartTls(_)));
     if let Tls::Implicit(acceptor) = &room.tls {
-        if let Some(transport) = shake_hands(socket, acceptor).await {
+        if let Some(transport) = shake_hands(socket, acceptor, &mut stop).await {
             let mut connection = Connection::new(transport, stop);
             connection.queue(&reply::greeting(&room.settings.hostname));
             converse_to_the_end(connection, session.tls_up(), room).await;
@@ -172,7 +172,7 @@ async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, room: &Room<H>, s
         Ok(session) => {
             // Only a session that was told of an acceptor asks for TLS.
             let Tls::StartTls(acceptor) = &room.tls else { return };
-            if let Some(transport) = shake_hands(connection.into_transport(), acceptor).await {
+            if let Some(transport) = shake_hands(connection.into_transport(), acceptor, &mut stop).await {
                 converse_to_the_end(Connection::new(transport, stop), session.tls_up(), room).await;
             }
         }
@@ -189,8 +189,12 @@ where
     connection.finish(end).await;
 }
 
-async fn shake_hands(socket: TcpStream, acceptor: &Acceptor) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
-    match timeout(HANDSHAKE, acceptor.accept(socket)).await {
+async fn shake_hands(socket: TcpStream, acceptor: &Acceptor, stop: &mut Stop) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE, acceptor.accept(socket)) => handshake,
+        () = cut_off(stop, true) => return None,
+    };
+    match handshake {
         Ok(Ok(transport)) => Some(transport),
         Ok(Err(error)) => {
             tracing::info!(%error, "TLS handshake with an SMTP client failed");

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Seconds; the longest time to wait for anything.
+const DAY: u64 = 86_400;
+
 /// What an SMTP listener may take; each listener for itself. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +27,9 @@ pub struct SmtpSettings {
     pub data_timeout_seconds: u64,
     /// Seconds a whole message may take from 354 to the final dot, however steadily it drips.
     pub message_timeout_seconds: u64,
+    /// Seconds after a shutdown in which messages that are on their way may still arrive; then 421. Below the
+    /// service manager's patience, which must have room for the outbound MTA's answer, too.
+    pub drain_timeout_seconds: u64,
     /// Octets of all messages that are being received or handled; beyond it 452. At least `max_message_size`.
     pub max_bytes_in_flight: usize,
     /// True: AUTH is offered without TLS to clients on the loopback interface.
@@ -39,6 +45,11 @@ pub enum SettingsError {
     /// No message of the announced size could ever pass.
     #[error("max_bytes_in_flight must be at least max_message_size, and max_message_size at least 65536")]
     Sizes,
+    /// Every session would end before its first command, or hold its place for ever.
+    #[error(
+        "command_timeout_seconds, data_timeout_seconds and message_timeout_seconds must be 1 to 86400, drain_timeout_seconds at most that"
+    )]
+    Timeouts,
     /// Nobody could connect, or the first error would end the session.
     #[error("max_connections, max_connections_per_address and max_errors must be at least 1")]
     Zero,
@@ -55,6 +66,7 @@ impl Default for SmtpSettings {
             command_timeout_seconds: 300,
             data_timeout_seconds: 180,
             message_timeout_seconds: 1_800,
+            drain_timeout_seconds: 30,
             max_bytes_in_flight: 128 * 1024 * 1024,
             auth_without_tls_on_loopback: false,
         }
@@ -75,11 +87,19 @@ impl SmtpSettings {
         if self.max_connections == 0 || self.max_connections_per_address == 0 || self.max_errors == 0 {
             return Err(SettingsError::Zero);
         }
+        let waits = [self.command_timeout_seconds, self.data_timeout_seconds, self.message_timeout_seconds];
+        if waits.iter().any(|seconds| !(1..=DAY).contains(seconds)) || self.drain_timeout_seconds > DAY {
+            return Err(SettingsError::Timeouts);
+        }
         Ok(())
     }
 
     pub(super) fn command_timeout(&self) -> Duration {
         Duration::from_secs(self.command_timeout_seconds)
+    }
+
+    pub(super) fn drain_timeout(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout_seconds)
     }
 
     pub(super) fn data_timeout(&self) -> Duration {
@@ -106,6 +126,10 @@ mod tests {
             ("max_message_size = 1000", Err(SettingsError::Sizes)),
             ("max_bytes_in_flight = 70000", Err(SettingsError::Sizes)),
             ("max_errors = 0", Err(SettingsError::Zero)),
+            ("command_timeout_seconds = 0", Err(SettingsError::Timeouts)),
+            ("message_timeout_seconds = 9223372036854775807", Err(SettingsError::Timeouts)), // the clock would overflow
+            ("drain_timeout_seconds = 0", Ok(())),
+            ("drain_timeout_seconds = 86401", Err(SettingsError::Timeouts)),
         ] {
             assert_eq!(check(text), expected, "{text}");
         }

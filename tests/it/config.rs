@@ -24,6 +24,9 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("privacy_url = \"https://", "privacy_url = \"", "controller \"example\": privacy_url must be"),
         ("from = \"newsletter@example.com\"", "from = \"newsletter\"", "controller \"example\": from: address needs"),
         ("list_id = \"newsletter.example.com\"", "list_id = \"a b\"", "topic \"newsletter\": list_id must be like"),
+        ("list_id = \"newsletter.example.com\"", "list_id = \"brief.müller.example\"", "topic \"newsletter\": list_id must be like"),
+        ("data_dir = \"", "data_dir = \"\" # \"", "data_dir is empty"),
+        ("[smtp]", "[smtp]\ncommand_timeout_seconds = 0", "smtp: command_timeout_seconds,"),
         ("name = \"newsletter.events\"", "name = \"newsletter\"", "two [[topic]] have name = \"newsletter\""),
         (
             "topic = \"newsletter\"\nfrom_domains = [\"news",
@@ -75,7 +78,12 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
     let key = dir.path().join("dkim.pem").display().to_string();
     crate::world::consentry(&["keys", "dkim-generate", "--domain", "example.com", "--selector", "s", "--out", &key], "");
     let good = std::fs::read_to_string(repository().join("deploy/consentry.toml")).unwrap();
-    let output = check(&good.replace("/etc/consentry/dkim-example.com.pem", &key));
+    let (certificate, certificate_key) = crate::smtp_server::certificate();
+    let good = good
+        .replace("/etc/consentry/dkim-example.com.pem", &key)
+        .replace("/etc/consentry/smtp.crt", &certificate.display().to_string())
+        .replace("/etc/consentry/smtp.key", &certificate_key.display().to_string());
+    let output = check(&good);
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for expected in
@@ -84,4 +92,14 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
         assert!(told.contains(expected), "{expected} in {told}");
     }
     assert!(!told.contains("argon2"), "{told}");
+    // what `serve` would refuse, `check` refuses
+    for (from, to, expected) in [
+        (certificate.display().to_string(), "/nowhere/smtp.crt".to_owned(), "listen.tls: cannot read /nowhere/smtp.crt"),
+        (key, "/nowhere/dkim.pem".to_owned(), "key_file /nowhere/dkim.pem"),
+        ("https://consent.example.com".to_owned(), "https://consent.example.com,x".to_owned(), "public_url: must be a host"),
+    ] {
+        let output = check(&good.replace(&from, &to));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(expected), "{expected} in {told}");
+    }
 }

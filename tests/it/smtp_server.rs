@@ -254,6 +254,22 @@ async fn a_shutdown_ends_idle_sessions_and_waits_for_transactions() {
 }
 
 #[tokio::test]
+async fn a_shutdown_waits_for_no_peer_longer_than_its_deadline() {
+    let keeper = Keeper::new(true, false);
+    let settings = SmtpSettings { drain_timeout_seconds: 0, ..SmtpSettings::default() };
+    let server = Server::start(&keeper, settings, Tls::Off).await;
+    let mut dripping = Client::connect(server.address).await;
+    dripping.talk(&[GREETED]).await;
+    dripping.talk(&TO_DATA).await;
+    dripping.send(b"x").await;
+    let served = server.begin_shutdown();
+    dripping.talk(&[("", "421 4.3.2")]).await;
+    drop(dripping);
+    served.await.expect("no panic");
+    assert!(keeper.kept.lock().expect("not poisoned").is_empty());
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_are_turned_away() {
     let keeper = Keeper::new(true, false);
     let settings = SmtpSettings { max_connections_per_address: 1, ..SmtpSettings::default() };

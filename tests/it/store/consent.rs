@@ -6,7 +6,13 @@ use consentry::store::{Confirmation, RequestAnswer, Scope, StoreError, WithdrawA
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
+use std::future::ready;
+
+use consentry::relay::{Relay, RelaySettings};
+use consentry::spooler;
+
 use super::*;
+use crate::fake_mta::{FakeMta, Script};
 
 const WHO: &str = "Olivia.Carter@mail.example.org";
 
@@ -269,4 +275,17 @@ async fn who_waits_for_mail_is_told() {
     let signal = store.spool_signal();
     request(&store, WHO, "news", 1, start()).await;
     signal.notified().await;
+}
+
+#[tokio::test]
+async fn after_a_shutdown_no_delivery_begins() {
+    let mta = FakeMta::start(Script::new()).await;
+    let settings = RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() };
+    let relay = Relay::new(settings, "gate.example", None);
+    let (_dir, store) = new_store().await;
+    for (n, who) in [(1, "olivia@example.org"), (2, "lukas@example.org")] {
+        store.request(sign_up(&store, who, "news", n, start())).await.expect("spooled");
+    }
+    spooler::run(store.clone(), relay.clone(), ready(())).await;
+    assert_eq!((mta.received().len(), store.due_mails(start(), 9).await.expect("read").len()), (0, 2));
 }

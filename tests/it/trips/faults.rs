@@ -24,7 +24,7 @@ fn the_outbound_mtas_answer_is_the_clients_answer_without_its_words() {
         (Stage::Rcpt, "550 5.1.1 <lukas@people.example> unknown", 550, "5.1.1 outbound MTA refused", "rejected"),
         (Stage::Rcpt, "452 full", 452, "4.0.0 outbound MTA deferred", "deferred"),
         (Stage::Dot, "554 5.7.1 spam", 554, "5.7.1 outbound MTA refused", "rejected"),
-        (Stage::Dot, "421 4.3.2 going down", 421, "4.3.2 outbound MTA deferred", "deferred"),
+        (Stage::Dot, "421 4.3.2 going down", 451, "4.3.2 outbound MTA deferred", "deferred"),
     ];
     for (number, (stage, says, code, text, outcome)) in (1..).zip(rows) {
         mta.set(Script::new().on(*stage, Act::Say(says)));
