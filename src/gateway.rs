@@ -3,22 +3,25 @@
 
 mod copy;
 mod handler;
+mod incoming;
 mod replies;
+mod weigh;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::incoming::Incoming;
 use crate::classify::classify;
 use crate::compose::{Footers, PublicUrl};
-use crate::consent::{Catalogue, Decision, DecisionId, Reason, Standing, SubjectId, Verdict};
+use crate::consent::{Catalogue, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
-use crate::decide::{Finding, Question, decide};
-use crate::mail::{Body, Class, Message, Outcome};
+use crate::mail::Outcome;
 use crate::relay::Relay;
+use crate::rewrite::tool_unsubscribe;
 use crate::sign::Signers;
 use crate::smtp::Submission;
-use crate::store::{Store, StoreError};
+use crate::store::{Durable, Store};
 use crate::token::LinkRing;
 use crate::wire::Reply;
 
@@ -47,65 +50,31 @@ pub struct Gateway {
 impl Gateway {
     /// Takes one message on its trip; the reply answers the client's end-of-data.
     pub async fn trip(&self, submission: Submission) -> Reply {
-        let Submission { stream, mut envelope, data, helo, tls, authenticated, .. } = submission;
-        let message = match Message::parse(data, envelope.smtputf8) {
-            Ok(message) => message,
+        let incoming = match Incoming::accept(submission) {
+            Ok(incoming) => incoming,
             Err(error) => return replies::malformed(&error),
         };
-        let senders = match copy::senders(&message) {
-            Ok(senders) => senders,
-            Err(error) => return replies::malformed(&error),
-        };
-        let classification = classify(&stream, &message);
-
-        // I3: the look-up begins after end-of-data, so that every withdrawal answered before counts
-        let key = self.store.keyring().lookup_key(&envelope.recipient);
-        let known = match self.known(classification.class, key).await {
-            Ok(known) => known,
+        let classification = classify(&incoming.stream, &incoming.message);
+        let decision = match self.decide(&incoming, classification).await {
+            Ok(decision) => decision,
             Err(error) => return replies::ledger_unavailable(&error), // I4
         };
-        let (subject, standing) = known.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing)));
-        let now = Timestamp::now();
-        let Finding { reason, event, topic } = decide(Question {
-            stream: &stream,
-            classification: &classification,
-            from_allowed: senders.iter().all(|sender| stream.may_use(sender)),
-            standing: standing.as_ref(),
-            catalogue: &self.catalogue,
-            now,
-        });
-        let decision = Arc::new(Decision {
-            id: DecisionId::new(now, random()),
-            at: now,
-            stream: stream.name.clone(),
-            controller: stream.controller.clone(),
-            recipient: key,
-            subject,
-            classification,
-            topic,
-            reason,
-            folded_from: standing.map_or(0, |standing| standing.seq),
-            event,
-            message: message.value("Message-ID").map(|id| self.store.keyring().message_key(&id)),
-            size: message.raw().len() as u64,
-        });
-        tracing::info!(decision = %decision.id, stream = stream.name, class = %decision.classification.class, %reason, "decided");
-
         // I1: recording begins now; nothing that could be delivered is sent before it is durable
-        let recorded = self.store.record(Decision::clone(&decision), self.replaced_link(&decision, &message));
-        if reason.verdict() != Verdict::Pass {
-            return match recorded.await {
+        let recorded = self.store.record(decision.clone(), replaced_link(&decision, &incoming));
+        match decision.reason.verdict() {
+            Verdict::Pass => self.pass(&decision, incoming, recorded).await,
+            Verdict::Block | Verdict::Defer => match recorded.await {
                 Ok(()) => replies::blocked(&decision),
                 Err(error) => replies::ledger_unavailable(&error),
-            };
+            },
         }
-        if !message.raw().is_ascii() {
-            envelope.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
-        }
-        // The envelope's dialogue, the rewriting and the signature overlap the commit.
-        let transaction = self.relay.begin(&envelope).await;
-        let hop = copy::Hop { helo: &helo, hostname: &self.hostname, tls, authenticated };
-        let copy = self.copy(&decision, &message, &senders[0], &hop, now);
+    }
+
+    /// Relays the copy. The envelope's dialogue, the rewriting and the signature overlap the commit of the
+    /// record; the message itself waits for it.
+    async fn pass(&self, decision: &Decision, incoming: Incoming, recorded: Durable) -> Reply {
+        let transaction = self.relay.begin(&incoming.envelope).await;
+        let copy = self.copy(decision, &incoming);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }
@@ -114,23 +83,17 @@ impl Gateway {
             (_, Err(error)) => copy::refused(&error),
             (Err(outcome), _) => outcome,
         };
-        self.store.settle(decision.id, Timestamp::now(), &outcome);
         if let Outcome::Unreachable { why } | Outcome::Uncertain { why } = &outcome {
             tracing::warn!(decision = %decision.id, why, "outbound MTA");
         }
-        replies::relayed(&decision, &outcome)
+        self.store.settle(decision.id, Timestamp::now(), &outcome);
+        replies::relayed(decision, &outcome)
     }
+}
 
-    /// What the ledger knows of the recipient. Transactional mail needs no standing: its record finds
-    /// the subject by the same key.
-    async fn known(&self, class: Class, key: crate::consent::LookupKey) -> Result<Option<(SubjectId, Standing)>, StoreError> {
-        if class == Class::Marketing { self.store.standing(key).await } else { Ok(None) }
-    }
-
-    /// The tool's own List-Unsubscribe, kept when ours takes its place (U-19).
-    fn replaced_link(&self, decision: &Decision, message: &Message) -> Option<String> {
-        (decision.reason == Reason::DoiConsent).then(|| crate::rewrite::tool_unsubscribe(message)).flatten()
-    }
+/// The tool's own List-Unsubscribe, kept when ours takes its place (U-19).
+fn replaced_link(decision: &Decision, incoming: &Incoming) -> Option<String> {
+    (decision.reason == Reason::DoiConsent).then(|| tool_unsubscribe(&incoming.message)).flatten()
 }
 
 /// Fresh randomness.

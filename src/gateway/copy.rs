@@ -1,22 +1,13 @@
 //! The copy that leaves: trace field, unsubscribe headers and footer, signature. The steps are done
 //! by `rewrite` and `sign`; here is what they are told.
 
-use jiff::Timestamp;
-
 use super::Gateway;
+use super::incoming::{Hop, Incoming};
 use crate::consent::{Decision, Language, Reason, TopicEntry};
-use crate::mail::{Address, Message, MessageError, Outcome};
+use crate::mail::{Message, Outcome};
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
-
-/// How the message came in, for the trace field.
-pub(super) struct Hop<'a> {
-    pub(super) helo: &'a str,
-    pub(super) hostname: &'a str,
-    pub(super) tls: bool,
-    pub(super) authenticated: bool,
-}
 
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
@@ -29,15 +20,9 @@ pub(super) enum CopyError {
 
 impl Gateway {
     /// Makes the copy of a passed message for its one recipient.
-    pub(super) fn copy(
-        &self,
-        decision: &Decision,
-        message: &Message,
-        from: &Address,
-        hop: &Hop<'_>,
-        now: Timestamp,
-    ) -> Result<Vec<u8>, CopyError> {
-        let received = received(hop, decision, now);
+    pub(super) fn copy(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, CopyError> {
+        let message = &incoming.message;
+        let received = received(&incoming.hop, &self.hostname, decision);
         let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
         let entry = topic.and_then(|topic| self.catalogue.topic(topic));
         let copy = match entry {
@@ -62,7 +47,7 @@ impl Gateway {
             }
         };
         // U-40: the signature is the last change
-        Ok(self.signers.signed(copy, from, now)?)
+        Ok(self.signers.signed(copy, &incoming.senders[0], decision.at)?)
     }
 
     /// The language of the mail, else that of its sender.
@@ -81,16 +66,9 @@ pub(super) fn refused(error: &CopyError) -> Outcome {
     }
 }
 
-/// Everybody whom the mail claims to come from: From and Sender (M-02, RFC 5322 s.3.6.2).
-pub(super) fn senders(message: &Message) -> Result<Vec<Address>, MessageError> {
-    let mut senders = message.from()?;
-    senders.extend(message.sender()?);
-    Ok(senders)
-}
-
 /// RFC 5321 s.4.4, with `id` so that a mail leads to its decision. The client's IP address and the
 /// recipient stay out of it: the one is nobody's business, the other may be one of many (M-67).
-fn received(hop: &Hop<'_>, decision: &Decision, now: Timestamp) -> String {
+fn received(hop: &Hop, hostname: &str, decision: &Decision) -> String {
     // RFC 3848
     let with = match (hop.tls, hop.authenticated) {
         (true, true) => "ESMTPSA",
@@ -99,6 +77,6 @@ fn received(hop: &Hop<'_>, decision: &Decision, now: Timestamp) -> String {
         (false, false) => "ESMTP",
     };
     let from: String = hop.helo.chars().filter(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(*c)).take(255).collect();
-    let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
-    format!("Received: from {from}\r\n\tby {} (Consentry) with {with} id {};\r\n\t{date}\r\n", hop.hostname, decision.id)
+    let date = decision.at.strftime("%a, %d %b %Y %H:%M:%S +0000");
+    format!("Received: from {from}\r\n\tby {hostname} (Consentry) with {with} id {};\r\n\t{date}\r\n", decision.id)
 }

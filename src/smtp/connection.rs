@@ -12,8 +12,9 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use super::auth::MAX_AUTH_LINE;
 use super::budget::Lease;
 use super::data::DataReader;
+use super::handler::Handler;
 use super::reply;
-use super::server::{Handler, Room};
+use super::room::Room;
 use super::session::{Session, Step, Transaction};
 use crate::wire::Reply;
 

@@ -9,10 +9,14 @@ mod budget;
 mod command;
 mod connection;
 mod data;
+mod handler;
 mod reply;
+mod room;
 mod server;
 mod session;
 mod settings;
 
-pub use server::{Authentication, Handler, Submission, Tls, serve};
+pub use handler::{Authentication, Handler, Submission};
+pub use room::Tls;
+pub use server::serve;
 pub use settings::{SettingsError, SmtpSettings};

@@ -14,15 +14,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use zeroize::Zeroizing;
 
-use crate::mail::{Envelope, ReversePath, Stream};
 use crate::tls::Acceptor;
-use crate::wire::Reply;
 
 use super::budget::Budget;
 use super::connection::{Connection, End, Stop, cut_off};
+use super::handler::Handler;
 use super::reply;
+use super::room::{Room, Tls};
 use super::session::Session;
 use super::settings::SmtpSettings;
 
@@ -30,71 +29,6 @@ use super::settings::SmtpSettings;
 const HANDSHAKE: Duration = Duration::from_secs(60);
 /// Pause after a failed accept: most often there are no file descriptors, and they come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What the server asks the gateway.
-pub trait Handler: Send + Sync + 'static {
-    /// The stream that the peer's network alone entitles to; `None`: the peer must authenticate.
-    fn stream_of_peer(&self, peer: IpAddr) -> Option<Arc<Stream>>;
-
-    /// The stream of a credential. Asked only under TLS, or on loopback where the settings say so.
-    fn authenticate(&self, username: &str, password: Zeroizing<String>) -> impl Future<Output = Authentication> + Send;
-
-    /// Whether the stream may use this reverse-path (M-02); the reply is the answer to MAIL.
-    fn reverse_path(&self, stream: &Stream, path: &ReversePath) -> Result<(), Reply>;
-
-    /// Takes a message after its end-of-data; the reply is the answer to it. Runs to its end even when the
-    /// client is gone: then nobody hears the reply (I2).
-    fn submit(&self, submission: Submission) -> impl Future<Output = Reply> + Send;
-}
-
-/// The answer to a credential.
-#[derive(Debug, Clone)]
-pub enum Authentication {
-    /// It belongs to this stream.
-    Granted(Arc<Stream>),
-    /// It does not belong to anyone.
-    Refused,
-    /// It cannot be checked now; the client shall try again.
-    Unavailable,
-}
-
-/// One message, received completely.
-#[derive(Clone)]
-pub struct Submission {
-    /// On whose behalf.
-    pub stream: Arc<Stream>,
-    /// From MAIL and RCPT.
-    pub envelope: Envelope,
-    /// The message without dot-stuffing; CRLF line ends only, no NUL, lines of up to 998 octets.
-    pub data: Vec<u8>,
-    /// The client's address; IPv4 is never mapped into IPv6.
-    pub peer: SocketAddr,
-    /// The name in EHLO: letters, digits and `-._:[]`, at most 255.
-    pub helo: String,
-    /// True when it came over TLS.
-    pub tls: bool,
-    /// True when the stream was found by AUTH, false when by network.
-    pub authenticated: bool,
-}
-
-/// What all connections of one listener share.
-pub(super) struct Room<H> {
-    pub(super) handler: Arc<H>,
-    pub(super) settings: Arc<SmtpSettings>,
-    pub(super) budget: Budget,
-    tls: Tls,
-}
-
-/// When TLS begins on a listener.
-#[derive(Clone)]
-pub enum Tls {
-    /// Never: neither STARTTLS nor AUTH off the loopback is offered.
-    Off,
-    /// When the client asks for it (RFC 3207).
-    StartTls(Acceptor),
-    /// With the connection (RFC 8314 s.3.3).
-    Implicit(Acceptor),
-}
 
 /// Serves SMTP on `listener` until `shutdown` ends; then closes the listener and drains: idle sessions get
 /// 421, running transactions end, if their message arrives in time. Returns when the last connection is closed; dropping it cuts them off.

@@ -9,8 +9,8 @@ use crate::wire::Reply;
 
 use super::auth::{self, Credentials, Exchange, Mechanism, Progress};
 use super::command::{Command, MailFrom};
+use super::handler::{Authentication, Submission};
 use super::reply;
-use super::server::{Authentication, Submission};
 use super::settings::SmtpSettings;
 
 /// Whether a stream may use a reverse-path.
