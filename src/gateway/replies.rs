@@ -42,6 +42,9 @@ pub(super) fn relayed(decision: &Decision, outcome: &Outcome) -> Reply {
         Outcome::Defer { code: 421, text } => reply(451, status(text, 4), "outbound MTA deferred"),
         Outcome::Accept { .. } => reply(250, Enhanced(2, 0, 0), "taken by the outbound MTA"),
         Outcome::Defer { code, text } => reply(*code, status(text, 4), "outbound MTA deferred"),
+        // 530, 534, 535, 538 (RFC 3207 s.4, RFC 4954 s.6) refuse this host, not the mail: somebody mends the way out,
+        // and the client's mail must not bounce meanwhile.
+        Outcome::Reject { code: 530..=539, .. } => reply(451, Enhanced(4, 7, 0), "outbound MTA does not accept this gateway"),
         Outcome::Reject { code, text } => reply(*code, status(text, 5), "outbound MTA refused"),
         // Without a spool the client keeps the mail: 451 lets it try again (M-54).
         Outcome::Unreachable { .. } => reply(451, Enhanced(4, 4, 1), "outbound MTA not reachable"),

@@ -23,6 +23,7 @@ fn the_outbound_mtas_answer_is_the_clients_answer_without_its_words() {
         (Stage::Mail, "451 4.3.5 later, lukas@people.example", 451, "4.3.5 outbound MTA deferred", "deferred"),
         (Stage::Rcpt, "550 5.1.1 <lukas@people.example> unknown", 550, "5.1.1 outbound MTA refused", "rejected"),
         (Stage::Rcpt, "452 full", 452, "4.0.0 outbound MTA deferred", "deferred"),
+        (Stage::Mail, "530 5.7.0 Must issue a STARTTLS command first", 451, "4.7.0 outbound MTA does not accept this gateway", "rejected"),
         (Stage::Dot, "554 5.7.1 spam", 554, "5.7.1 outbound MTA refused", "rejected"),
         (Stage::Dot, "421 4.3.2 going down", 451, "4.3.2 outbound MTA deferred", "deferred"),
     ];
