@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::consent::Topic;
 use crate::mail::{Class, Header, Message, Step, Trust};
 
 /// What the headers of one message say.
@@ -75,7 +76,7 @@ pub(super) fn find(message: &Message) -> Found {
         if let Some(says) = told.class {
             found.steps.push(Step { trust: *trust, says, why: format!("header {name}") });
         }
-        found.topic = found.topic.or(told.topic);
+        found.topic = found.topic.or(told.topic.map(nameable));
         found.campaign = found.campaign.or(told.campaign.and_then(presentable));
     }
     found.steps.sort_by_key(|step| step.trust);
@@ -96,6 +97,11 @@ fn read(tells: &Tells, header: &Header<'_>) -> Told {
 fn presentable(campaign: String) -> Option<String> {
     let fits = !campaign.is_empty() && campaign.len() <= 100 && !campaign.contains('@') && !campaign.contains(char::is_control);
     fits.then_some(campaign)
+}
+
+/// What is no topic name is unknown whatever it says, and may be an address: only that there was one is kept (I8).
+fn nameable(topic: String) -> String {
+    if Topic::parse(&topic).is_ok() { topic } else { "?".to_owned() }
 }
 
 /// A word that is not ours declares nothing that helps the sender: marketing.

@@ -103,6 +103,7 @@ mod tests {
             ("X-Mailjet-Campaign: spring\r\n", "news", Some("spring")),
             ("X-MSYS-API: {\"campaign_id\":\"spring\"}\r\n", "news", Some("spring")),
             // a value with an address in it is not kept (I8)
+            ("Consentry-Topic: olivia@x.example\r\n", "?", None),
             ("X-Mailgun-Tag: for olivia@x.example\r\n", "news", None),
         ] {
             let result = classify_as(StreamClass::Marketing, headers);
