@@ -66,11 +66,16 @@ async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl F
         if poll_fn(|context| Poll::Ready(shutdown.as_mut().poll(context).is_ready())).await {
             return Ok(Taken::Stopped);
         }
+        // Put off before it is sent: while the ledger cannot be written nothing leaves, and a mail whose end could not
+        // be recorded comes again after a pause, not with every look (L-DOI-05).
+        store.mail_later(mail.id, Timestamp::now() + pause(mail.attempts)).await?;
         let outcome = match relay.begin(&mail.envelope).await {
             Ok(transaction) => transaction.send(&mail.message).await,
             Err(outcome) => outcome,
         };
-        settle(store, mail, outcome, Timestamp::now()).await?;
+        if let Err(error) = settle(store, mail, outcome, Timestamp::now()).await {
+            tracing::error!(%error, "what came of a confirmation mail was not recorded");
+        }
     }
     Ok(if due.len() == BATCH as usize { Taken::Batch } else { Taken::All })
 }
@@ -84,7 +89,7 @@ async fn settle(store: &Store, mail: &SpooledMail, outcome: Outcome, now: Timest
                 let expired = Outcome::Reject { code: 554, text: "5.4.7 not deliverable in time".into() };
                 return store.mail_done(mail.id, now, &expired).await;
             }
-            store.mail_later(mail.id, now + pause(mail.attempts)).await
+            Ok(()) // put off already
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::consent::Topic;
 use crate::mail::{Class, Header, Message, Step, Trust};
 
 /// What the headers of one message say.
@@ -75,8 +76,7 @@ pub(super) fn find(message: &Message) -> Found {
         if let Some(says) = told.class {
             found.steps.push(Step { trust: *trust, says, why: format!("header {name}") });
         }
-        // what can be no topic's name stays a topic that nobody knows: it must not give way to the stream's
-        found.topic = found.topic.or(told.topic.map(|topic| presentable(topic).unwrap_or_default()));
+        found.topic = found.topic.or(told.topic.map(nameable));
         found.campaign = found.campaign.or(told.campaign.and_then(presentable));
     }
     found.steps.sort_by_key(|step| step.trust);
@@ -93,10 +93,15 @@ fn read(tells: &Tells, header: &Header<'_>) -> Told {
     }
 }
 
-/// Names of topic and campaign are kept with the decision, so they must be short and no address (I8).
-fn presentable(name: String) -> Option<String> {
-    let fits = !name.is_empty() && name.len() <= 100 && !name.contains('@') && !name.contains(char::is_control);
-    fits.then_some(name)
+/// A campaign name is kept with the decision, so it must be short and no address (I8).
+fn presentable(campaign: String) -> Option<String> {
+    let fits = !campaign.is_empty() && campaign.len() <= 100 && !campaign.contains('@') && !campaign.contains(char::is_control);
+    fits.then_some(campaign)
+}
+
+/// What is no topic name is unknown whatever it says, and may be an address: only that there was one is kept (I8).
+fn nameable(topic: String) -> String {
+    if Topic::parse(&topic).is_ok() { topic } else { "?".to_owned() }
 }
 
 /// A word that is not ours declares nothing that helps the sender: marketing.

@@ -105,8 +105,8 @@ mod tests {
             ("X-MSYS-API: {\"campaign_id\":\"spring\"}\r\n", "news", Some("spring")),
             // a value with an address in it is not kept (I8)
             ("X-Mailgun-Tag: for olivia@x.example\r\n", "news", None),
-            ("Consentry-Topic: olivia@x.example\r\n", "", None),
-            ("Consentry-Topic:\r\n", "", None),
+            ("Consentry-Topic: olivia@x.example\r\n", "?", None),
+            ("Consentry-Topic:\r\n", "?", None),
         ] {
             let result = classify_as(StreamClass::Marketing, headers);
             assert_eq!((result.topic.as_deref(), result.campaign.as_deref()), (Some(topic), campaign), "{headers}");

@@ -51,6 +51,7 @@ impl Desk {
         let Some(token) = decode(token) else { return Ok(OptInPage::Unknown) };
         Ok(match self.asked_for(&token).await? {
             None => OptInPage::Unknown,
+            Some(asked) if self.inner.store.is_refused(&asked.opt_in).await? => OptInPage::Voided(asked),
             Some(asked) if asked.opt_in.stage == Stage::Confirmed => OptInPage::Confirmed(asked),
             Some(asked) if now.duration_since(asked.requested_at) > OptIn::LIFETIME => OptInPage::Expired(asked),
             Some(asked) => OptInPage::Open(asked),
@@ -70,6 +71,7 @@ impl Desk {
         };
         let key = self.inner.store.keyring().secret_key(&octets);
         Ok(match self.inner.store.confirm(&key, now, evidence).await? {
+            Confirmation::Repeated if self.is_withdrawn(&octets).await? => OptInPage::Voided(asked),
             Confirmation::Done | Confirmation::Repeated => OptInPage::Confirmed(asked),
             Confirmation::Expired => OptInPage::Expired(asked),
             Confirmation::Voided => OptInPage::Voided(asked),
@@ -91,6 +93,14 @@ impl Desk {
         };
         self.inner.store.withdraw(withdrawal).await?;
         Ok(OptInPage::Declined(asked))
+    }
+
+    /// A page must not say that mails will come where they will not.
+    async fn is_withdrawn(&self, token: &[u8; 32]) -> Result<bool, StoreError> {
+        match self.asked_for(token).await? {
+            Some(asked) => self.inner.store.is_refused(&asked.opt_in).await,
+            None => Ok(false),
+        }
     }
 
     async fn asked_for(&self, token: &[u8; 32]) -> Result<Option<AskedFor>, StoreError> {

@@ -242,6 +242,11 @@ fn check_text(sign_up: &SignUp, controller: Option<&Controller>, complain: &mut 
     if text.len() > CONSENT_TEXT_LIMIT {
         complain("consent_text", "is longer than 16 KiB".into(), "give the text next to the box only, not the privacy policy");
     }
+    // Kept once for all who saw it, in clear and beyond erasure: it is the form's text, not the person's.
+    let email = sign_up.email.trim().to_lowercase();
+    if email.contains('@') && text.contains(&email) {
+        complain("consent_text", "holds the person's address".into(), "give the text as the form shows it to everyone");
+    }
     if let Some(controller) = controller
         && !squeeze(&text).contains(&squeeze(&controller.name.to_lowercase()))
     {
@@ -331,6 +336,7 @@ mod tests {
             ("consent_text", "ACME GmbH", |s| s.consent_text = "Yes, send me e-mails.".into()),
             ("consent_text", "by e-mail", |s| s.consent_text = "Ja, ACME GmbH darf mir Angebote senden.".into()),
             ("consent_text", "text next to the box", |s| s.consent_text = format!("ACME GmbH e-mail {}", "x".repeat(CONSENT_TEXT_LIMIT))),
+            ("consent_text", "to everyone", |s| s.consent_text = "Ja, ACME GmbH darf mir (grün@example.org) E-Mails senden.".into()),
             ("prechecked", "unticked", |s| s.prechecked = true),
             ("checkbox", "ticked box", |s| s.checkbox = Some(false)),
             ("ip", "IPv4 or IPv6", |s| s.ip = Some("10.0.0.1:80".into())),

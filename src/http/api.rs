@@ -149,6 +149,13 @@ fn misfit(error: &dyn Error) -> Problem {
         Some((path, rest)) if !path.contains(' ') => (path.to_owned(), rest.to_owned()),
         _ => (text.split('`').nth(1).unwrap_or("body").to_owned(), text.clone()),
     };
+    // A value of the wrong type may be personal; what was expected says enough.
+    let problem = match problem.rsplit_once(", expected ") {
+        Some((said, expected)) if said.starts_with("invalid ") || said.starts_with("unknown variant ") => {
+            format!("is not what is expected: {expected}")
+        }
+        _ => problem,
+    };
     let mend = "send a JSON object with the documented fields and types".to_owned();
     Problem::fields(vec![FieldProblem { field: Cow::Owned(field), problem, mend }])
 }

@@ -92,8 +92,10 @@ async fn ready(State(desk): State<Desk>) -> Response {
     }
 }
 
-async fn style() -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+async fn style(uri: Uri) -> Response {
+    // Our pages name the version in the query; without one it may be another tomorrow.
+    let keep = if uri.query().is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, keep)];
     (headers, page::STYLE).into_response()
 }
 

@@ -28,7 +28,10 @@ impl Visitor {
         let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
         Self {
             ip: peer.and_then(|peer| client(headers, peer.to_canonical(), trusted)),
-            user_agent: text(header::USER_AGENT).map(|agent| agent.chars().take(USER_AGENT_LIMIT).collect()),
+            // Evidence: octets beyond ASCII (RFC 9110 s.5.5) must not lose the rest.
+            user_agent: headers
+                .get(header::USER_AGENT)
+                .map(|agent| String::from_utf8_lossy(agent.as_bytes()).chars().take(USER_AGENT_LIMIT).collect()),
             language: text(header::ACCEPT_LANGUAGE).and_then(Language::preferred),
         }
     }

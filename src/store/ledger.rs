@@ -190,6 +190,8 @@ async fn open_evidence(connection: &mut SqliteConnection, key: &DataKey, context
             .bind(&request.text_version)
             .fetch_optional(connection)
             .await?;
+        // The hash in the evidence is authenticated, the text is not: it counts only if it is the one.
+        let row = row.filter(|(text,)| column::hex(&Sha256::digest(text)) == request.text_version);
         (request.consent_text,) = row.ok_or(StoreError::Damaged("a text version"))?;
     }
     Ok(evidence)

@@ -68,13 +68,17 @@ impl Store {
         let data_dir = DataDir::lock(dir)?;
         let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), &data_dir.ledger())?);
 
+        // Keys of its own would be made for old subjects, and their evidence look damaged.
+        if has_content(&data_dir.ledger()) && !has_content(&data_dir.subject_keys()) {
+            return Err(StoreError::SubjectKeysLost(data_dir.subject_keys()));
+        }
+        let mut subject_keys = data_dir::connect(&data_dir.subject_keys()).await?;
+        sqlx::migrate!("migrations/sqlite/keys").run(&mut subject_keys).await?;
         let mut writer = data_dir::connect(&data_dir.ledger()).await?;
         sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
         if !is_ours(&mut writer, &keyring).await? {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
-        let mut subject_keys = data_dir::connect(&data_dir.subject_keys()).await?;
-        sqlx::migrate!("migrations/sqlite/keys").run(&mut subject_keys).await?;
 
         let writer = Arc::new(Mutex::new(writer));
         let inner = Inner {
@@ -111,6 +115,11 @@ impl Store {
             tracing::warn!(%error, "subject keys were not closed cleanly");
         }
     }
+}
+
+/// False for a file that is missing, or made and not written: a crash at the first start leaves such.
+fn has_content(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
 /// Begins a transaction that may write: it takes SQLite's write lock at once, so that what it reads stays true.

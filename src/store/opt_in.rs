@@ -116,6 +116,17 @@ impl Store {
         of_token(&mut reader, token).await
     }
 
+    /// True when the person has said no since: to any topic of an opt-in that waits, to every topic of a confirmed one.
+    pub async fn is_refused(&self, opt_in: &OptIn) -> Result<bool, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let place = Place::of_subject(&mut reader, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+        let refused = |topic| place.standing.refused_since(opt_in.requested, &opt_in.controller, topic);
+        Ok(match opt_in.stage {
+            Stage::Pending => opt_in.topics.iter().any(refused),
+            Stage::Confirmed => opt_in.topics.iter().all(refused),
+        })
+    }
+
     /// Confirms the opt-in of that token: consent, from now on (GDPR Art. 4(11)). Suppressions that stand against it are
     /// lifted with it (L-OBJ-05).
     pub async fn confirm(&self, token: &[u8; 32], at: Timestamp, evidence: ConfirmationEvidence) -> Result<Confirmation, StoreError> {

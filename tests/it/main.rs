@@ -9,6 +9,7 @@ mod corpus;
 mod dialogues;
 mod dkim;
 mod environment;
+mod evidence;
 mod fake_mta;
 mod http;
 mod licences;

@@ -64,6 +64,17 @@ fn each_fault_of_a_sign_up_names_its_field() {
 }
 
 #[test]
+fn an_error_does_not_repeat_a_value_of_the_wrong_type() {
+    // I8: sites log what the API answers
+    let world = World::new();
+    for field in ["checkbox", "language", "topics", "prechecked"] {
+        let answer = world.api(&format!("{{\"{field}\": \"olivia@people.example\"}}"));
+        assert_eq!(answer.problem(), (422, vec![field.to_owned()]));
+        assert!(!answer.body.contains("olivia") && answer.body.contains("expected"), "{}", answer.body);
+    }
+}
+
+#[test]
 fn every_api_error_is_a_problem_document() {
     let world = World::new();
     let only_decisions = world.runtime.block_on(world.desk.add_api_token("reader", &[Scope::Decisions], Timestamp::now())).expect("stored");

@@ -68,6 +68,30 @@ fn a_link_that_cannot_be_confirmed_says_what_to_do() {
 }
 
 #[test]
+fn a_link_promises_no_mail_after_a_no() {
+    for first in ["answer=no", "answer=yes"] {
+        let world = World::new();
+        let link = world.signed_up(SignedDuration::from_mins(5));
+        assert_eq!(world.post(&link, FORM, first).status, 200);
+        assert_eq!(world.post(&link, FORM, "answer=no").status, 200);
+        for answer in [world.get(&link), world.post(&link, FORM, "answer=yes")] {
+            assert!(answer.status == 410 && answer.body.contains("Das letzte Wort"), "{first}: {}", answer.body);
+        }
+        assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+    }
+}
+
+#[test]
+fn a_browser_with_a_name_beyond_ascii_is_evidence_too() {
+    //
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    assert_eq!(world.ask("POST", &link, &[("content-type", FORM), ("user-agent", "Füchslein/1.0")], Some("answer=yes")).status, 200);
+    let Some(Evidence::Confirmation(evidence)) = world.events().pop().expect("one").evidence else { panic!("no evidence") };
+    assert_eq!(evidence.user_agent.as_deref(), Some("Füchslein/1.0"));
+}
+
+#[test]
 fn only_the_buttons_confirm() {
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_mins(5));

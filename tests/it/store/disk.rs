@@ -77,6 +77,8 @@ async fn what_happened_cannot_be_changed() {
         "DELETE FROM event",
         "INSERT OR REPLACE INTO event SELECT * FROM event",
         "INSERT INTO event SELECT subject, seq + 2, at, kind, controller, topics, source, opt_in, answers, evidence FROM event",
+        "INSERT OR REPLACE INTO text_version SELECT id, '' FROM text_version",
+        "INSERT OR REPLACE INTO decision SELECT * FROM decision",
         "UPDATE text_version SET text = ''",
         "DELETE FROM text_version",
         "UPDATE decision SET reason = 'doi_consent'",
@@ -130,6 +132,14 @@ async fn a_ledger_without_its_keys_is_refused_with_the_mend() {
     assert!(matches!(error, StoreError::KeyFileWrong(_)) && error.to_string().contains("restore"), "{error}");
 
     fs::write(&keys, content).expect("restores");
+    let subjects = dir.path().join("data/subject-keys.sqlite");
+    let kept = fs::read(&subjects).expect("reads");
+    fs::remove_file(&subjects).expect("loses");
+    let error = refusal(dir.path()).await;
+    assert!(matches!(error, StoreError::SubjectKeysLost(_)) && error.to_string().contains("backup"), "{error}");
+    assert!(!subjects.exists(), "nothing is put in its place");
+    fs::write(&subjects, kept).expect("restores");
+    fs::set_permissions(&subjects, fs::Permissions::from_mode(0o600)).expect("closes");
     assert_eq!(meets(&open(dir.path()).await, "a@x.example", "news").await, "requested");
 }
 

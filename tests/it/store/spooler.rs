@@ -1,0 +1,34 @@
+//! The spooler over a real ledger: no confirmation mail comes twice because the ledger could not be written (L-DOI-05).
+
+use consentry::relay::{Relay, RelaySettings};
+use consentry::spooler;
+
+use super::*;
+use crate::fake_mta::{FakeMta, Script};
+
+/// Some looks at the spool, each ended by the shutdown that is there already.
+async fn looks(store: &Store, mta: &FakeMta) {
+    let settings = RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() };
+    let relay = Relay::new(settings, "gate.example", None);
+    for _ in 0..5 {
+        spooler::run(store.clone(), relay.clone(), async {}).await;
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_takes_nothing_sends_no_mail_again_and_again() {
+    for (refused, mails) in [
+        // what came of the mail cannot be recorded
+        ("CREATE TRIGGER full BEFORE DELETE ON spool BEGIN SELECT RAISE(ABORT, 'full'); END", 1),
+        // nothing can be recorded
+        ("CREATE TRIGGER full BEFORE UPDATE ON spool BEGIN SELECT RAISE(ABORT, 'full'); END", 0),
+    ] {
+        let (dir, store) = new_store().await;
+        let mta = FakeMta::start(Script::new()).await;
+        request(&store, "a@x.example", "news", 1, Timestamp::now()).await;
+        sqlx::query(refused).execute(&mut raw(dir.path()).await).await.expect("refuses from now on");
+        looks(&store, &mta).await;
+        assert_eq!(mta.received().len(), mails, "{refused}");
+        assert_eq!(count(dir.path(), "SELECT count(*) FROM spool").await, 1, "it is not forgotten");
+    }
+}
