@@ -23,7 +23,13 @@ fn told(error: &anyhow::Error) -> String {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        // It would tell of a failed write by another one, and panic at that: a full log disk must not stop withdrawals.
+        .log_internal_errors(false)
+        .init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -124,7 +124,24 @@ fn has_content(path: &Path) -> bool {
 
 /// Begins a transaction that may write: it takes SQLite's write lock at once, so that what it reads stays true.
 async fn begin(writer: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, StoreError> {
+    if writer.is_in_transaction() {
+        catch_up(writer).await?;
+    }
     Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+/// On a full disk or an I/O error SQLite ends the transaction by itself (its documentation of ROLLBACK). sqlx's own ROLLBACK
+/// then fails, and it counts that transaction as open for ever: no withdrawal could be recorded until the next start.
+/// Only a new connection counts anew.
+async fn catch_up(writer: &mut SqliteConnection) -> Result<(), StoreError> {
+    writer.ping().await?; // a roll-back that waits has run after this
+    if writer.is_in_transaction() {
+        let (file,): (String,) =
+            sqlx::query_as("SELECT file FROM pragma_database_list WHERE name = 'main'").fetch_one(&mut *writer).await?;
+        tracing::warn!("the database ended a transaction by itself: a new connection takes over");
+        *writer = data_dir::connect(Path::new(&file)).await?;
+    }
+    Ok(())
 }
 
 /// Compares the keyring with the one the ledger was begun with.

@@ -157,6 +157,26 @@ async fn a_full_disk_refuses_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_the_database_ended_itself_does_not_block_the_next() {
+    // as on a full disk; I3: a withdrawal must be possible again at once
+    let (dir, store) = new_store().await;
+    request(&store, "a@x.example", "news", 1, start()).await;
+    let subject = subject(&store, "a@x.example").await;
+    let mut blocker = raw(dir.path()).await;
+    sqlx::query("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ROLLBACK, 'full'); END")
+        .execute(&mut blocker)
+        .await
+        .expect("breaks");
+    for n in 2..4 {
+        let refused = store.request(sign_up(&store, "b@x.example", "news", n, start())).await.expect_err("is refused").to_string();
+        assert!(refused.contains("full"), "{refused}");
+    }
+    sqlx::query("DROP TRIGGER full").execute(&mut blocker).await.expect("mends");
+    assert_eq!(withdraw(&store, subject, "news", start()).await, WithdrawAnswer::Done);
+    assert_eq!(request(&store, "b@x.example", "news", 4, start()).await, RequestAnswer::Committed);
+}
+
+#[tokio::test]
 async fn after_closing_nothing_hangs() {
     let (_dir, store) = new_store().await;
     let other = store.clone();

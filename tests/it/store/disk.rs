@@ -105,6 +105,18 @@ async fn what_is_sealed_opens_in_its_place_only() {
 }
 
 #[tokio::test]
+async fn a_consent_text_that_is_not_the_one_agreed_to_is_no_evidence() {
+    // whoever takes the triggers away
+    let (dir, store) = new_store().await;
+    request(&store, "a@x.example", "news", 1, start()).await;
+    let subject = subject(&store, "a@x.example").await;
+    for statement in ["DROP TRIGGER text_version_is_not_changed", "UPDATE text_version SET text = 'Yes to everything by e-mail.'"] {
+        sqlx::query(statement).execute(&mut raw(dir.path()).await).await.expect("alters");
+    }
+    assert!(matches!(store.events(subject).await, Err(StoreError::Damaged("a text version"))));
+}
+
+#[tokio::test]
 async fn a_ledger_without_its_keys_is_refused_with_the_mend() {
     let (dir, store) = new_store().await;
     request(&store, "a@x.example", "news", 1, start()).await;

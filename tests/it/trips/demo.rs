@@ -3,6 +3,21 @@
 use std::process::{Command, Stdio};
 
 #[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    // a log file on a full disk
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_consentry"))
+        .args(["demo", "--once", "--smtp-port", "0", "--http-port", "0"])
+        .env("RUST_LOG", "debug")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(full)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
 fn the_demo_tells_its_story_and_leaves_nothing_behind() {
     let temp = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_consentry"))
