@@ -95,10 +95,3 @@ impl Gateway {
 fn replaced_link(decision: &Decision, incoming: &Incoming) -> Option<String> {
     (decision.reason == Reason::DoiConsent).then(|| tool_unsubscribe(&incoming.message)).flatten()
 }
-
-/// Fresh randomness.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system's random source works");
-    bytes
-}

@@ -17,7 +17,7 @@
 //! Nouns: [`mail`] (address, envelope, message, stream, class, outcome) and [`consent`] (subject,
 //! topic, event, standing, reason, decision). Pure verbs: `classify`, `decide`, `rewrite`,
 //! `sign`, `token`, `compose`, `crypto`; they name no clock, no randomness, no tokio and no
-//! database: what they need is an argument. Adapters: `smtp`, `relay`, `store`, `http`; they
+//! database: what they need is an argument; [`entropy`] is where randomness comes from. Adapters: `smtp`, `relay`, `store`, `http`; they
 //! never import each other. Joiners: `gateway` (one mail's trip), `desk` (what recipients and
 //! tools ask over HTTP), `spooler` (the gateway's own mails).
 //! `config` composes the rooms' settings; `cli` starts things.
@@ -46,6 +46,7 @@ pub mod credentials;
 pub mod crypto;
 pub mod decide;
 pub mod desk;
+pub mod entropy;
 pub mod gateway;
 pub mod http;
 pub mod mail;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::serve::Parts;
 use crate::config::Config;
 use crate::credentials::hash_password;
-use crate::gateway::random;
+use crate::entropy::random;
 use crate::store::Scope;
 
 #[derive(Debug, clap::Subcommand)]

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{ApiToken, Desk, Scope, StoreError, random};
+use super::{ApiToken, Desk, Scope, StoreError};
+use crate::entropy::random;
 
 /// Lets people and secret scanners see what a leaked string is.
 const PREFIX: &str = "ct_";
@@ -13,7 +14,7 @@ const PREFIX: &str = "ct_";
 impl Desk {
     /// Makes and stores a token; the returned text is not stored and cannot be had again.
     pub async fn add_api_token(&self, name: &str, scopes: &[Scope], now: Timestamp) -> Result<Zeroizing<String>, StoreError> {
-        let secret = random::<32>()?;
+        let secret = Zeroizing::new(random::<32>());
         self.inner.store.add_api_token(name, scopes, &self.inner.store.keyring().secret_key(secret.as_ref()), now).await?;
         Ok(Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret.as_ref()))))
     }

@@ -7,9 +7,7 @@ mod sign_up;
 
 use std::sync::Arc;
 
-use aws_lc_rs::rand;
 use jiff::Timestamp;
-use zeroize::Zeroizing;
 
 pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
 pub use opt_in::{AskedFor, OptInPage};
@@ -139,13 +137,6 @@ impl Desk {
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.inner.store.decisions(None, 1).await.map(|_| ())
     }
-}
-
-/// Fresh random octets.
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, StoreError> {
-    let mut octets = Zeroizing::new([0; N]);
-    rand::fill(octets.as_mut()).map_err(|_| StoreError::Randomness)?;
-    Ok(octets)
 }
 
 /// Lower-case hexadecimal.

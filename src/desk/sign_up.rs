@@ -8,10 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
-use super::{Desk, StoreError, hex, random};
+use super::{Desk, StoreError, hex};
 use crate::compose::{ComposeError, ConfirmationRequest};
 use crate::consent::{Catalogue, Controller, Language, RequestEvidence, Topic, TopicEntry};
+use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
 use crate::sign::SignerError;
 use crate::store::{NewOptIn, RequestAnswer};
@@ -105,11 +107,11 @@ impl Desk {
     fn new_opt_in(&self, sign_up: &SignUp, checked: Checked<'_>, reported_by: &str, now: Timestamp) -> Result<NewOptIn, SignUpError> {
         let Checked { address, controller, topics, ip } = checked;
         let language = sign_up.language.unwrap_or(controller.language);
-        let token = random::<32>()?;
+        let token = Zeroizing::new(random::<32>());
         let keyring = self.inner.store.keyring();
         // Our own id, at the domain that sends (RFC 5322 s.3.6.4); Composer::new has parsed `from`.
         let from = Address::parse(&controller.from).map_err(|_| ComposeError::From { controller: controller.key.clone() })?;
-        let message_id = format!("<{}@{}>", hex(random::<16>()?.as_ref()), from.domain());
+        let message_id = format!("<{}@{}>", hex(&random::<16>()), from.domain());
         let titles: Vec<&str> = topics.iter().map(|entry| entry.title.as_str()).collect();
         let mail = self.inner.composer.confirmation(&ConfirmationRequest {
             controller,

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::Gateway;
 use super::incoming::Incoming;
-use super::{Gateway, random};
 use crate::consent::{Decision, DecisionId, LookupKey, Standing, SubjectId};
 use crate::decide::{Finding, Question, decide};
+use crate::entropy::random;
 use crate::mail::{Class, Classification};
 use crate::store::StoreError;
 

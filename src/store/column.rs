@@ -60,10 +60,3 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     }
     text
 }
-
-/// Fresh randomness.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| StoreError::Randomness)?;
-    Ok(bytes)
-}

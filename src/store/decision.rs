@@ -12,9 +12,10 @@ use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::column::{self, hex, int, ms};
+use super::column::{hex, int, ms};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, Standing};
+use crate::entropy::random;
 use crate::mail::{Classification, Outcome};
 
 /// Decisions and outcomes per commit.
@@ -134,7 +135,7 @@ impl Store {
     }
 
     fn seal(&self, context: &[u8], text: &str) -> Result<String, StoreError> {
-        Ok(hex(&self.keyring().ledger_key().seal(column::random()?, context, text.as_bytes())))
+        Ok(hex(&self.keyring().ledger_key().seal(random(), context, text.as_bytes())))
     }
 }
 

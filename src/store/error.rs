@@ -56,9 +56,6 @@ pub enum StoreError {
     /// An API token of that name exists.
     #[error("an API token of this name exists: choose another name")]
     NameTaken,
-    /// The operating system gave no randomness.
-    #[error("the operating system gives no randomness")]
-    Randomness,
     /// The store was closed.
     #[error("the ledger is closed")]
     Closed,

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{StoreError, column};
+use super::StoreError;
 use crate::crypto::Keyring;
+use crate::entropy::random;
 
 /// Reads `path`, or makes it where `ledger` does not exist yet.
 pub(super) fn load_or_make(path: &Path, ledger: &Path) -> Result<Keyring, StoreError> {
@@ -32,7 +33,7 @@ pub(super) fn load_or_make(path: &Path, ledger: &Path) -> Result<Keyring, StoreE
 
 /// Durable before it is used: what is sealed under a key that a crash takes back is lost.
 fn make(path: &Path) -> std::io::Result<Keyring> {
-    let entropy = Zeroizing::new(column::random::<{ Keyring::ENTROPY }>().map_err(std::io::Error::other)?);
+    let entropy = Zeroizing::new(random::<{ Keyring::ENTROPY }>());
     let keyring = Keyring::generate(&entropy);
     // Under another name first, so that a crash leaves no half key file behind.
     let draft = path.with_extension("new");

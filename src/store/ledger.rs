@@ -10,6 +10,7 @@ use super::subject_keys::DataKeys;
 use super::{Store, StoreError};
 use crate::consent::{Event, EventKind, Evidence, LookupKey, OptInId, RequestEvidence, Source, Standing, SubjectId};
 use crate::crypto::DataKey;
+use crate::entropy::random;
 use crate::mail::Address;
 
 /// A subject as the transaction that appends to it sees it.
@@ -58,7 +59,7 @@ impl Place {
 
     /// A new subject for that key.
     pub(super) async fn new(tx: &mut SqliteConnection, key: LookupKey) -> Result<Self, StoreError> {
-        let place = Self { key, subject: SubjectId(column::random()?), standing: Standing::default() };
+        let place = Self { key, subject: SubjectId(random()), standing: Standing::default() };
         sqlx::query("INSERT INTO standing (key, subject, seq, state) VALUES (?1, ?2, 0, ?3)")
             .bind(&key.0[..])
             .bind(&place.subject.0[..])
@@ -105,7 +106,7 @@ impl Place {
         let Some(evidence) = &event.evidence else { return Ok(None) };
         let key = keys.evidence.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
         let plain = Zeroizing::new(serde_json::to_vec(evidence).map_err(|_| StoreError::Damaged("evidence"))?);
-        Ok(Some(key.seal(column::random()?, &context("event", self.subject, event.seq), &plain)))
+        Ok(Some(key.seal(random(), &context("event", self.subject, event.seq), &plain)))
     }
 
     /// Keeps the address as typed last, sealed.
@@ -117,7 +118,7 @@ impl Place {
         at: jiff::Timestamp,
     ) -> Result<(), StoreError> {
         let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
-        let sealed = key.seal(column::random()?, &context("subject", self.subject, 0), address.as_str().as_bytes());
+        let sealed = key.seal(random(), &context("subject", self.subject, 0), address.as_str().as_bytes());
         sqlx::query(
             "INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3)
              ON CONFLICT (id) DO UPDATE SET address = excluded.address",

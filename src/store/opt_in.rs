@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::column::{self, count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::ledger::Place;
 use super::spool::Mail;
 use super::withdrawal::lift;
@@ -13,6 +13,7 @@ use crate::consent::{
     ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source, Stage,
     SubjectId, Topic, TopicStanding,
 };
+use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
 
 /// A sign-up to be recorded.
@@ -79,7 +80,7 @@ impl Store {
         let keys = self.inner.subject_keys.of_or_new(place.subject).await?;
         place.keep_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
-        let id = OptInId(column::random()?);
+        let id = OptInId(random());
         let language = sign_up.evidence.language;
         let mail = Mail::confirmation(&sign_up);
         let event = Event {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use super::column::{self, ms, octets, timestamp};
+use super::column::{ms, octets, timestamp};
 use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
 use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptIn, OptInId, Source, SubjectId};
+use crate::entropy::random;
 use crate::mail::{Address, Body, Envelope, Outcome, ReversePath};
 
 /// Id of a spooled mail: that of the opt-in it asks to confirm.
@@ -139,7 +140,7 @@ impl Mail {
         let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| StoreError::Damaged("a spooled mail"))?);
         sqlx::query("INSERT INTO spool (id, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?3, 0)")
             .bind(&opt_in.id.0[..])
-            .bind(key.seal(column::random()?, &place(opt_in.subject, MailId(opt_in.id.0)), &plain))
+            .bind(key.seal(random(), &place(opt_in.subject, MailId(opt_in.id.0)), &plain))
             .bind(ms(opt_in.requested_at))
             .execute(tx)
             .await?;

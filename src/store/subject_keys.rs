@@ -7,9 +7,10 @@ use sqlx::SqliteConnection;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use super::{StoreError, column};
+use super::StoreError;
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
+use crate::entropy::random;
 
 /// The subject's keys; `None` for one that was destroyed.
 pub(super) struct DataKeys {
@@ -61,8 +62,8 @@ impl SubjectKeys {
     }
 
     fn wrapped_new(&self, kind: &str, subject: SubjectId) -> Result<Vec<u8>, StoreError> {
-        let raw = Zeroizing::new(column::random()?);
-        Ok(self.keyring.wrap(column::random()?, &context(kind, subject), &raw))
+        let raw = Zeroizing::new(random());
+        Ok(self.keyring.wrap(random(), &context(kind, subject), &raw))
     }
 
     fn unwrap(&self, subject: SubjectId, (contact, evidence): Wrapped) -> Result<DataKeys, StoreError> {

@@ -29,6 +29,7 @@ const JOINER: &[&str] = &[
     "smtp",
     "relay",
     "store",
+    "entropy",
     "credentials",
 ];
 
@@ -47,7 +48,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("smtp", &["mail", "wire", "tls"]),
     ("relay", &["mail", "wire", "tls"]),
-    ("store", &["mail", "consent", "crypto"]),
+    ("store", &["mail", "consent", "crypto", "entropy"]),
+    ("entropy", &[]),
     ("credentials", &["mail"]),
     ("gateway", JOINER),
     ("desk", JOINER),

@@ -19,7 +19,7 @@ use self::story::{PASSWORD, Stage};
 use super::serve::{Parts, Sockets, drain, start, wait_for_signal};
 use crate::config::Config;
 use crate::credentials::hash_password;
-use crate::gateway::random;
+use crate::entropy::random;
 use crate::sign::Signer;
 use crate::store::Scope;
 use crate::{http, smtp};

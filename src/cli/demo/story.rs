@@ -78,7 +78,7 @@ impl Stage<'_> {
         let message = format!(
             "From: Nordlicht Kaffee <{SENDER}>\nTo: <{to}>\nSubject: {subject}\nDate: {date}\nMessage-ID: <{:032x}@nordlicht.example>\n\
              MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{text}",
-            u128::from_be_bytes(crate::gateway::random())
+            u128::from_be_bytes(crate::entropy::random())
         );
         say(&format!("{stream}: MAIL FROM:<{SENDER}> RCPT TO:<{to}> Subject: {subject}"));
         tool::send(self.smtp, stream, PASSWORD, SENDER, to, &message).await

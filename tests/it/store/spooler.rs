@@ -1,17 +1,25 @@
 //! The spooler over a real ledger: no confirmation mail comes twice because the ledger could not be written (L-DOI-05).
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use consentry::relay::{Relay, RelaySettings};
 use consentry::spooler;
 
 use super::*;
 use crate::fake_mta::{FakeMta, Script};
 
-/// Some looks at the spool, each ended by the shutdown that is there already.
+/// Some looks at the spool, each with one mail at most, ended by a shutdown that comes meanwhile.
 async fn looks(store: &Store, mta: &FakeMta) {
     let settings = RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() };
     let relay = Relay::new(settings, "gate.example", None);
     for _ in 0..5 {
-        spooler::run(store.clone(), relay.clone(), async {}).await;
+        let mut begun = false;
+        let shutdown = poll_fn(move |context| {
+            context.waker().wake_by_ref();
+            if std::mem::replace(&mut begun, true) { Poll::Ready(()) } else { Poll::Pending }
+        });
+        spooler::run(store.clone(), relay.clone(), shutdown).await;
     }
 }
 
