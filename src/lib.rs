@@ -10,17 +10,19 @@
 //! smtp/     classify/   decide    store/    rewrite/   sign    relay    store/
 //! ```
 //!
-//! `gateway` joins these steps; read it first.
+//! [`gateway`] joins these steps; read it first.
 //!
 //! # Rooms
 //!
-//! Nouns: [`mail`] (address, envelope, message, stream, class, outcome) and [`consent`] (subject,
-//! topic, event, standing, reason, decision). Pure verbs: `classify`, `decide`, `rewrite`,
-//! `sign`, `token`, `compose`, `crypto`; they name no clock, no randomness, no tokio and no
-//! database: what they need is an argument; [`entropy`] is where randomness comes from. Adapters: `smtp`, `relay`, `store`, `http`; they
-//! never import each other. Joiners: `gateway` (one mail's trip), `desk` (what recipients and
-//! tools ask over HTTP), `spooler` (the gateway's own mails).
-//! `config` composes the rooms' settings; `cli` starts things.
+//! * Nouns: [`mail`] (address, envelope, message, stream, class, outcome) and [`consent`] (subject,
+//!   topic, event, standing, reason, decision).
+//! * Pure verbs: [`classify`], [`decide`], [`rewrite`], [`sign`], [`token`], [`compose`], [`crypto`].
+//!   They name no clock, no randomness, no tokio and no database: what they need is an argument.
+//! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
+//!   shared by the first two; [`credentials`] knows who may submit, [`entropy`] where randomness comes from.
+//! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`spooler`]
+//!   (the gateway's own mails), [`http`] (the desk's pages and API).
+//! * [`config`] composes the rooms' settings; [`cli`] starts things.
 //!
 //! # Invariants
 //!
