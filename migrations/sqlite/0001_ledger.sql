@@ -151,3 +151,11 @@ CREATE TRIGGER decision_is_not_deleted BEFORE DELETE ON decision BEGIN SELECT RA
 
 CREATE TRIGGER outcome_is_not_changed BEFORE UPDATE ON outcome BEGIN SELECT RAISE(ABORT, 'outcome: append-only'); END;
 CREATE TRIGGER outcome_is_not_deleted BEFORE DELETE ON outcome BEGIN SELECT RAISE(ABORT, 'outcome: append-only'); END;
+
+-- INSERT OR REPLACE deletes without asking the triggers on DELETE. What is there already is never put in anew.
+CREATE TRIGGER text_version_is_not_replaced BEFORE INSERT ON text_version
+WHEN EXISTS (SELECT 1 FROM text_version WHERE id = NEW.id AND text IS NOT NEW.text)
+BEGIN SELECT RAISE(ABORT, 'text_version: append-only'); END;
+CREATE TRIGGER decision_is_not_replaced BEFORE INSERT ON decision
+WHEN EXISTS (SELECT 1 FROM decision WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'decision: append-only'); END;
