@@ -159,3 +159,7 @@ BEGIN SELECT RAISE(ABORT, 'text_version: append-only'); END;
 CREATE TRIGGER decision_is_not_replaced BEFORE INSERT ON decision
 WHEN EXISTS (SELECT 1 FROM decision WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'decision: append-only'); END;
+-- The first outcome of a decision stays.
+CREATE TRIGGER outcome_is_not_replaced BEFORE INSERT ON outcome
+WHEN EXISTS (SELECT 1 FROM outcome WHERE decision = NEW.decision)
+BEGIN SELECT RAISE(IGNORE); END;

@@ -24,7 +24,7 @@ use crate::{http, smtp, spooler, tls};
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
-    let parts = Parts::open(&config).await?;
+    let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     let router = http::router(&parts.desk, &config.http, axum::Router::new());
     let (stop, stopped) = watch::channel(false);
     let running = start(&config, &parts, sockets, router, stopped)?;
@@ -68,9 +68,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn over(config: &Config, store: Store) -> anyhow::Result<Self> {
         let signers = Arc::new(signers(config)?);
-        let store = Store::open(&config.data_dir).await?;
         let catalogue = Arc::new(config.catalogue());
         let public_url = PublicUrl::parse(&config.public_url)?;
         let outbound = &config.outbound;

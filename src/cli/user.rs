@@ -12,7 +12,7 @@ use super::serve::Parts;
 use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::entropy::random;
-use crate::store::Scope;
+use crate::store::{Scope, Store};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -50,7 +50,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 .map(|word| Scope::parse(word).with_context(|| format!("--scopes {word:?}: write opt_in or decisions")))
                 .collect::<Result<Vec<_>, _>>()?;
             let config = Config::load(&config)?;
-            let parts = Parts::open(&config).await?;
+            let parts = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
             println!("{}", parts.desk.add_api_token(&name, &scopes, Timestamp::now()).await?.as_str());
             parts.store.close().await;
             Ok(())

@@ -11,10 +11,10 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::StoreError;
 
-/// A data directory that is ours while this value lives.
+/// A data directory, ours alone while this value lives, or shared with the gateway that has it.
 pub(super) struct DataDir {
     dir: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -24,9 +24,17 @@ impl DataDir {
         let path = dir.join("lock");
         let lock = private(&path)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(&path)(error)),
+        }
+    }
+
+    /// As [`DataDir::lock`]; where another process has the directory, beside it.
+    pub(super) fn share(dir: &Path) -> Result<Self, StoreError> {
+        match Self::lock(dir) {
+            Err(StoreError::InUse(dir)) => Ok(Self { dir, _lock: None }),
+            locked => locked,
         }
     }
 

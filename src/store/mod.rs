@@ -65,7 +65,15 @@ impl Store {
     /// Opens `<dir>/ledger.sqlite`, `<dir>/subject-keys.sqlite` and the key file `<dir>/keys`, and makes what is missing.
     /// Refuses a directory in use, and a ledger whose key file is lost, damaged, another's, or readable by others.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        let data_dir = DataDir::lock(dir)?;
+        Self::over(DataDir::lock(dir)?).await
+    }
+
+    /// As [`Store::open`], but where a gateway runs on the directory, beside it: for a command that writes a row and ends.
+    pub async fn open_beside(dir: &Path) -> Result<Self, StoreError> {
+        Self::over(DataDir::share(dir)?).await
+    }
+
+    async fn over(data_dir: DataDir) -> Result<Self, StoreError> {
         let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), &data_dir.ledger())?);
 
         // Keys of its own would be made for old subjects, and their evidence look damaged.

@@ -3,6 +3,7 @@
 mod browser;
 mod demo;
 mod faults;
+mod operator;
 mod story;
 
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::entropy::random;
 use crate::sign::Signer;
-use crate::store::Scope;
+use crate::store::{Scope, Store};
 use crate::{http, smtp};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -48,7 +48,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (smtp_address, http_address) = (sockets.smtp[0].0.local_addr()?, sockets.http.local_addr()?);
     // With port 0 the address is known only now.
     let config = Config { public_url: format!("http://{http_address}"), ..config };
-    let parts = Parts::open(&config).await?;
+    let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     let token = parts.desk.add_api_token("demo website", &[Scope::OptIn, Scope::Decisions], jiff::Timestamp::now()).await?;
 
     let sink = Sink::new();

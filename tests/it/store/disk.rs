@@ -88,6 +88,10 @@ async fn what_happened_cannot_be_changed() {
     ] {
         assert!(sqlx::query(statement).execute(&mut raw).await.is_err(), "{statement}");
     }
+    // A second outcome is passed over, so that it cannot take the commit of others with it.
+    let replace = "INSERT OR REPLACE INTO outcome SELECT decision, at, 'rejected', code, text FROM outcome";
+    sqlx::query(replace).execute(&mut raw).await.expect("is passed over");
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM outcome WHERE word = 'accepted'").await, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,28 @@
+//! What an operator does beside a running gateway.
+
+use std::process::Command;
+
+use crate::sink::Sink;
+use crate::world::{PUBLIC_URL, World, consentry};
+
+#[test]
+fn a_token_made_beside_the_running_gateway_works_at_once() {
+    let sink = Sink::start();
+    let mut world = World::start(sink.address());
+    let file = world.dir.path().join("consentry.toml").display().to_string();
+    let token = consentry(&["user", "add-token", "--config", &file, "--name", "auditor", "--scopes", "decisions"], "");
+    world.token = token.trim().to_owned();
+    let status = |method: &str, path: &str| world.ask(method, &format!("{PUBLIC_URL}{path}"), "{}", "application/json").status;
+    assert_eq!(status("GET", "/api/v1/decisions"), 200);
+    assert_eq!(status("POST", "/api/v1/opt-ins"), 403, "it has the scope it was given and no other");
+}
+
+#[test]
+fn a_second_gateway_on_the_same_data_is_refused_with_the_mend() {
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let file = world.dir.path().join("consentry.toml").display().to_string();
+    let second = Command::new(env!("CARGO_BIN_EXE_consentry")).args(["serve", "--config", &file]).output().unwrap();
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && told.contains("another consentry runs on this data directory"), "{told}");
+}
