@@ -149,8 +149,8 @@ fn no_file_names_places_of_one_machine_or_hosts_of_package_registries() {
         ["registry", ".yarnpkg"],
         ["pypi", ".org"],
         ["python", "hosted.org"],
-        ["index.", "crates.io"],
-        ["static.", "crates.io"],
+        ["index.crates", ".io"],
+        ["static.crates", ".io"],
     ]
     .map(|halves| halves.concat())
     .into();
