@@ -1,10 +1,9 @@
 //! A server process of a test: its output kept, its readiness waited for, its end certain.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The end of patience with a process; nothing is measured against it.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -48,18 +47,6 @@ impl Daemon {
         let pending = |output: &mut Output| search(output).is_none() && output.open_pipes > 0;
         let (output, _) = changed.wait_timeout_while(output.lock().unwrap(), DEADLINE, pending).unwrap();
         search(&output).unwrap_or_else(|| panic!("{} did not say what was waited for:\n{}", self.name, output.lines.join("\n")))
-    }
-
-    /// Waits until a connection to `address` is greeted with a line that starts with `greeting`.
-    ///
-    /// For servers that do not say when they listen; connecting is the only way to know.
-    pub(crate) fn wait_for_greeting(&mut self, address: SocketAddr, greeting: &str) {
-        let give_up = Instant::now() + DEADLINE;
-        while !greeted(address, greeting) {
-            assert!(self.child.try_wait().unwrap().is_none(), "{} ended early:\n{}", self.name, self.output());
-            assert!(Instant::now() < give_up, "{} never greeted:\n{}", self.name, self.output());
-            pause();
-        }
     }
 
     /// Asks it to end (SIGTERM) and waits until it and all that hold its output have.
@@ -109,16 +96,4 @@ fn keep(pipe: impl Read + Send + 'static, output: &Shared) {
         output.0.lock().unwrap().open_pipes -= 1;
         output.1.notify_all();
     });
-}
-
-fn greeted(address: SocketAddr, greeting: &str) -> bool {
-    let Ok(stream) = TcpStream::connect(address) else { return false };
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).is_ok() && line.starts_with(greeting)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a port that nobody listens on yet gives no event to wait for")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(10));
 }

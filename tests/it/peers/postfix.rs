@@ -36,7 +36,7 @@ postlog   unix-dgram n - n - 1 postlogd
 pub(crate) struct Postfix {
     address: SocketAddr,
     master: Daemon,
-    directory: TempDir,
+    _directory: TempDir,
 }
 
 impl Postfix {
@@ -64,9 +64,10 @@ impl Postfix {
         // Creates the queue's directories with their owners.
         run(Command::new("/usr/sbin/postfix").arg("-c").arg(root.join("etc")).arg("check"));
         let mut command = Command::new("/usr/lib/postfix/sbin/master");
-        let mut master = Daemon::spawn("postfix", command.arg("-c").arg(root.join("etc")).arg("-s"));
-        master.wait_for_greeting(address, &format!("220 {host}"));
-        Self { address, master, directory }
+        let master = Daemon::spawn("postfix", command.arg("-c").arg(root.join("etc")).arg("-s"));
+        // Said when all sockets are bound.
+        master.wait_for_line(|line| line.contains("daemon started").then_some(()));
+        Self { address, master, _directory: directory }
     }
 
     /// Where it takes mail.
@@ -76,7 +77,7 @@ impl Postfix {
 
     /// Its log so far; a line is written before the reply it reports reaches the other side, or soon after.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("maillog")).unwrap_or_default()
+        self.master.output()
     }
 }
 
@@ -94,8 +95,7 @@ fn main_cf(root: &Path, host: &str, sink: SocketAddr) -> String {
 compatibility_level = 3.6
 queue_directory = {root}/queue
 data_directory = {root}/data
-maillog_file = {root}/maillog
-maillog_file_prefixes = {root}
+maillog_file = /dev/stdout
 myhostname = {host}
 mydestination =
 alias_maps =
