@@ -21,7 +21,7 @@
 //! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
 //!   shared by the first two; [`credentials`] knows who may submit, [`entropy`] where randomness comes from.
 //! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`spooler`]
-//!   (the gateway's own mails), [`http`] (the desk's pages and API).
+//!   (the gateway's own mails), [`retention`] (what goes when its time has come), [`http`] (the desk's pages and API).
 //! * [`config`] composes the rooms' settings; [`cli`] starts things.
 //!
 //! # Invariants
@@ -53,6 +53,7 @@ pub mod gateway;
 pub mod http;
 pub mod mail;
 pub mod relay;
+pub mod retention;
 pub mod rewrite;
 pub mod sign;
 pub mod smtp;

@@ -18,7 +18,7 @@ use crate::relay::Relay;
 use crate::sign::{Signer, Signers};
 use crate::store::Store;
 use crate::token::LinkRing;
-use crate::{http, smtp, spooler, tls};
+use crate::{http, retention, smtp, spooler, tls};
 
 /// Serves until a signal comes; running transactions are finished.
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
@@ -129,7 +129,8 @@ pub(super) fn start(
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
-    running.spawn(spooler::run(parts.store.clone(), parts.relay.clone(), until(stopped)));
+    running.spawn(spooler::run(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
+    running.spawn(retention::run(parts.store.clone(), until(stopped)));
     Ok(running)
 }
 

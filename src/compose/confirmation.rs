@@ -14,7 +14,7 @@ use crate::mail::Address;
 /// Composes confirmation mails.
 #[derive(Debug)]
 pub struct Composer {
-    templates: Environment<'static>,
+    pub(super) templates: Environment<'static>,
 }
 
 /// What one confirmation mail says.
@@ -26,6 +26,8 @@ pub struct ConfirmationRequest<'a> {
     pub to: &'a Address,
     /// Titles of the topics, as people read them.
     pub topics: &'a [&'a str],
+    /// True when the person agreed to being measured, too: it is confirmed along (L-TRK-06).
+    pub tracking: bool,
     /// The link to the page with the button.
     pub link: &'a str,
     /// With angle brackets.
@@ -49,23 +51,7 @@ impl Composer {
     /// The mail, complete, lines ended by CRLF.
     pub fn confirmation(&self, request: &ConfirmationRequest<'_>) -> Result<String, ComposeError> {
         let (subject, text) = self.text(request)?;
-        let controller = request.controller;
-        let from_fault = || ComposeError::From { controller: controller.key.clone() };
-        let from: lettre::Address = controller.from.parse().map_err(|_| from_fault())?;
-        // Our own grammar (RFC 5321, RFC 6531) has judged the recipient; lettre's is narrower.
-        let to = lettre::Address::new_dangerous(request.to.local(), request.to.domain());
-        let message = Message::builder()
-            .from(Mailbox::new(Some(controller.name.clone()), from.clone()))
-            .to(Mailbox::new(None, to.clone()))
-            .envelope(lettre::address::Envelope::new(Some(from), vec![to])?)
-            .date(request.at.into())
-            .message_id(Some(request.message_id.to_owned()))
-            .subject(subject)
-            // RFC 3834 s.5.1, M-64
-            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-            .singlepart(SinglePart::plain(text))?;
-        // U-20: no List-* field, this mail is no list mail.
-        String::from_utf8(message.formatted()).map_err(|_| ComposeError::Mail(lettre::error::Error::NonAsciiChars))
+        plain_mail(request.controller, request.to, request.message_id, request.at, subject, text)
     }
 
     /// Subject and text.
@@ -85,6 +71,7 @@ impl Composer {
                 privacy_url => request.controller.privacy_url.as_str(),
             },
             topics => Serde(request.topics),
+            tracking => request.tracking,
             link => request.link,
             day => request.at.strftime(day).to_string(),
             hour => request.at.strftime(hour).to_string(),
@@ -106,6 +93,7 @@ impl Composer {
                 controller,
                 to: &from,
                 topics: &["topic"],
+                tracking: true,
                 link: "https://confirm.example/c/token",
                 message_id: "<check@confirm.example>",
                 at: Timestamp::UNIX_EPOCH,
@@ -118,6 +106,32 @@ impl Composer {
         }
         Ok(())
     }
+}
+
+/// A mail of the gateway's own, plain text, complete, lines ended by CRLF.
+pub(super) fn plain_mail(
+    controller: &Controller,
+    to: &Address,
+    message_id: &str,
+    at: Timestamp,
+    subject: String,
+    text: String,
+) -> Result<String, ComposeError> {
+    let from: lettre::Address = controller.from.parse().map_err(|_| ComposeError::From { controller: controller.key.clone() })?;
+    // Our own grammar (RFC 5321, RFC 6531) has judged the recipient; lettre's is narrower.
+    let to = lettre::Address::new_dangerous(to.local(), to.domain());
+    let message = Message::builder()
+        .from(Mailbox::new(Some(controller.name.clone()), from.clone()))
+        .to(Mailbox::new(None, to.clone()))
+        .envelope(lettre::address::Envelope::new(Some(from), vec![to])?)
+        .date(at.into())
+        .message_id(Some(message_id.to_owned()))
+        .subject(subject)
+        // RFC 3834 s.5.1, M-64
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+        .singlepart(SinglePart::plain(text))?;
+    // U-20: no List-* field, this mail is no list mail.
+    String::from_utf8(message.formatted()).map_err(|_| ComposeError::Mail(lettre::error::Error::NonAsciiChars))
 }
 
 /// Refuses what courts took for advertising in a confirmation mail (L-DOI-02): markup, images,
@@ -188,6 +202,7 @@ mod tests {
                 controller: &controller(),
                 to: &to,
                 topics: &["Wochenbrief", "Angebote für Gärtner"],
+                tracking: false,
                 link: "https://mail.acme.example/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
                 message_id: "<0123456789abcdef@acme.example>",
                 at: "2026-11-23T09:05:00Z".parse().expect("valid"),

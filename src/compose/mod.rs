@@ -1,11 +1,13 @@
 //! The gateway's own words in mail: the confirmation mail and the footer of marketing mails.
 //! Pure: addresses, times and links are arguments, nothing is sent here (only the relay sends).
 
+mod access;
 mod confirmation;
 mod footer;
 mod link;
 mod template;
 
+pub use access::AccessRequest;
 pub use confirmation::{Composer, ConfirmationRequest, lint_confirmation};
 pub use footer::Footers;
 pub use link::PublicUrl;
@@ -57,6 +59,8 @@ fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut env = template::environment()?;
     env.add_template("confirm.de.txt", include_str!("../../templates/mail/confirm.de.txt"))?;
     env.add_template("confirm.en.txt", include_str!("../../templates/mail/confirm.en.txt"))?;
+    env.add_template("access.de.txt", include_str!("../../templates/mail/access.de.txt"))?;
+    env.add_template("access.en.txt", include_str!("../../templates/mail/access.en.txt"))?;
     env.add_template("footer.de.txt", include_str!("../../templates/mail/footer.de.txt"))?;
     env.add_template("footer.en.txt", include_str!("../../templates/mail/footer.en.txt"))?;
     env.add_template("footer.de.html", include_str!("../../templates/mail/footer.de.html"))?;

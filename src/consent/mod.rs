@@ -2,11 +2,13 @@
 
 mod basis;
 mod catalogue;
+mod channel;
 mod controller;
 mod decision;
 mod event;
 mod evidence;
 mod opt_in;
+mod press;
 mod reason;
 mod standing;
 mod subject;
@@ -15,11 +17,13 @@ mod topic;
 
 pub use basis::LegalBasis;
 pub use catalogue::{Catalogue, TopicEntry};
+pub use channel::Channel;
 pub use controller::{Controller, Language};
 pub use decision::{Decision, DecisionId};
 pub use event::{Event, EventKind, Source};
-pub use evidence::{ConfirmationEvidence, Evidence, MailEvidence, RequestEvidence, WithdrawalEvidence};
+pub use evidence::{ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};
 pub use opt_in::{OptIn, OptInError, OptInId, Stage};
+pub use press::{Navigation, PressGrade};
 pub use reason::{Reason, Verdict};
 pub use standing::{Mark, Standing, TopicStanding};
 pub use subject::{LookupKey, SubjectId};

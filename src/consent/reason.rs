@@ -41,6 +41,8 @@ pub enum Reason {
     Withdrawn,
     /// Block: objection to all advertising of this controller (GDPR Art. 21(2)).
     Objected,
+    /// Block: the person wants a rest from all advertising of this controller.
+    Paused,
     /// Block: the topic belongs to another legal entity than the stream.
     OtherController,
     /// Block: marketing without a topic, or with one that is not configured.
@@ -53,13 +55,14 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their documentation.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Self::Transactional,
         Self::DoiConsent,
         Self::NoConsent,
         Self::OptInPending,
         Self::Withdrawn,
         Self::Objected,
+        Self::Paused,
         Self::OtherController,
         Self::UnknownTopic,
         Self::FromNotAllowed,
@@ -75,6 +78,7 @@ impl Reason {
             Self::OptInPending => "opt_in_pending",
             Self::Withdrawn => "withdrawn",
             Self::Objected => "objected",
+            Self::Paused => "paused",
             Self::OtherController => "other_controller",
             Self::UnknownTopic => "unknown_topic",
             Self::FromNotAllowed => "from_not_allowed",
@@ -116,10 +120,12 @@ impl Reason {
             (Self::NoConsent, Language::De) => "Es ist Werbung, und für dieses Thema liegt keine Einwilligung dieser Person vor.",
             (Self::OptInPending, Language::En) => "The person signed up but has not confirmed yet.",
             (Self::OptInPending, Language::De) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
-            (Self::Withdrawn, Language::En) => "The person has withdrawn the consent to this topic.",
-            (Self::Withdrawn, Language::De) => "Die Person hat die Einwilligung zu diesem Thema widerrufen.",
+            (Self::Withdrawn, Language::En) => "The person has withdrawn or refused consent to this topic.",
+            (Self::Withdrawn, Language::De) => "Die Person hat die Einwilligung zu diesem Thema widerrufen oder abgelehnt.",
             (Self::Objected, Language::En) => "The person has objected to all advertising of this company.",
             (Self::Objected, Language::De) => "Die Person hat jeder Werbung dieses Unternehmens widersprochen.",
+            (Self::Paused, Language::En) => "The person has paused all advertising of this company.",
+            (Self::Paused, Language::De) => "Die Person hat jede Werbung dieses Unternehmens pausiert.",
             (Self::OtherController, Language::En) => "The topic belongs to another company than the one that sends this mail.",
             (Self::OtherController, Language::De) => "Das Thema gehört zu einem anderen Unternehmen als dem Absender.",
             (Self::UnknownTopic, Language::En) => "It is advertising without a topic, or with one that is not configured.",

@@ -1,22 +1,15 @@
-//! The first step of a double opt-in: a website reports a sign-up; the desk checks it, composes the
-//! confirmation mail, and commits both together. Nothing it is told grants consent (I5).
+//! The first step of a double opt-in, as a website's server reports it: checked as a whole, so that every fault is told
+//! at once. Nothing it is told grants consent (I5). What follows is `request`'s business.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
-use super::{Desk, StoreError, hex};
-use crate::compose::{ComposeError, ConfirmationRequest};
-use crate::consent::{Catalogue, Controller, Language, RequestEvidence, Topic, TopicEntry};
-use crate::entropy::random;
-use crate::mail::{Address, ReversePath};
-use crate::sign::SignerError;
-use crate::store::{NewOptIn, RequestAnswer};
+use super::request::{Asked, SignUpError};
+use super::{Actor, Desk};
+use crate::consent::{Catalogue, Controller, Language, Source, Topic, TopicEntry};
+use crate::mail::Address;
 
 /// A sign-up as a website reports it; the body of `POST /api/v1/opt-ins`. Holds personal data, hence no `Debug`.
 #[derive(Clone, Default, serde::Deserialize)]
@@ -57,29 +50,10 @@ pub struct FieldProblem {
     pub mend: String,
 }
 
-/// Why a sign-up was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum SignUpError {
-    /// The report is wrong; all that is wrong with it.
-    #[error("the sign-up has {} problem(s)", .0.len())]
-    Fields(Vec<FieldProblem>),
-    /// The ledger does not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The confirmation mail could not be composed.
-    #[error(transparent)]
-    Compose(#[from] ComposeError),
-    /// The confirmation mail could not be signed.
-    #[error(transparent)]
-    Sign(#[from] SignerError),
-}
-
 /// Longest consent text, octets.
 const CONSENT_TEXT_LIMIT: usize = 16 * 1024;
 /// Longest URL, octets; a longer one is no evidence but an attack.
 const URL_LIMIT: usize = 2048;
-/// What is kept of a user agent, characters.
-const USER_AGENT_LIMIT: usize = 512;
 /// Most topics in one sign-up.
 const TOPICS_LIMIT: usize = 50;
 
@@ -95,60 +69,20 @@ impl Desk {
     /// Takes a sign-up, reported by the API token `reported_by`. `Ok` tells nothing about the address: it is
     /// the same whether a mail is on its way, or one was sent just before (L-DOI-05), or consent exists.
     pub async fn sign_up(&self, sign_up: &SignUp, reported_by: &str, now: Timestamp) -> Result<(), SignUpError> {
-        let checked = check(sign_up, &self.inner.catalogue).map_err(SignUpError::Fields)?;
-        let request = self.new_opt_in(sign_up, checked, reported_by, now)?;
-        match self.inner.store.request(request).await? {
-            RequestAnswer::Committed => tracing::info!(reported_by, "opt-in requested"),
-            RequestAnswer::TooSoon => tracing::info!(reported_by, "opt-in not repeated: a confirmation mail was sent recently"),
-        }
-        Ok(())
-    }
-
-    fn new_opt_in(&self, sign_up: &SignUp, checked: Checked<'_>, reported_by: &str, now: Timestamp) -> Result<NewOptIn, SignUpError> {
-        let Checked { address, controller, topics, ip } = checked;
-        let language = sign_up.language.unwrap_or(controller.language);
-        let token = Zeroizing::new(random::<32>());
-        let keyring = self.inner.store.keyring();
-        // Our own id, at the domain that sends (RFC 5322 s.3.6.4); Composer::new has parsed `from`.
-        let from = Address::parse(&controller.from).map_err(|_| ComposeError::From { controller: controller.key.clone() })?;
-        let message_id = format!("<{}@{}>", hex(&random::<16>()), from.domain());
-        let titles: Vec<&str> = topics.iter().map(|entry| entry.title.as_str()).collect();
-        let mail = self.inner.composer.confirmation(&ConfirmationRequest {
-            controller,
-            to: &address,
-            topics: &titles,
-            link: &self.inner.public_url.confirm(&URL_SAFE_NO_PAD.encode(token.as_ref())),
-            message_id: &message_id,
-            at: now,
-            language,
-        })?;
-        // Signed before it is committed, so that the evidence holds the mail exactly as it leaves.
-        let mail = self.inner.signers.signed(mail.into_bytes(), &from, now)?;
-        let mail = String::from_utf8_lossy(&mail).into_owned();
-        let evidence = RequestEvidence {
-            address: address.as_str().to_owned(),
+        let Checked { address, controller, topics, ip } = check(sign_up, &self.inner.catalogue).map_err(SignUpError::Fields)?;
+        let asked = Asked {
+            source: Source::Api,
             form_url: sign_up.form_url.clone(),
             referrer: sign_up.referrer.clone(),
             consent_text: sign_up.consent_text.clone(),
-            text_version: hex(&Sha256::digest(&sign_up.consent_text)),
+            tracking_text: None,
             checkbox: sign_up.checkbox,
-            language,
-            ip: ip.map(|ip| ip.to_canonical().to_string()),
-            user_agent: sign_up.user_agent.as_ref().map(|agent| agent.chars().take(USER_AGENT_LIMIT).collect()),
+            form: None,
+            language: sign_up.language.unwrap_or(controller.language),
             reported_by: reported_by.to_owned(),
-            message_id,
-            mail,
         };
-        Ok(NewOptIn {
-            key: keyring.lookup_key(&address),
-            address,
-            controller: controller.key.clone(),
-            topics: topics.iter().map(|entry| entry.name.clone()).collect(),
-            token: keyring.secret_key(token.as_ref()),
-            at: now,
-            evidence,
-            reverse_path: ReversePath::Mailbox(from), // M-66: bounces must reach someone
-        })
+        let actor = Actor { ip: ip.map(|ip| ip.to_canonical().to_string()), user_agent: sign_up.user_agent.clone() };
+        self.request(controller, &topics, &address, actor, asked, now).await
     }
 }
 

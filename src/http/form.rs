@@ -31,6 +31,11 @@ async fn parts(mut multipart: Multipart) -> Option<Vec<(String, String)>> {
     Some(pairs)
 }
 
+/// The first value of that name.
+pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
+
 /// True when the form has exactly that pair.
 pub(super) fn has(pairs: &[(String, String)], name: &str, value: &str) -> bool {
     pairs.iter().any(|(n, v)| n == name && v == value)

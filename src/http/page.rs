@@ -105,6 +105,18 @@ pub struct Content<'a> {
     pub day: String,
     /// Days for which a confirmation link works.
     pub valid_days: i64,
+    /// True when being measured was asked for, too (L-TRK-06).
+    pub tracking: bool,
+    /// Proof that we showed the form, and when.
+    pub stamp: String,
+    /// True when the form came back without a person having pressed its button.
+    pub again: bool,
+    /// The address, masked; empty when it is not known.
+    pub address: String,
+    /// The day on which a rest ends; empty without one.
+    pub paused_until: String,
+    /// What was just chosen: names the text that says so.
+    pub chosen: &'a str,
 }
 
 /// A day as people of that language write it (UTC).

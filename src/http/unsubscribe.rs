@@ -16,7 +16,7 @@ use super::form;
 use super::page::{Content, Page};
 use super::visitor::Visitor;
 use crate::consent::Source;
-use crate::desk::{Extent, Subscription};
+use crate::desk::{Choice, Subscription};
 
 pub(super) fn router<S>(answers: Answers) -> Router<S> {
     let methods = || get(show).post(act).options(preflight);
@@ -34,7 +34,7 @@ enum Demand {
     /// RFC 8058 s.3.2: a mail program, on behalf of the person.
     OneClick,
     /// The buttons of the page.
-    Button(Extent),
+    Button(Choice),
 }
 
 /// The page with the buttons. Also what HEAD gets, without the body.
@@ -59,17 +59,21 @@ async fn act(
         Ok(body) => demand(&headers, &body).await,
         Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
     };
-    let (extent, source) = match demand {
-        Some(Demand::OneClick) => (Extent::Topic, Source::OneClick), // U-06: exactly the list of the link
-        Some(Demand::Button(extent)) => (extent, Source::Page),
+    let (choice, source) = match demand {
+        Some(Demand::OneClick) => (Choice::Topic, Source::OneClick), // U-06: exactly the list of the link
+        Some(Demand::Button(choice)) => (choice, Source::Page),
         None => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""), // U-12
     };
-    match answers.desk.unsubscribe(&subscription, extent, source, visitor.clone().actor(), Timestamp::now()).await {
+    // A scanner that runs the page's forms chooses nothing; a mail program's one-click has no page and no hand on it.
+    if source == Source::Page && visitor.navigation.is_by_script() {
+        return page(&answers, Page::Unsubscribe, &visitor, &subscription);
+    }
+    match answers.desk.choose(&subscription, choice, source, visitor.clone().actor(), Timestamp::now()).await {
         Err(error) => answers.unavailable(&visitor, &error),
         Ok(false) => unknown(&answers, &visitor),
         Ok(true) => match demand {
             Some(Demand::OneClick) => "unsubscribed\n".into_response(),
-            _ if extent == Extent::All => page(&answers, Page::Objected, &visitor, &subscription),
+            _ if choice == Choice::Object => page(&answers, Page::Objected, &visitor, &subscription),
             _ => page(&answers, Page::Unsubscribed, &visitor, &subscription),
         },
     }
@@ -85,8 +89,8 @@ async fn demand(headers: &HeaderMap, body: &[u8]) -> Option<Demand> {
     let has = |name, value| form::has(&pairs, name, value);
     match () {
         () if has("List-Unsubscribe", "One-Click") => Some(Demand::OneClick),
-        () if has("scope", "all") => Some(Demand::Button(Extent::All)),
-        () if has("scope", "topic") => Some(Demand::Button(Extent::Topic)),
+        () if has("scope", "all") => Some(Demand::Button(Choice::Object)),
+        () if has("scope", "topic") => Some(Demand::Button(Choice::Topic)),
         () => None,
     }
 }

@@ -6,6 +6,7 @@
 //! Every write goes through one connection behind a fair lock, so nothing ever waits for `SQLITE_BUSY`. A future that is
 //! dropped half-way leaves a transaction that is rolled back before the next one begins.
 
+mod access;
 mod api_token;
 mod column;
 mod data_dir;
@@ -16,9 +17,12 @@ mod key_file;
 mod ledger;
 mod look_up;
 mod opt_in;
+mod preference;
 mod projection;
+mod retention;
 mod spool;
 mod subject_keys;
+mod text_version;
 mod withdrawal;
 
 use std::path::Path;
@@ -27,19 +31,22 @@ use std::sync::Arc;
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{Mutex, Notify};
 
+pub use access::{AccessLink, NewAccess};
 pub use api_token::{ApiToken, Scope};
 pub use decision::Durable;
 pub use decision_log::{DecisionCounts, DecisionRow};
 pub use error::StoreError;
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
+pub use preference::NewChoice;
 pub use spool::{MailId, SpooledMail};
-pub use withdrawal::{NewWithdrawal, WithdrawAnswer};
+pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
 use data_dir::DataDir;
 use decision::Recorder;
+use ledger::Place;
 use look_up::LookUps;
-use subject_keys::SubjectKeys;
+use subject_keys::{DataKeys, SubjectKeys};
 
 /// The ledger. Clones share it.
 #[derive(Clone)]
@@ -105,6 +112,11 @@ impl Store {
     /// The installation's keys.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.inner.keyring
+    }
+
+    /// The data keys of a subject that is about to be appended to, made where missing.
+    async fn keys_of(&self, place: &Place) -> Result<DataKeys, StoreError> {
+        self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1).await
     }
 
     /// Writes what was recorded and settled before, and closes. Other clones get [`StoreError::Closed`] for what they

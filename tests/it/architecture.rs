@@ -54,6 +54,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("gateway", JOINER),
     ("desk", JOINER),
     ("spooler", JOINER),
+    ("retention", JOINER),
     ("http", &["desk", "mail", "consent"]),
 ];
 

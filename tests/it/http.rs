@@ -137,6 +137,11 @@ impl World {
         self.ask("POST", path, &[("content-type", kind)], Some(body))
     }
 
+    /// Presses a button of the confirmation page, as somebody does who looks at it.
+    fn press(&self, link: &str, answer: &str) -> Answer {
+        self.post(link, FORM, &format!("answer={answer}&stamp={}", stamp(&self.get(link).body)))
+    }
+
     fn api(&self, body: &str) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         self.ask("POST", "/api/v1/opt-ins", &[("authorization", &bearer), ("content-type", "application/json")], Some(body))
@@ -175,7 +180,7 @@ impl World {
     /// Olivia, confirmed; the path of an unsubscribe link about `news`.
     fn subscribed(&self) -> String {
         let link = self.signed_up(SignedDuration::from_mins(5));
-        assert_eq!(self.post(&link, FORM, "answer=yes").status, 200);
+        assert_eq!(self.press(&link, "yes").status, 200);
         assert!(matches!(self.standing("news"), TopicStanding::Given(_)));
         self.unsubscribe_path(self.subject().expect("known"))
     }
@@ -212,6 +217,11 @@ impl World {
             sqlx::query(statement).execute(&mut connection).await.expect("renamed");
         });
     }
+}
+
+/// The stamp of a page with a form; empty where there is none.
+fn stamp(page: &str) -> &str {
+    page.split("name=\"stamp\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
 
 fn sign_up() -> SignUp {

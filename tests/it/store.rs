@@ -1,5 +1,6 @@
 //! The store against real files: the life of a double opt-in, the promises of group commit, what is on the disk.
 
+mod choices;
 mod consent;
 mod decisions;
 mod disk;
@@ -8,11 +9,11 @@ mod spooler;
 use std::path::Path;
 
 use consentry::consent::{
-    Decision, DecisionId, Language, LookupKey, Reason, RequestEvidence, Source, Standing, SubjectId, Topic, TopicStanding,
-    WithdrawalEvidence,
+    ChoiceEvidence, Decision, DecisionId, Language, LookupKey, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId, Topic,
+    TopicStanding,
 };
 use consentry::mail::{Address, Class, Classification, ReversePath, Step, Trust};
-use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Store, StoreError, WithdrawAnswer};
+use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Stop, Store, StoreError, WithdrawAnswer};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -80,6 +81,8 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
         address: address(who),
         controller: "acme".into(),
         topics: topics(what),
+        tracking: false,
+        source: Source::Api,
         token: token(store, n),
         at,
         reverse_path: ReversePath::Mailbox(address("bounces@acme.example")),
@@ -89,6 +92,8 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
             referrer: None,
             consent_text: "Yes, send me the newsletter. I can stop it any time.".into(),
             text_version: String::new(),
+            form: None,
+            tracking_text: None,
             checkbox: Some(true),
             language: Language::De,
             ip: Some("192.0.2.77".into()),
@@ -110,7 +115,10 @@ fn confirmation() -> consentry::consent::ConfirmationEvidence {
         user_agent: None,
         method: "POST".into(),
         token_id: "00".repeat(32),
-        page_version: "11".repeat(32),
+        page_version: String::new(),
+        page: "<button>Yes</button>".into(),
+        grade: PressGrade::Person,
+        dwell_ms: 4_000,
     }
 }
 
@@ -123,10 +131,10 @@ async fn withdraw(store: &Store, subject: SubjectId, what: &str, at: Timestamp) 
     let withdrawal = NewWithdrawal {
         subject,
         controller: "acme".into(),
-        topics: topics(what),
+        stop: if what.is_empty() { Stop::Advertising } else { Stop::Topics(topics(what)) },
         source: Source::OneClick,
         at,
-        evidence: WithdrawalEvidence { ip: Some("192.0.2.79".into()), user_agent: None, decision: None },
+        evidence: ChoiceEvidence { ip: Some("192.0.2.79".into()), ..ChoiceEvidence::default() },
     };
     store.withdraw(withdrawal).await.expect("withdraws")
 }

@@ -23,6 +23,12 @@ fn samples() -> Vec<Content<'static>> {
         topics: topics[..number].to_vec(),
         day: "23 November 2026".into(),
         valid_days: 7,
+        tracking: number == 3,
+        stamp: "c3RhbXA".into(),
+        again: number == 1,
+        address: if number == 1 { String::new() } else { "o…@e….org".into() },
+        paused_until: if number == 1 { String::new() } else { "23 December 2026".into() },
+        chosen: "topic",
     };
     vec![of(1), of(3)]
 }

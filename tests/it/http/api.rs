@@ -16,7 +16,7 @@ fn a_sign_up_is_answered_alike_whatever_the_address_and_mailed_once() {
     answers.push(world.api(&body(|_| {}))); // too soon
     let (link, mail) = world.links().pop().expect("one");
     assert_eq!(world.links().len(), 1, "one mail in 24 hours");
-    world.post(&link, FORM, "answer=yes");
+    world.press(&link, "yes");
     answers.push(world.api(&body(|_| {}))); // known and confirmed
     for answer in answers {
         assert_eq!((answer.status, answer.json()), (202, json!({ "status": "accepted" })));

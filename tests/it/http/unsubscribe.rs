@@ -90,7 +90,7 @@ fn all_advertising_can_be_stopped_at_once() {
     }
     let last = world.events().pop().expect("one");
     assert_eq!((last.kind, last.source), (EventKind::Objected, Source::Page));
-    let Some(Evidence::Withdrawal(evidence)) = last.evidence else { panic!("no evidence") };
+    let Some(Evidence::Choice(evidence)) = last.evidence else { panic!("no evidence") };
     assert_eq!(evidence.decision, Some(DecisionId([7; 16]).to_string()));
     assert_eq!(world.links().len(), 1, "no mail about it, only the one that asked for the confirmation (L-OBJ-08)");
 }

@@ -71,9 +71,11 @@ async fn every_event_has_its_evidence() {
     assert!(*kept == consentry::consent::RequestEvidence { text_version: version, ..asked });
     let Some(Evidence::Mail(sent)) = &events[1].evidence else { panic!("no evidence of the mail") };
     assert_eq!((sent.message_id.as_str(), sent.reply.as_str()), ("<1@consentry.example>", "250 2.0.0 Ok"));
-    assert!(events[2].evidence == Some(Evidence::Confirmation(confirmation())));
+    let yes = confirmation();
+    let page_version = Sha256::digest(yes.page.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(events[2].evidence == Some(Evidence::Confirmation(consentry::consent::ConfirmationEvidence { page_version, ..yes })));
     assert_eq!((events[2].answers, &events[2].topics), (Some(1), &topics("news shop")));
-    let Some(Evidence::Withdrawal(objection)) = &events[3].evidence else { panic!("no evidence of the objection") };
+    let Some(Evidence::Choice(objection)) = &events[3].evidence else { panic!("no evidence of the objection") };
     assert_eq!((objection.ip.as_deref(), events[3].kind), (Some("192.0.2.79"), EventKind::Objected));
     let opt_in = events[0].opt_in;
     assert!(opt_in.is_some() && events[1].opt_in == opt_in && events[2].opt_in == opt_in);
