@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::consent::{Catalogue, Controller, Topic, TopicEntry};
+use crate::consent::{Catalogue, Controller, Form, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
 use crate::mail::{DomainPattern, Stream, StreamClass};
@@ -40,6 +40,9 @@ pub struct Config {
     /// What mails and consents are about.
     #[serde(default, rename = "topic")]
     pub topics: Vec<TopicEntry>,
+    /// Hosted sign-up forms.
+    #[serde(default, rename = "form")]
+    pub forms: Vec<Form>,
     /// The sources of mail.
     #[serde(default, rename = "stream")]
     pub streams: Vec<StreamEntry>,
@@ -143,7 +146,7 @@ impl Config {
 
     /// The controllers and topics.
     pub fn catalogue(&self) -> Catalogue {
-        Catalogue { controllers: self.controllers.clone(), topics: self.topics.clone() }
+        Catalogue { controllers: self.controllers.clone(), topics: self.topics.clone(), forms: self.forms.clone() }
     }
 
     /// The streams and how they are recognised. Patterns that are none were refused by the check.

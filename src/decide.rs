@@ -94,7 +94,8 @@ mod tests {
             title: name.into(),
             list_id: format!("{name}.example"),
         };
-        Catalogue { controllers: Vec::new(), topics: vec![entry("news", "acme"), entry("news.weekly", "acme"), entry("other", "globex")] }
+        let topics = vec![entry("news", "acme"), entry("news.weekly", "acme"), entry("other", "globex")];
+        Catalogue { topics, ..Catalogue::default() }
     }
 
     fn history(kinds: &[EventKind]) -> Standing {

@@ -286,7 +286,7 @@ mod tests {
         let refused = |change: fn(&mut Controller)| {
             let mut controller = controller();
             change(&mut controller);
-            Composer::new(&Catalogue { controllers: vec![controller], topics: vec![] }).is_err()
+            Composer::new(&Catalogue { controllers: vec![controller], ..Catalogue::default() }).is_err()
         };
         assert!(!refused(|_| {}));
         assert!(refused(|c| c.name = "ACME - 20 % Rabatt".into()));

@@ -92,6 +92,7 @@ mod tests {
                 title: "Wochenbrief <neu>".into(),
                 list_id: "w.acme.example".into(),
             }],
+            forms: vec![],
         };
         let footers = Footers::new(&catalogue).expect("renders");
         let link = "https://mail.acme.example/u/TOKEN";

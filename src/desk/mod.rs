@@ -3,6 +3,7 @@
 
 mod access;
 mod api_token;
+mod limits;
 mod opt_in;
 mod preference;
 mod request;
@@ -18,6 +19,7 @@ pub use preference::{Choice, Glimpse, Subscription};
 pub use request::{Asked, SignUpError};
 pub use sign_up::{FieldProblem, SignUp};
 
+use self::limits::SignUpLimits;
 use crate::compose::{ComposeError, Composer, PublicUrl};
 use crate::consent::{Catalogue, DecisionId};
 use crate::sign::Signers;
@@ -37,6 +39,7 @@ struct Inner {
     catalogue: Arc<Catalogue>,
     signers: Arc<Signers>,
     public_url: PublicUrl,
+    limits: SignUpLimits,
 }
 
 /// Who acts, as far as the connection tells; goes into the evidence and nowhere else (I8).
@@ -53,7 +56,7 @@ impl Desk {
     pub fn new(store: Store, catalogue: Arc<Catalogue>, signers: Arc<Signers>, public_url: PublicUrl) -> Result<Self, ComposeError> {
         let links = LinkRing::new(store.keyring().link_keys());
         let composer = Composer::new(&catalogue)?;
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, signers, public_url }) })
+        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, signers, public_url, limits: SignUpLimits::new() }) })
     }
 
     /// Under which address people reach the gateway.

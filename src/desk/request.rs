@@ -46,6 +46,9 @@ pub enum SignUpError {
     /// The report is wrong; all that is wrong with it.
     #[error("the sign-up has {} problem(s)", .0.len())]
     Fields(Vec<FieldProblem>),
+    /// One network made too many sign-ups.
+    #[error("too many sign-ups from this network; try again in an hour")]
+    TooMany,
     /// The ledger does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,7 +61,7 @@ pub enum SignUpError {
 }
 
 impl Desk {
-    /// Records a sign-up and its confirmation mail. `Ok` tells nothing about the address.
+    /// Records a sign-up and its confirmation mail. Refuses by where it comes from, never by whom it signs up; `Ok` tells nothing about the address.
     pub(super) async fn request(
         &self,
         controller: &Controller,
@@ -68,6 +71,9 @@ impl Desk {
         asked: Asked,
         now: Timestamp,
     ) -> Result<(), SignUpError> {
+        if !self.inner.limits.admits(actor.ip.as_deref().and_then(|ip| ip.parse().ok())) {
+            return Err(SignUpError::TooMany);
+        }
         let token = Zeroizing::new(random::<32>());
         let (from, message_id) = self.sender(controller)?;
         let titles: Vec<&str> = topics.iter().map(|entry| entry.title.as_str()).collect();

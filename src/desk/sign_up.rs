@@ -233,6 +233,7 @@ mod tests {
         Catalogue {
             controllers: vec![controller("acme", "ACME GmbH"), controller("other", "Other Ltd")],
             topics: vec![topic("news", "acme"), topic("offers", "acme"), topic("foreign", "other")],
+            forms: vec![],
         }
     }
 

@@ -40,6 +40,7 @@ async fn start_opt_in(State(desk): State<Desk>, headers: HeaderMap, body: Result
     match desk.sign_up(&sign_up, &token.name, Timestamp::now()).await {
         Ok(()) => Ok((StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response()),
         Err(SignUpError::Fields(problems)) => Err(Problem::fields(problems)),
+        Err(error @ SignUpError::TooMany) => Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())),
         Err(SignUpError::Store(error)) => Err(Problem::unavailable(&error)),
         Err(error @ (SignUpError::Compose(_) | SignUpError::Sign(_))) => {
             tracing::error!(%error, "confirmation mail not composed");

@@ -81,6 +81,7 @@ fn catalogue() -> Catalogue {
             from: "newsletter@acme.example".into(),
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
+        ..Catalogue::default()
     }
 }
 
