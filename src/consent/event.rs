@@ -54,6 +54,8 @@ pub enum Source {
     OneClick,
     /// The gateway itself.
     Gateway,
+    /// An operator on behalf of the person (S0-12); the audit log says who. Never grants (I5).
+    Staff,
 }
 
 impl Source {
@@ -64,12 +66,13 @@ impl Source {
             Self::Page => "page",
             Self::OneClick => "one_click",
             Self::Gateway => "gateway",
+            Self::Staff => "staff",
         }
     }
 
     /// The inverse of [`Source::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Api, Self::Page, Self::OneClick, Self::Gateway].into_iter().find(|source| source.as_str() == word)
+        [Self::Api, Self::Page, Self::OneClick, Self::Gateway, Self::Staff].into_iter().find(|source| source.as_str() == word)
     }
 }
 

@@ -7,6 +7,7 @@
 //! dropped half-way leaves a transaction that is rolled back before the next one begins.
 
 mod api_token;
+mod audit;
 mod column;
 mod data_dir;
 mod decision;
@@ -15,8 +16,10 @@ mod error;
 mod key_file;
 mod ledger;
 mod look_up;
+mod operator;
 mod opt_in;
 mod projection;
+mod session;
 mod spool;
 mod subject_keys;
 mod withdrawal;
@@ -28,10 +31,13 @@ use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{Mutex, Notify};
 
 pub use api_token::{ApiToken, Scope};
+pub use audit::{AuditLine, Deed, NewAuditLine, Object};
 pub use decision::Durable;
 pub use decision_log::{DecisionCounts, DecisionRow};
 pub use error::StoreError;
+pub use operator::{Attempt, Operator, OperatorId, Role};
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
+pub use session::{NewSession, Proof, Session, Stage};
 pub use spool::{MailId, SpooledMail};
 pub use withdrawal::{NewWithdrawal, WithdrawAnswer};
 

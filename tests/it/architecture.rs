@@ -53,8 +53,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("credentials", &["mail"]),
     ("gateway", JOINER),
     ("desk", JOINER),
+    ("office", JOINER),
     ("spooler", JOINER),
-    ("http", &["desk", "mail", "consent"]),
+    ("http", &["desk", "office", "mail", "consent"]),
 ];
 
 /// Rooms that put the others together.
