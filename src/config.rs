@@ -14,6 +14,7 @@ use crate::consent::{Catalogue, Controller, Form, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
 use crate::mail::{DomainPattern, Stream, StreamClass};
+use crate::office::OfficeSettings;
 use crate::relay::RelaySettings;
 use crate::smtp::SmtpSettings;
 
@@ -32,6 +33,9 @@ pub struct Config {
     /// Pages and API.
     #[serde(default)]
     pub http: HttpSettings,
+    /// The admin pages.
+    #[serde(default)]
+    pub admin: OfficeSettings,
     /// The way out.
     pub outbound: RelaySettings,
     /// The legal entities.

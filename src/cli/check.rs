@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::Config;
+use crate::office::TotpPolicy;
 
 /// Prints the effective values without secrets; fails with all faults found.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
@@ -22,6 +23,17 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         println!("smtps       {address}");
     }
     println!("http        {}", config.http.listen);
+    let admin = &config.admin;
+    let second_factor = if admin.totp == TotpPolicy::Required { "required" } else { "optional" };
+    match (admin.enabled, admin.networks.is_empty()) {
+        (false, _) => println!("admin       off"),
+        (true, true) => println!("admin       {}/admin, second factor {second_factor}", config.public_url),
+        (true, false) => println!(
+            "admin       {}/admin, second factor {second_factor}, from {}",
+            config.public_url,
+            admin.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        ),
+    }
     println!(
         "outbound    {}:{}, TLS {}",
         config.outbound.host,

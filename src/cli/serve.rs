@@ -14,6 +14,7 @@ use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::entropy::random;
 use crate::gateway::Gateway;
+use crate::office::Office;
 use crate::relay::Relay;
 use crate::sign::{Signer, Signers};
 use crate::store::Store;
@@ -65,6 +66,7 @@ pub(super) struct Parts {
     pub(super) relay: Relay,
     pub(super) gateway: Arc<Gateway>,
     pub(super) desk: Desk,
+    pub(super) office: Office,
 }
 
 impl Parts {
@@ -87,7 +89,8 @@ impl Parts {
             hostname: config.smtp.hostname.clone(),
             public_url,
         });
-        Ok(Self { store, relay, gateway, desk })
+        let office = Office::new(store.clone(), config.admin.clone());
+        Ok(Self { store, relay, gateway, desk, office })
     }
 }
 

@@ -77,7 +77,7 @@ pub enum Source {
     Page,
     /// The person's mail program, by one-click (RFC 8058).
     OneClick,
-    /// Staff, on behalf of the person, who called or wrote (L-OBJ-02). Can only say no (I5).
+    /// An operator on behalf of the person, who called or wrote (L-OBJ-02, S0-12). Can only say no (I5).
     Staff,
     /// The gateway itself.
     Gateway,

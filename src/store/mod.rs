@@ -8,6 +8,7 @@
 
 mod access;
 mod api_token;
+mod audit;
 mod column;
 mod data_dir;
 mod decision;
@@ -16,10 +17,12 @@ mod error;
 mod key_file;
 mod ledger;
 mod look_up;
+mod operator;
 mod opt_in;
 mod preference;
 mod projection;
 mod retention;
+mod session;
 mod spool;
 mod subject_keys;
 mod text_version;
@@ -33,11 +36,14 @@ use tokio::sync::{Mutex, Notify};
 
 pub use access::{AccessLink, NewAccess};
 pub use api_token::{ApiToken, Scope};
+pub use audit::{AuditLine, Deed, NewAuditLine, Object};
 pub use decision::Durable;
 pub use decision_log::{DecisionCounts, DecisionRow};
 pub use error::StoreError;
+pub use operator::{Attempt, Operator, OperatorId, Role};
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
 pub use preference::NewChoice;
+pub use session::{NewSession, Proof, Session, Stage};
 pub use spool::{MailId, SpooledMail};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 

@@ -53,9 +53,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("credentials", &["mail"]),
     ("gateway", JOINER),
     ("desk", JOINER),
+    ("office", JOINER),
     ("spooler", JOINER),
     ("retention", JOINER),
-    ("http", &["desk", "mail", "consent"]),
+    ("http", &["desk", "office", "mail", "consent"]),
 ];
 
 /// Rooms that put the others together.

@@ -105,7 +105,7 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
     }
 }
 
-async fn request(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> RequestAnswer {
+pub(crate) async fn request(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> RequestAnswer {
     store.request(sign_up(store, who, what, n, at)).await.expect("requests")
 }
 
@@ -122,7 +122,7 @@ fn confirmation() -> consentry::consent::ConfirmationEvidence {
     }
 }
 
-async fn confirm(store: &Store, n: u8, at: Timestamp) -> consentry::store::Confirmation {
+pub(crate) async fn confirm(store: &Store, n: u8, at: Timestamp) -> consentry::store::Confirmation {
     store.confirm(&token(store, n), at, confirmation()).await.expect("confirms")
 }
 
