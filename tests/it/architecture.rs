@@ -54,7 +54,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("gateway", JOINER),
     ("desk", JOINER),
     ("spooler", JOINER),
-    ("http", &["desk", "mail", "consent"]),
+    ("http", &["desk", "mail", "consent", "compose"]),
 ];
 
 /// Rooms that put the others together.
