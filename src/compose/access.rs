@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use minijinja::context;
 
-use super::confirmation::plain_mail;
+use super::confirmation::{lint_confirmation, plain_mail};
 use super::{ComposeError, Composer};
 use crate::consent::{Controller, Language};
 use crate::mail::Address;
@@ -30,20 +30,49 @@ pub struct AccessRequest<'a> {
 }
 
 impl Composer {
+    /// Checks that a controller can send this mail in that language, and no advertising with it.
+    pub(super) fn check_access(&self, controller: &Controller, to: &Address, language: Language) -> Result<(), ComposeError> {
+        let request = AccessRequest {
+            controller,
+            to,
+            topic: "topic",
+            link: "https://access.example/p/token",
+            valid_minutes: 60,
+            message_id: "<check@access.example>",
+            at: Timestamp::UNIX_EPOCH,
+            language,
+        };
+        let (subject, text) = self.access_text(&request)?;
+        lint_confirmation(&format!("{subject}\n{text}"), request.link, controller).map_err(|fault| ComposeError::Lint {
+            controller: controller.key.clone(),
+            file: self.mails.path(controller, "access", language, "txt"),
+            fault,
+        })?;
+        self.access(&request).map(|_| ())
+    }
+
     /// The mail, complete, lines ended by CRLF.
     pub fn access(&self, request: &AccessRequest<'_>) -> Result<String, ComposeError> {
-        let rendered = self.templates.get_template(&format!("access.{}.txt", request.language.as_str()))?.render_captured(context! {
+        let (subject, text) = self.access_text(request)?;
+        plain_mail(request.controller, request.to, request.message_id, request.at, subject, text)
+    }
+
+    /// Subject and text.
+    fn access_text(&self, request: &AccessRequest<'_>) -> Result<(String, String), ComposeError> {
+        let controller = request.controller;
+        let language = self.mails.words().served(Some(&controller.key), [request.language]);
+        let values = context! {
             controller => context! {
-                name => request.controller.name.as_str(),
-                imprint => request.controller.imprint.trim(),
-                privacy_url => request.controller.privacy_url.as_str(),
+                name => controller.name.as_str(),
+                imprint => controller.imprint.trim(),
+                privacy_url => controller.privacy_url.as_str(),
             },
             topic => request.topic,
             link => request.link,
             valid_minutes => request.valid_minutes,
-        })?;
+        };
+        let rendered = self.mails.render(controller, "access", language, "txt", values)?;
         let subject = rendered.state().lookup("subject").map(|subject| subject.to_string()).unwrap_or_default();
-        let text = rendered.into_output().trim_start().to_owned();
-        plain_mail(request.controller, request.to, request.message_id, request.at, subject, text)
+        Ok((subject, rendered.into_output().trim_start().to_owned()))
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod api_token;
+mod form;
 mod limits;
 mod opt_in;
 mod preference;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 
 pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
 pub use access::{Access, AccessPage, SignUpFacts, TopicRow, Why};
+pub use form::{Entry, EntryFault, FormPage};
 pub use opt_in::{AskedFor, OptInPage, Press};
 pub use preference::{Choice, Glimpse, Subscription};
 pub use request::{Asked, SignUpError};
 pub use sign_up::{FieldProblem, SignUp};
 
 use self::limits::SignUpLimits;
-use crate::compose::{ComposeError, Composer, PublicUrl};
+use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
 use crate::sign::Signers;
 use crate::store::Store;
@@ -36,6 +38,8 @@ struct Inner {
     store: Store,
     links: LinkRing,
     composer: Composer,
+    words: Arc<Words>,
+    forms: Forms,
     catalogue: Arc<Catalogue>,
     signers: Arc<Signers>,
     public_url: PublicUrl,
@@ -52,11 +56,25 @@ pub struct Actor {
 }
 
 impl Desk {
-    /// A desk over `store`; `signers` sign the confirmation mails. Fails when a controller or `public_url` is configured so that no lawful mail can be composed.
-    pub fn new(store: Store, catalogue: Arc<Catalogue>, signers: Arc<Signers>, public_url: PublicUrl) -> Result<Self, ComposeError> {
+    /// A desk over `store` that speaks with `words`; `signers` sign the confirmation mails. Fails when a controller or
+    /// `public_url` is configured so that no lawful mail can be composed.
+    pub fn new(
+        store: Store,
+        catalogue: Arc<Catalogue>,
+        words: Arc<Words>,
+        signers: Arc<Signers>,
+        public_url: PublicUrl,
+    ) -> Result<Self, ComposeError> {
         let links = LinkRing::new(store.keyring().link_keys());
-        let composer = Composer::new(&catalogue)?;
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, signers, public_url, limits: SignUpLimits::new() }) })
+        let composer = Composer::new(&catalogue, &words)?;
+        let forms = Forms::new(&catalogue, &words)?;
+        let limits = SignUpLimits::new();
+        Ok(Self { inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }) })
+    }
+
+    /// The words of mails and pages.
+    pub fn words(&self) -> &Arc<Words> {
+        &self.inner.words
     }
 
     /// Under which address people reach the gateway.

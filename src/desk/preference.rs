@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::request::{Asked, SignUpError};
 use super::{Actor, Desk, StoreError};
-use crate::consent::{ChoiceEvidence, Controller, Source, SubjectId, Topic};
+use crate::consent::{ChoiceEvidence, Controller, Language, Source, SubjectId, Topic};
 use crate::store::{NewChoice, NewWithdrawal, Stop, WithdrawAnswer};
 use crate::token::Link;
 
@@ -100,6 +100,14 @@ impl Desk {
             Some(address) => self.request(controller, &[entry], &address, actor, asked, now).await,
             None => Ok(()), // we have no address to write to
         }
+    }
+
+    /// What pressing "undo" declares; `None` where it cannot be undone by a mail: the topic is no longer configured.
+    pub fn consent_to(&self, subscription: &Subscription, language: Language) -> Option<String> {
+        let controller = subscription.controller.as_ref()?;
+        let entry = self.inner.catalogue.topic(&subscription.link.topic)?;
+        let text = self.inner.words.consent(controller, language, &[&entry.title]);
+        text.inspect_err(|error| tracing::error!(%error, "the consent text")).ok()
     }
 
     #[expect(clippy::too_many_arguments, reason = "who, whose, what, how, by which door, with what proof, when")]

@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::answer::Answers;
+use super::content::Content;
 use super::form;
-use super::page::{Content, Page, day};
+use super::page::Page;
 use super::visitor::Visitor;
 use crate::consent::{OptIn, PressGrade};
 use crate::desk::{AskedFor, OptInPage, Press, StoreError};
@@ -120,7 +121,7 @@ fn content(asked: &AskedFor) -> Content<'_> {
         privacy_url: asked.controller.as_ref().map_or("", |controller| &controller.privacy_url),
         topics: asked.topics.iter().map(String::as_str).collect(),
         tracking: asked.tracking,
-        day: day(asked.requested_at, asked.language),
+        at: Some(asked.requested_at),
         valid_days: OptIn::LIFETIME.as_hours() / 24,
         ..Content::default()
     }

@@ -18,8 +18,8 @@ pub(super) struct Visitor {
     /// `None` when it cannot be told for sure.
     ip: Option<IpAddr>,
     user_agent: Option<String>,
-    /// The first language of Accept-Language that we have.
-    pub(super) language: Option<Language>,
+    /// The languages of Accept-Language, the most wanted first.
+    pub(super) languages: Vec<Language>,
     /// What the browser says of how this request came about.
     pub(super) navigation: Navigation,
 }
@@ -34,7 +34,7 @@ impl Visitor {
             user_agent: headers
                 .get(header::USER_AGENT)
                 .map(|agent| String::from_utf8_lossy(agent.as_bytes()).chars().take(USER_AGENT_LIMIT).collect()),
-            language: text(header::ACCEPT_LANGUAGE).and_then(Language::preferred),
+            languages: text(header::ACCEPT_LANGUAGE).map(Language::ranges).unwrap_or_default(),
             navigation: navigation(headers),
         }
     }

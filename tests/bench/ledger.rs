@@ -65,7 +65,7 @@ async fn subject(store: Store, address: Address, withdrawn: bool, controller: Ar
         form: None,
         tracking_text: None,
         checkbox: Some(true),
-        language: Language::En,
+        language: Language::EN,
         ip: None,
         user_agent: None,
         reported_by: "benchmark".into(),

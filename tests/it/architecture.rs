@@ -56,7 +56,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("office", JOINER),
     ("spooler", JOINER),
     ("retention", JOINER),
-    ("http", &["desk", "office", "mail", "consent"]),
+    ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];
 
 /// Rooms that put the others together.

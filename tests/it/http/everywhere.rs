@@ -85,7 +85,7 @@ fn no_log_line_tells_of_a_person() {
     world.get(&path);
     world.post(&path, FORM, "List-Unsubscribe=One-Click");
     world.break_table("suppression");
-    world.post(&path, FORM, "scope=all");
+    world.post(&path, FORM, "choice=objection");
     let lines = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("UTF-8");
     assert!(lines.contains("route=\"/u/\"") && lines.contains("route=\"/c/\"") && lines.contains("ERROR"), "{lines}");
     let secrets = ["olivia", "203.0.113.9", "198.51.100.7", &world.token, &path[3..], link.rsplit('/').next().expect("a token")];
