@@ -16,7 +16,7 @@ pub use sign_up::{FieldProblem, SignUp, SignUpError};
 use crate::compose::{ComposeError, Composer, PublicUrl};
 use crate::consent::{Catalogue, Controller, DecisionId, Source, WithdrawalEvidence};
 use crate::sign::Signers;
-use crate::store::{NewWithdrawal, Store, WithdrawAnswer};
+use crate::store::{DecisionFilter, NewWithdrawal, Store, WithdrawAnswer};
 use crate::token::{Link, LinkRing};
 
 /// The desk; cheap to clone.
@@ -130,12 +130,12 @@ impl Desk {
 
     /// Decisions, newest first, older than `before`.
     pub async fn decisions(&self, before: Option<DecisionId>, limit: u32) -> Result<Vec<DecisionRow>, StoreError> {
-        self.inner.store.decisions(before, limit).await
+        Ok(self.inner.store.search_decisions(&DecisionFilter::default(), before, limit).await?.rows)
     }
 
     /// Fails while the store does not answer.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.inner.store.decisions(None, 1).await.map(|_| ())
+        self.inner.store.decision(DecisionId([0; 16])).await.map(|_| ())
     }
 }
 

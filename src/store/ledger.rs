@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::column::{self, count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::subject_keys::DataKeys;
-use super::{Store, StoreError};
+use super::{Store, StoreError, event_tally};
 use crate::consent::{Event, EventKind, Evidence, LookupKey, OptInId, RequestEvidence, Source, Standing, SubjectId};
 use crate::crypto::DataKey;
 use crate::entropy::random;
@@ -97,6 +97,7 @@ impl Place {
         .bind(self.seal_evidence(keys, &event)?)
         .execute(&mut *tx)
         .await?;
+        event_tally::count_in(tx, self.subject, &event).await?;
         self.standing = std::mem::take(&mut self.standing).with(&event);
         save(tx, self.subject, &self.standing).await?;
         Ok(event.seq)

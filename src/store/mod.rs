@@ -12,13 +12,17 @@ mod data_dir;
 mod decision;
 mod decision_log;
 mod error;
+mod event_tally;
 mod key_file;
 mod ledger;
 mod look_up;
 mod opt_in;
 mod projection;
+mod search;
 mod spool;
 mod subject_keys;
+mod tally;
+mod volume;
 mod withdrawal;
 
 use std::path::Path;
@@ -29,10 +33,13 @@ use tokio::sync::{Mutex, Notify};
 
 pub use api_token::{ApiToken, Scope};
 pub use decision::Durable;
-pub use decision_log::{DecisionCounts, DecisionRow};
+pub use decision_log::DecisionRow;
 pub use error::StoreError;
+pub use event_tally::EventCount;
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
+pub use search::{DecisionFilter, DecisionPage, Names};
 pub use spool::{MailId, SpooledMail};
+pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, WithdrawAnswer};
 
 use crate::crypto::Keyring;
@@ -40,6 +47,7 @@ use data_dir::DataDir;
 use decision::Recorder;
 use look_up::LookUps;
 use subject_keys::SubjectKeys;
+use tally::Run;
 
 /// The ledger. Clones share it.
 #[derive(Clone)]
@@ -51,8 +59,10 @@ struct Inner {
     keyring: Arc<Keyring>,
     /// All writes to the ledger, group commits included.
     writer: Arc<Mutex<SqliteConnection>>,
-    /// All reads but the hot look-up, which has a connection of its own.
+    /// All reads but the hot look-up and the admin's, which have connections of their own.
     reader: Mutex<SqliteConnection>,
+    /// Searches and charts: they may take their time, and no public page waits for them.
+    admin: Mutex<SqliteConnection>,
     subject_keys: SubjectKeys,
     look_ups: LookUps,
     recorder: Recorder,
@@ -88,12 +98,14 @@ impl Store {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
 
+        let run = Run::last(&mut writer).await?;
         let writer = Arc::new(Mutex::new(writer));
         let inner = Inner {
             reader: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
+            admin: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
             subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
             look_ups: LookUps::start(data_dir::connect(&data_dir.ledger()).await?),
-            recorder: Recorder::start(Arc::clone(&writer)),
+            recorder: Recorder::start(Arc::clone(&writer), run),
             keyring,
             writer,
             spooled: Arc::default(),
@@ -113,7 +125,8 @@ impl Store {
         self.inner.recorder.close().await;
         self.inner.look_ups.close().await;
         let Some(inner) = Arc::into_inner(self.inner) else { return };
-        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain([inner.reader.into_inner()]);
+        let readers = [inner.reader.into_inner(), inner.admin.into_inner()];
+        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain(readers);
         for connection in connections {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "ledger was not closed cleanly");

@@ -16,6 +16,8 @@ mod licences;
 mod messages;
 mod peers;
 mod relay;
+#[path = "../bench/season.rs"]
+mod season;
 mod sink;
 mod smtp_server;
 mod store;

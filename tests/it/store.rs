@@ -3,6 +3,7 @@
 mod consent;
 mod decisions;
 mod disk;
+mod search;
 mod spooler;
 
 use std::path::Path;
