@@ -46,6 +46,17 @@ CREATE TABLE event (
     PRIMARY KEY (subject, seq)
 ) WITHOUT ROWID;
 
+-- How many events an hour had, for charts, written with them. `answered` counts those that were confirmed later: of the
+-- sign-ups of that hour, how many people completed the double opt-in.
+CREATE TABLE event_tally (
+    hour       INTEGER NOT NULL,
+    controller TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    number     INTEGER NOT NULL,
+    answered   INTEGER NOT NULL,
+    PRIMARY KEY (hour, controller, kind)
+) WITHOUT ROWID;
+
 -- Suppressions hang on the keyed hash, not on the subject: they survive its erasure (L-OBJ-07). An empty topic
 -- means all of the controller's marketing; NULL cannot be part of a key.
 CREATE TABLE suppression (
@@ -107,9 +118,6 @@ CREATE INDEX spool_due ON spool (next_at);
 -- rows are appended at the end of the tree. The recipient is the subject; its keyed hash stands in `standing` only.
 -- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
 -- what it is: [[trust, class, why], ...].
---
--- There is no index by subject on purpose: it would dirty a page of its own for every decision, and that page would be
--- most of what a commit costs. A person's decisions (GDPR Art. 15) are rare to ask for and found by reading the table.
 CREATE TABLE decision (
     id          BLOB NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,
@@ -126,6 +134,50 @@ CREATE TABLE decision (
     event       INTEGER,
     message     BLOB,
     size        INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What the decision log is searched by. All of it is derived from `decision` and written in the same commit, so it is
+-- exact; and all of it is appended, or changed within few pages: an ordinary index would dirty a page of its own for every
+-- decision, and that page would be most of what a commit costs.
+--
+-- The combinations that occur. An empty topic or campaign means none; the character U+0001 in both means any: a day has
+-- room for so many pairs of them, because senders name them.
+CREATE TABLE mix (
+    id         INTEGER PRIMARY KEY,
+    stream     TEXT NOT NULL,
+    controller TEXT NOT NULL,
+    class      TEXT NOT NULL,
+    topic      TEXT NOT NULL,
+    campaign   TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    UNIQUE (campaign, topic, stream, reason, class, controller)
+);
+-- In which minutes of an hour a combination occurs, as a set of bits. Hours and minutes are those of the decision's id,
+-- so that each is a range of ids. The index is touched only by an hour's first decision of a combination.
+CREATE TABLE tally (
+    hour    INTEGER NOT NULL,
+    mix     INTEGER NOT NULL REFERENCES mix (id),
+    minutes INTEGER NOT NULL,
+    PRIMARY KEY (hour, mix)
+) WITHOUT ROWID;
+CREATE INDEX tally_of_mix ON tally (mix, hour);
+-- How many there were in an hour, for charts and totals.
+CREATE TABLE volume (
+    hour       INTEGER NOT NULL,
+    stream     TEXT NOT NULL,
+    controller TEXT NOT NULL,
+    class      TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    number     INTEGER NOT NULL,
+    PRIMARY KEY (hour, stream, controller, class, reason)
+) WITHOUT ROWID;
+-- A person's decisions (GDPR Art. 15). The recorder raises `run` after some thousand decisions: what is written lies
+-- within one run's few pages, and a look-up is one search per run.
+CREATE TABLE decision_of_subject (
+    run      INTEGER NOT NULL,
+    subject  BLOB NOT NULL,
+    decision BLOB NOT NULL,
+    PRIMARY KEY (run, subject, decision)
 ) WITHOUT ROWID;
 
 -- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words may hold an

@@ -25,7 +25,7 @@ use self::limits::SignUpLimits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
 use crate::sign::Signers;
-use crate::store::Store;
+use crate::store::{DecisionFilter, Store};
 use crate::token::LinkRing;
 
 /// The desk; cheap to clone.
@@ -97,12 +97,12 @@ impl Desk {
 
     /// Decisions, newest first, older than `before`.
     pub async fn decisions(&self, before: Option<DecisionId>, limit: u32) -> Result<Vec<DecisionRow>, StoreError> {
-        self.inner.store.decisions(before, limit).await
+        Ok(self.inner.store.search_decisions(&DecisionFilter::default(), before, limit).await?.rows)
     }
 
     /// Fails while the store does not answer.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.inner.store.decisions(None, 1).await.map(|_| ())
+        self.inner.store.decision(DecisionId([0; 16])).await.map(|_| ())
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::column::{hex, int, ms};
+use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, Standing};
 use crate::entropy::random;
@@ -29,7 +30,8 @@ const KEPT: usize = 16 * 1024;
 
 /// One commit in one piece, so that it costs one hop to the connection's thread. Parameters, in this order: the standing of
 /// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; decisions; the tool's List-Unsubscribe
-/// values; outcomes. They are not numbered, because sqlx binds numbered ones to the first of several statements only.
+/// values; the run and the ids of the decisions; combinations, thrice; outcomes. They are not numbered, because sqlx binds
+/// numbered ones to the first of several statements only.
 ///
 /// A key that two messages bring at once gets the first one's subject, and so do both decisions.
 const COMMIT: &str = "
@@ -41,6 +43,18 @@ INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, na
            coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
            value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> 15
     FROM json_each(?);
+INSERT OR ROLLBACK INTO decision_of_subject (run, subject, decision)
+    SELECT ?, d.subject, d.id FROM json_each(?) AS new CROSS JOIN decision AS d ON d.id = unhex(new.value);
+INSERT OR ROLLBACK INTO mix (stream, controller, class, topic, campaign, reason)
+    SELECT value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8 FROM json_each(?) WHERE true
+    ON CONFLICT (campaign, topic, stream, reason, class, controller) DO NOTHING;
+INSERT OR ROLLBACK INTO tally (hour, mix, minutes)
+    SELECT value ->> 0, mix.id, value ->> 2 FROM json_each(?) CROSS JOIN mix ON stream = value ->> 3 AND controller = value ->> 4
+        AND class = value ->> 5 AND topic = value ->> 6 AND campaign = value ->> 7 AND reason = value ->> 8 WHERE true
+    ON CONFLICT (hour, mix) DO UPDATE SET minutes = minutes | excluded.minutes WHERE minutes | excluded.minutes <> minutes;
+INSERT OR ROLLBACK INTO volume (hour, stream, controller, class, reason, number)
+    SELECT value ->> 0, value ->> 3, value ->> 4, value ->> 5, value ->> 8, value ->> 1 FROM json_each(?) WHERE true
+    ON CONFLICT (hour, stream, controller, class, reason) DO UPDATE SET number = number + excluded.number;
 INSERT OR ROLLBACK INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?);
 INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4) FROM json_each(?) WHERE true
@@ -103,7 +117,7 @@ impl Store {
             message,
             size,
         } = decision;
-        let tool_context = tool_context(id);
+        let (tool_context, plain_id) = (tool_context(id), id);
         let (id, subject) = (id.to_string(), subject.to_string());
         // A standing with events is there for good, and its subject is the one that was read.
         let unknown = (folded_from == 0).then(|| hex(&recipient.0));
@@ -111,15 +125,15 @@ impl Store {
         let row = json((
             &id,
             ms(at),
-            stream,
-            controller,
+            &stream,
+            &controller,
             &unknown,
             &subject,
             class.as_str(),
             named_topic,
-            campaign,
+            &campaign,
             json(steps),
-            topic,
+            &topic,
             reason.as_str(),
             int(folded_from),
             event.map(int),
@@ -129,8 +143,17 @@ impl Store {
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
         Ok(Row {
             unknown: unknown.map(|key| json((key, subject))),
-            tool_unsubscribe: tool_unsubscribe.map(|value| json((id, value))),
+            tool_unsubscribe: tool_unsubscribe.map(|value| json((&id, value))),
             decision: row,
+            id: plain_id,
+            mix: Mix {
+                stream,
+                controller,
+                class: class.as_str(),
+                topic: topic.map(|topic| topic.as_str().to_owned()).unwrap_or_default(),
+                campaign: campaign.unwrap_or_default(),
+                reason: reason.as_str(),
+            },
         })
     }
 
@@ -151,6 +174,8 @@ pub(super) fn tool_context(id: DecisionId) -> Vec<u8> {
 
 /// A decision as JSON arrays, ready for [`COMMIT`].
 struct Row {
+    id: DecisionId,
+    mix: Mix,
     unknown: Option<String>,
     decision: String,
     tool_unsubscribe: Option<String>,
@@ -169,9 +194,9 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Starts the task; it shares `writer` with the other writes.
-    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>) -> Self {
+    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>, run: Run) -> Self {
         let (lines, written) = mpsc::unbounded_channel();
-        tokio::spawn(commit_all(writer, written));
+        tokio::spawn(commit_all(writer, written, run));
         Self { lines }
     }
 
@@ -189,6 +214,9 @@ impl Recorder {
 struct Batch {
     unknown: Vec<String>,
     decisions: Vec<String>,
+    ids: Vec<String>,
+    tally: Tally,
+    run: Run,
     tool_unsubscribes: Vec<String>,
     waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
     outcomes: Vec<String>,
@@ -197,8 +225,8 @@ struct Batch {
     closing: Option<oneshot::Sender<()>>,
 }
 
-async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>) {
-    let mut batch = Batch::default();
+async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>, run: Run) {
+    let mut batch = Batch { run, ..Batch::default() };
     let mut arrived = Vec::with_capacity(MOST);
     while batch.closing.is_none() {
         let received = match batch.due {
@@ -232,6 +260,8 @@ impl Batch {
             Line::Decision(Ok(row), done) => {
                 self.unknown.extend(row.unknown);
                 self.decisions.push(row.decision);
+                self.ids.push(format!("\"{}\"", row.id));
+                self.tally.add(row.id, row.mix);
                 self.tool_unsubscribes.extend(row.tool_unsubscribe);
                 self.waiting.push(done);
             }
@@ -246,16 +276,25 @@ impl Batch {
 
     /// Commits all or nothing, and tells those who wait.
     async fn commit(&mut self, connection: &mut SqliteConnection) {
+        let combinations = array(&self.tally.drain().map(json).collect::<Vec<_>>());
         let written = sqlx::query(COMMIT)
             .bind(ledger::state(&Standing::default()))
             .bind(array(&self.unknown))
             .bind(array(&self.decisions))
+            .bind(self.run.number)
+            .bind(array(&self.ids))
+            .bind(&combinations)
+            .bind(&combinations)
+            .bind(&combinations)
             .bind(array(&self.tool_unsubscribes))
             .bind(array(&self.outcomes))
             .execute(&mut *connection)
             .await;
         let result = match written {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.run.add(self.decisions.len());
+                Ok(())
+            }
             Err(error) => Err(undo(connection, error).await),
         };
         for done in self.waiting.drain(..) {
@@ -263,6 +302,7 @@ impl Batch {
         }
         self.unknown.clear();
         self.decisions.clear();
+        self.ids.clear();
         self.tool_unsubscribes.clear();
         match result {
             Ok(()) => {

@@ -1,12 +1,26 @@
-//! Reading decisions back. Recording them is `decision`'s business.
+//! Reading decisions back. Recording them is `decision`'s business, finding them `search`'s.
 
 use jiff::Timestamp;
 
 use super::column::{count, octets, timestamp, topic};
 use super::decision::tool_context;
 use super::{Store, StoreError};
-use crate::consent::{Decision, DecisionId, LookupKey, Reason, SubjectId, Verdict};
+use crate::consent::{Decision, DecisionId, LookupKey, Reason, SubjectId};
 use crate::mail::{Class, Classification, Step, Trust};
+
+/// The statement that reads rows as [`Row`] does. CROSS JOIN fixes the order: what is asked for first, then what belongs
+/// to it.
+macro_rules! rows {
+    ($from:literal, $rest:expr) => {
+        concat!(
+            "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code FROM ",
+            $from,
+            " CROSS JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id ",
+            $rest
+        )
+    };
+}
+pub(super) use rows;
 
 /// A decision as recorded, with what became of the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,21 +31,8 @@ pub struct DecisionRow {
     pub outcome: Option<(Timestamp, String, Option<u16>)>,
 }
 
-/// How many decisions there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DecisionCounts {
-    /// All.
-    pub total: u64,
-    /// [`Verdict::Pass`].
-    pub pass: u64,
-    /// [`Verdict::Block`].
-    pub block: u64,
-    /// [`Verdict::Defer`].
-    pub defer: u64,
-}
-
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Vec<u8>,
     at: i64,
     stream: String,
@@ -57,49 +58,9 @@ impl Store {
     /// The decision of that id.
     pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code
-             FROM decision AS d JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id
-             WHERE d.id = ?1",
-        )
-        .bind(&id.0[..])
-        .fetch_optional(&mut *reader)
-        .await?;
+        let row: Option<Row> =
+            sqlx::query_as(rows!("decision AS d", "WHERE d.id = ?1")).bind(&id.0[..]).fetch_optional(&mut *reader).await?;
         row.map(Row::read).transpose()
-    }
-
-    /// Decisions before that one, or the newest; newest first, at most `limit`.
-    pub async fn decisions(&self, before: Option<DecisionId>, limit: u32) -> Result<Vec<DecisionRow>, StoreError> {
-        let before = before.map_or([u8::MAX; 16], |id| id.0);
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code
-             FROM decision AS d JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id
-             WHERE d.id < ?1 ORDER BY d.id DESC LIMIT ?2",
-        )
-        .bind(&before[..])
-        .bind(limit)
-        .fetch_all(&mut *reader)
-        .await?;
-        rows.into_iter().map(Row::read).collect()
-    }
-
-    /// Counts all decisions; reads the whole table.
-    pub async fn count_decisions(&self) -> Result<DecisionCounts, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT reason, count(*) FROM decision GROUP BY reason").fetch_all(&mut *reader).await?;
-        let mut counts = DecisionCounts::default();
-        for (reason, number) in rows {
-            let number = count(number)?;
-            counts.total += number;
-            match read_reason(&reason)?.verdict() {
-                Verdict::Pass => counts.pass += number,
-                Verdict::Block => counts.block += number,
-                Verdict::Defer => counts.defer += number,
-            }
-        }
-        Ok(counts)
     }
 
     /// The tool's own List-Unsubscribe value of a decision's message, opened.
@@ -115,7 +76,7 @@ impl Store {
 }
 
 impl Row {
-    fn read(self) -> Result<DecisionRow, StoreError> {
+    pub(super) fn read(self) -> Result<DecisionRow, StoreError> {
         let outcome = match (self.settled_at, self.word) {
             (Some(at), Some(word)) => Some((timestamp(at)?, word, self.code)),
             _ => None,
@@ -144,11 +105,11 @@ impl Row {
     }
 }
 
-fn read_class(word: &str) -> Result<Class, StoreError> {
+pub(super) fn read_class(word: &str) -> Result<Class, StoreError> {
     Class::parse(word).ok_or(StoreError::Damaged("a decision's class"))
 }
 
-fn read_reason(word: &str) -> Result<Reason, StoreError> {
+pub(super) fn read_reason(word: &str) -> Result<Reason, StoreError> {
     Reason::parse(word).ok_or(StoreError::Damaged("a decision's reason"))
 }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::subject_keys::DataKeys;
 use super::text_version::{keep_all, restore_all};
-use super::{Store, StoreError};
+use super::{Store, StoreError, event_tally};
 use crate::consent::{Channel, Event, EventKind, Evidence, LookupKey, OptInId, Source, Standing, SubjectId};
 use crate::crypto::DataKey;
 use crate::entropy::random;
@@ -120,6 +120,7 @@ impl Place {
         .bind(self.seal_evidence(keys, &event)?)
         .execute(&mut *tx)
         .await?;
+        event_tally::count_in(tx, self.subject, &event).await?;
         self.standing = std::mem::take(&mut self.standing).with(&event);
         save(tx, self.subject, &self.standing).await?;
         Ok(event.seq)

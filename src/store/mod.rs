@@ -14,6 +14,7 @@ mod data_dir;
 mod decision;
 mod decision_log;
 mod error;
+mod event_tally;
 mod key_file;
 mod ledger;
 mod look_up;
@@ -22,10 +23,13 @@ mod opt_in;
 mod preference;
 mod projection;
 mod retention;
+mod search;
 mod session;
 mod spool;
 mod subject_keys;
+mod tally;
 mod text_version;
+mod volume;
 mod withdrawal;
 
 use std::path::Path;
@@ -38,13 +42,16 @@ pub use access::{AccessLink, NewAccess};
 pub use api_token::{ApiToken, Scope};
 pub use audit::{AuditLine, Deed, NewAuditLine, Object};
 pub use decision::Durable;
-pub use decision_log::{DecisionCounts, DecisionRow};
+pub use decision_log::DecisionRow;
 pub use error::StoreError;
+pub use event_tally::EventCount;
 pub use operator::{Attempt, Operator, OperatorId, Role};
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
 pub use preference::NewChoice;
+pub use search::{DecisionFilter, DecisionPage, Names};
 pub use session::{NewSession, Proof, Session, Stage};
 pub use spool::{MailId, SpooledMail};
+pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
@@ -53,6 +60,7 @@ use decision::Recorder;
 use ledger::Place;
 use look_up::LookUps;
 use subject_keys::{DataKeys, SubjectKeys};
+use tally::Run;
 
 /// The ledger. Clones share it.
 #[derive(Clone)]
@@ -64,8 +72,10 @@ struct Inner {
     keyring: Arc<Keyring>,
     /// All writes to the ledger, group commits included.
     writer: Arc<Mutex<SqliteConnection>>,
-    /// All reads but the hot look-up, which has a connection of its own.
+    /// All reads but the hot look-up and the admin's, which have connections of their own.
     reader: Mutex<SqliteConnection>,
+    /// Searches and charts: they may take their time, and no public page waits for them.
+    admin: Mutex<SqliteConnection>,
     subject_keys: SubjectKeys,
     look_ups: LookUps,
     recorder: Recorder,
@@ -101,12 +111,14 @@ impl Store {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
 
+        let run = Run::last(&mut writer).await?;
         let writer = Arc::new(Mutex::new(writer));
         let inner = Inner {
             reader: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
+            admin: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
             subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
             look_ups: LookUps::start(data_dir::connect(&data_dir.ledger()).await?),
-            recorder: Recorder::start(Arc::clone(&writer)),
+            recorder: Recorder::start(Arc::clone(&writer), run),
             keyring,
             writer,
             spooled: Arc::default(),
@@ -131,7 +143,8 @@ impl Store {
         self.inner.recorder.close().await;
         self.inner.look_ups.close().await;
         let Some(inner) = Arc::into_inner(self.inner) else { return };
-        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain([inner.reader.into_inner()]);
+        let readers = [inner.reader.into_inner(), inner.admin.into_inner()];
+        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain(readers);
         for connection in connections {
             if let Err(error) = connection.close().await {
                 tracing::warn!(%error, "ledger was not closed cleanly");

@@ -18,6 +18,8 @@ mod messages;
 mod office;
 mod peers;
 mod relay;
+#[path = "../bench/season.rs"]
+mod season;
 mod sink;
 mod smtp_server;
 mod store;

@@ -4,6 +4,7 @@ mod choices;
 mod consent;
 mod decisions;
 mod disk;
+mod search;
 mod spooler;
 
 use std::path::Path;

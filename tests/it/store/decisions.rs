@@ -1,7 +1,7 @@
 //! Group commit, look-ups, and reading decisions back.
 
 use consentry::mail::Outcome;
-use consentry::store::DecisionCounts;
+use consentry::store::{DecisionCounts, DecisionFilter};
 
 use super::*;
 
@@ -70,10 +70,13 @@ async fn a_decision_reads_back_as_it_was_with_its_outcome() {
     store.close().await;
 
     let store = open(dir.path()).await;
-    let rows = store.decisions(None, 3).await.expect("reads");
+    let page = store.search_decisions(&DecisionFilter::default(), None, 3).await.expect("reads");
+    assert_eq!(page.next, Some(recorded[2].id));
+    let rows = page.rows;
     assert_eq!(rows.iter().map(|row| row.decision.id).collect::<Vec<_>>(), [recorded[4].id, recorded[3].id, recorded[2].id]);
-    let rest = store.decisions(Some(rows[2].decision.id), 10).await.expect("reads");
-    let rows: Vec<_> = rows.into_iter().chain(rest).rev().collect();
+    let rest = store.search_decisions(&DecisionFilter::default(), page.next, 10).await.expect("reads");
+    assert_eq!(rest.next, None);
+    let rows: Vec<_> = rows.into_iter().chain(rest.rows).rev().collect();
     assert_eq!(rows.iter().map(|row| row.decision.clone()).collect::<Vec<_>>(), recorded);
     let word = |n: usize| rows[n].outcome.as_ref().map(|(_, word, code)| (word.as_str(), *code));
     assert_eq!(word(0), Some(("accepted", Some(250))));

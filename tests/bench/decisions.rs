@@ -1,0 +1,62 @@
+//! The decision log under load: what recording costs, and how fast the admin's questions are answered over a whole
+//! season of decisions (`season.rs`). Prints; judges nothing.
+//!
+//! `cargo run --release --example bench_decisions -- fill DIR [DECISIONS] [AT_ONCE]`
+
+mod season;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use consentry::store::Store;
+use jiff::Timestamp;
+use season::Season;
+
+const DECISIONS: u64 = 10_000_000;
+const PEOPLE: u64 = 1_000_000;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    let number = |n: usize, default: u64| words.get(n).map_or(Ok(default), |word| word.parse()).context("a number");
+    match words.as_slice() {
+        ["fill", dir, ..] => fill(Path::new(dir), number(2, DECISIONS)?, number(3, 4096)?).await,
+        _ => bail!("usage: bench_decisions fill DIR [DECISIONS] [AT_ONCE]"),
+    }
+}
+
+/// Records a season through the store's own door, with so many decisions waiting for their commit at once.
+async fn fill(dir: &Path, total: u64, at_once: u64) -> Result<()> {
+    let store = Store::open(dir).await?;
+    let season = Season { end: Timestamp::now(), total, people: PEOPLE.min(total / 10 + 1) };
+    // What making them up costs is no part of the figure.
+    let (began, spent) = (Instant::now(), cpu()?);
+    (0..total.min(100_000)).for_each(|n| drop(season.decision(n)));
+    let own = (cpu()? - spent) / total.min(100_000) as f64;
+    let (made_in, spent) = (began.elapsed(), cpu()?);
+    let mut waiting = VecDeque::new();
+    for n in 0..total {
+        waiting.push_back(store.record(season.decision(n), None));
+        if waiting.len() as u64 >= at_once {
+            waiting.pop_front().context("one waits")?.await?;
+        }
+    }
+    for durable in waiting {
+        durable.await?;
+    }
+    let (cpu, elapsed) = ((cpu()? - spent) / total as f64 - own, began.elapsed() - made_in);
+    store.close().await;
+    println!("{total} decisions, {at_once} at once: {:.1} µs CPU each, {:.0} s", cpu * 1e6, elapsed.as_secs_f64());
+    Ok(())
+}
+
+/// Seconds of processor time of this process, user and system.
+fn cpu() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().context("a stat line")?.split_whitespace().collect();
+    let ticks = |n: usize| fields.get(n).and_then(|field| field.parse::<f64>().ok()).context("a stat line");
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}
