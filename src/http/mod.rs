@@ -11,6 +11,7 @@ mod connection;
 mod content;
 mod form;
 mod page;
+mod press;
 mod problem;
 mod shell;
 mod subscribe;
