@@ -3,6 +3,7 @@
 //! Only `main` and `cli` import this.
 
 mod check;
+mod templates;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,11 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::consent::{Catalogue, Controller, Topic, TopicEntry};
+use crate::consent::{Catalogue, Controller, Form, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
 use crate::mail::{DomainPattern, Stream, StreamClass};
+use crate::office::OfficeSettings;
 use crate::relay::RelaySettings;
 use crate::smtp::SmtpSettings;
 
@@ -25,6 +27,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Base of all links in mails, https, without a path, e.g. `https://consent.example.com`.
     pub public_url: String,
+    /// The operator's own texts and templates (`templates/README.md`); the built-in ones where it is not given.
+    #[serde(default)]
+    pub templates_dir: Option<PathBuf>,
     /// Where mail comes in.
     pub listen: Listen,
     /// The SMTP server.
@@ -32,6 +37,9 @@ pub struct Config {
     /// Pages and API.
     #[serde(default)]
     pub http: HttpSettings,
+    /// The admin pages.
+    #[serde(default)]
+    pub admin: OfficeSettings,
     /// The way out.
     pub outbound: RelaySettings,
     /// The legal entities.
@@ -40,6 +48,9 @@ pub struct Config {
     /// What mails and consents are about.
     #[serde(default, rename = "topic")]
     pub topics: Vec<TopicEntry>,
+    /// Hosted sign-up forms.
+    #[serde(default, rename = "form")]
+    pub forms: Vec<Form>,
     /// The sources of mail.
     #[serde(default, rename = "stream")]
     pub streams: Vec<StreamEntry>,
@@ -143,7 +154,7 @@ impl Config {
 
     /// The controllers and topics.
     pub fn catalogue(&self) -> Catalogue {
-        Catalogue { controllers: self.controllers.clone(), topics: self.topics.clone() }
+        Catalogue { controllers: self.controllers.clone(), topics: self.topics.clone(), forms: self.forms.clone() }
     }
 
     /// The streams and how they are recognised. Patterns that are none were refused by the check.

@@ -1,23 +1,22 @@
-//! Who may submit: the streams, found by credential or by network. Passwords are argon2 hashes;
-//! since argon2 is slow by design, its work is bounded and kept off the reactor, and a credential
+//! Who may submit: the streams, found by credential or by network. Since argon2 is slow by design, a credential
 //! that was verified once is remembered under a keyed hash. Does not speak SMTP.
+
+mod passwords;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use hmac::{Hmac, KeyInit, Mac};
 use ipnet::IpNet;
 use sha2::Sha256;
-use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
+
+pub use passwords::{Passwords, hash_password, is_password_hash};
 
 use crate::mail::Stream;
 
-/// Argon2 with its default parameters takes some 20 MiB and tens of milliseconds: more at once
-/// would let anybody who can connect take the machine.
+/// Passwords of connections that are checked at the same time.
 const AT_ONCE: usize = 2;
 
 /// More verified credentials than this are not remembered; there are as many as streams.
@@ -51,8 +50,7 @@ pub struct Credentials {
     remember: Hmac<Sha256>,
     verified: Mutex<HashSet<[u8; 32]>>,
     by_user: HashMap<String, usize>,
-    slots: Arc<Semaphore>,
-    decoy: String,
+    passwords: Passwords,
 }
 
 impl Credentials {
@@ -68,8 +66,7 @@ impl Credentials {
             remember: Hmac::new_from_slice(&secret).expect("HMAC takes keys of any length"),
             verified: Mutex::default(),
             by_user,
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
-            decoy: hash_password(&secret, &secret[..16]),
+            passwords: Passwords::new(AT_ONCE, secret),
         }
     }
 
@@ -89,33 +86,17 @@ impl Credentials {
         {
             return Login::Granted(Arc::clone(&binding.stream));
         }
-        // An unknown user costs the same time as a wrong password, so that names cannot be probed.
-        let hash = binding.and_then(|b| b.login.as_ref()).map_or_else(|| self.decoy.clone(), |(_, hash)| hash.clone());
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-            return Login::Unavailable;
-        };
-        // A thread of its own: the allocator keeps the memory for the thread that used it, and those of a pool
-        // would each get their share in turn, hundreds of MiB together. A new thread takes over from the last.
-        let (tell, checked) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("argon2".into()).spawn(move || {
-            let _slot = slot;
-            let right = Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
-            let _ = tell.send(right); // the session may be gone
-        });
-        if let Err(error) = thread {
-            tracing::error!(%error, "a password cannot be checked");
-            return Login::Unavailable;
-        }
-        match (checked.await, binding) {
-            (Ok(true), Some(binding)) => {
+        let hash = binding.and_then(|binding| binding.login.as_ref()).map(|(_, hash)| hash.clone());
+        match (self.passwords.check(hash, password).await, binding) {
+            (Some(true), Some(binding)) => {
                 let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
                 if verified.len() < REMEMBERED {
                     verified.insert(remembered);
                 }
                 Login::Granted(Arc::clone(&binding.stream))
             }
-            (Ok(_), _) => Login::Refused,
-            (Err(_), _) => Login::Unavailable,
+            (Some(_), _) => Login::Refused,
+            (None, _) => Login::Unavailable,
         }
     }
 
@@ -126,18 +107,6 @@ impl Credentials {
         mac.update(password.as_bytes());
         mac.finalize().into_bytes().into()
     }
-}
-
-/// The argon2id hash of a password in PHC string format, as the configuration wants it.
-/// `salt`: 16 random octets.
-pub fn hash_password(password: &[u8], salt: &[u8]) -> String {
-    let hash: Result<PasswordHash, _> = Argon2::default().hash_password_with_salt(password, salt);
-    hash.expect("the default parameters take any password and a salt of 16 octets").to_string()
-}
-
-/// True when the text is an argon2 hash that [`Credentials`] can check.
-pub fn is_password_hash(text: &str) -> bool {
-    PasswordHash::new(text).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2"))
 }
 
 #[cfg(test)]
@@ -193,14 +162,6 @@ mod tests {
         for (peer, expected) in [("10.1.2.3", Some("shop")), ("::ffff:10.1.2.3", Some("shop")), ("10.2.0.1", None), ("::1", None)] {
             let found = credentials().of_network(peer.parse().expect("an address"));
             assert_eq!(found.map(|stream| stream.name.clone()).as_deref(), expected, "{peer}");
-        }
-    }
-
-    #[test]
-    fn hashes_are_told_from_other_text() {
-        assert!(is_password_hash(&hash_password(b"x", &[0; 16])));
-        for text in ["", "secret", "$2b$12$abcdefghijklmnopqrstuv", "$argon2id$"] {
-            assert!(!is_password_hash(text), "{text}");
         }
     }
 }

@@ -63,12 +63,15 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
     if let Some(suppression) = standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
         return (suppression.reason, None);
     }
-    match standing.of(&entry.controller, &entry.name) {
-        TopicStanding::Given(mark) => (Reason::DoiConsent, Some(mark.seq)),
-        TopicStanding::Withdrawn(mark) => (Reason::Withdrawn, Some(mark.seq)), // GDPR Art. 7(3)
-        TopicStanding::Objected(mark) => (Reason::Objected, Some(mark.seq)),   // GDPR Art. 21(3)
-        TopicStanding::Requested(mark) if question.now.duration_since(mark.at) <= OptIn::LIFETIME => (Reason::OptInPending, Some(mark.seq)),
-        TopicStanding::Requested(_) | TopicStanding::Nothing => (Reason::NoConsent, None),
+    match (standing.of(&entry.controller, &entry.name), standing.pause(&entry.controller, question.now)) {
+        (TopicStanding::Given(_), Some(pause)) => (Reason::Paused, Some(pause.mark.seq)),
+        (TopicStanding::Given(mark), None) => (Reason::DoiConsent, Some(mark.seq)),
+        (TopicStanding::Withdrawn(mark), _) => (Reason::Withdrawn, Some(mark.seq)), // GDPR Art. 7(3)
+        (TopicStanding::Objected(mark), _) => (Reason::Objected, Some(mark.seq)),   // GDPR Art. 21(3)
+        (TopicStanding::Requested(mark), _) if question.now.duration_since(mark.at) <= OptIn::LIFETIME => {
+            (Reason::OptInPending, Some(mark.seq))
+        }
+        (TopicStanding::Requested(_) | TopicStanding::Nothing, _) => (Reason::NoConsent, None),
     }
 }
 
@@ -91,7 +94,8 @@ mod tests {
             title: name.into(),
             list_id: format!("{name}.example"),
         };
-        Catalogue { controllers: Vec::new(), topics: vec![entry("news", "acme"), entry("news.weekly", "acme"), entry("other", "globex")] }
+        let topics = vec![entry("news", "acme"), entry("news.weekly", "acme"), entry("other", "globex")];
+        Catalogue { topics, ..Catalogue::default() }
     }
 
     fn history(kinds: &[EventKind]) -> Standing {
@@ -100,14 +104,9 @@ mod tests {
             .zip(1..)
             .map(|(kind, seq)| Event {
                 seq,
-                at: Timestamp::UNIX_EPOCH,
-                kind: *kind,
-                controller: "acme".into(),
-                topics: vec![topic("news")],
-                source: Source::Api,
-                opt_in: None,
                 answers: Some(seq - 1),
-                evidence: None,
+                until: Some(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(30 * 24)),
+                ..Event::new(*kind, "acme", vec![topic("news")], Source::Api, Timestamp::UNIX_EPOCH)
             })
             .collect();
         Standing::fold(&events)
@@ -130,7 +129,10 @@ mod tests {
     #[test]
     fn the_truth_table() {
         use Class::{Marketing, Transactional};
-        use EventKind::{Given, Objected, Requested, Withdrawn};
+        use EventKind::{Given, Objected, Paused, Refused, Requested, Resumed, Withdrawn};
+        let paused = history(&[Requested, Given, Paused]);
+        let resumed = history(&[Requested, Given, Paused, Resumed]);
+        let refused = history(&[Requested, Refused]);
         let given = history(&[Requested, Given]);
         let withdrawn = history(&[Requested, Given, Withdrawn]);
         let objected = history(&[Requested, Given, Objected]);
@@ -158,6 +160,13 @@ mod tests {
             (Marketing, Some("news"), Some(&withdrawn), true, day, (Reason::Withdrawn, Some(3))),
             (Marketing, Some("news.weekly"), Some(&objected), true, day, (Reason::Objected, Some(3))),
             (Marketing, Some("news"), Some(&suppressed), true, day, (Reason::Objected, None)),
+            // a pause blocks advertising, ends by the clock alone (S0-05) or by the person, and never helps
+            (Marketing, Some("news"), Some(&paused), true, day * 30 - SignedDuration::from_secs(1), (Reason::Paused, Some(3))),
+            (Marketing, Some("news"), Some(&paused), true, day * 30, (Reason::DoiConsent, Some(2))),
+            (Marketing, Some("news"), Some(&resumed), true, day, (Reason::DoiConsent, Some(2))),
+            (Transactional, None, Some(&paused), true, day, (Reason::Transactional, None)),
+            // S1-17: no is as good as a withdrawal
+            (Marketing, Some("news"), Some(&refused), true, day, (Reason::Withdrawn, Some(2))),
             // S3-06: the topic must be one that exists and is this company's
             (Marketing, None, Some(&given), true, day, (Reason::UnknownTopic, None)),
             (Marketing, Some("insurance"), Some(&given), true, day, (Reason::UnknownTopic, None)),

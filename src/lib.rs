@@ -20,8 +20,9 @@
 //!   They name no clock, no randomness, no tokio and no database: what they need is an argument.
 //! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
 //!   shared by the first two; [`credentials`] knows who may submit, [`entropy`] where randomness comes from.
-//! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`spooler`]
-//!   (the gateway's own mails), [`http`] (the desk's pages and API).
+//! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`office`] (what operators
+//!   do), [`spooler`] (the gateway's own mails), [`retention`] (what goes when its time has come), [`http`] (the pages
+//!   and the API of desk and office).
 //! * [`config`] composes the rooms' settings; [`cli`] starts things.
 //!
 //! # Invariants
@@ -52,7 +53,9 @@ pub mod entropy;
 pub mod gateway;
 pub mod http;
 pub mod mail;
+pub mod office;
 pub mod relay;
+pub mod retention;
 pub mod rewrite;
 pub mod sign;
 pub mod smtp;

@@ -21,24 +21,27 @@ CREATE TABLE subject (
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- The consent texts as shown, by SHA-256 (R-03). Evidence names the id, so a text is stored once and cannot be
--- exchanged behind the evidence.
+-- Texts and pages as people saw them, by SHA-256 (R-03): consent texts, sign-up forms, the page with the confirm button.
+-- Evidence names the id, so a text is stored once and cannot be exchanged behind the evidence. Nothing personal in it.
 CREATE TABLE text_version (
     id   BLOB NOT NULL PRIMARY KEY,
     text TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- What happened. The order is seq, not the clock (R-08). `evidence` is sealed under the subject's evidence key.
+-- What happened. The order is seq, not the clock (R-08). `channel`: email or tracking. `ends`: of a pause. `evidence` is
+-- sealed under the subject's evidence key.
 CREATE TABLE event (
     subject    BLOB NOT NULL REFERENCES standing (subject),
     seq        INTEGER NOT NULL,
     at         INTEGER NOT NULL,
     kind       TEXT NOT NULL,
     controller TEXT NOT NULL,
+    channel    TEXT NOT NULL,
     topics     TEXT NOT NULL,
     source     TEXT NOT NULL,
     opt_in     BLOB,
     answers    INTEGER,
+    ends       INTEGER,
     evidence   BLOB,
     PRIMARY KEY (subject, seq)
 ) WITHOUT ROWID;
@@ -65,7 +68,8 @@ CREATE TABLE suppression (
     PRIMARY KEY (key, controller, topic)
 ) WITHOUT ROWID;
 
--- Double opt-ins in progress and done. The token is a keyed hash: who reads this table cannot confirm.
+-- Double opt-ins in progress and done. The token is a keyed hash: who reads this table cannot confirm. `tracking_seq`: the
+-- request to be measured that goes along, if any. A row that was never confirmed goes with the address (L-DOI-04).
 CREATE TABLE opt_in (
     token         BLOB NOT NULL PRIMARY KEY,
     id            BLOB NOT NULL UNIQUE,
@@ -74,16 +78,35 @@ CREATE TABLE opt_in (
     topics        TEXT NOT NULL,
     requested_seq INTEGER NOT NULL,
     requested_at  INTEGER NOT NULL,
+    tracking_seq  INTEGER,
     language      TEXT NOT NULL,
     stage         TEXT NOT NULL
 ) WITHOUT ROWID;
 -- Rate limits count by it (L-DOI-05).
 CREATE INDEX opt_in_of_subject ON opt_in (subject, controller, requested_at);
 
--- Confirmation mails that wait for the outbound MTA, by the opt-in they ask to confirm. `mail` (envelope and
--- message) is sealed under the subject's contact key, so that erasure reaches it; the row goes when the mail is done.
+-- What is to be erased when its time has come.
+CREATE INDEX opt_in_pending ON opt_in (requested_at) WHERE stage = 'pending';
+
+-- Links that prove who reads a mailbox, for an hour: sent on request, to see and change what is stored about oneself.
+-- The token is a keyed hash. `decision`: of the mail whose link was used to ask.
+CREATE TABLE access_link (
+    token      BLOB NOT NULL PRIMARY KEY,
+    subject    BLOB NOT NULL REFERENCES standing (subject),
+    controller TEXT NOT NULL,
+    topic      TEXT NOT NULL,
+    decision   BLOB NOT NULL,
+    created    INTEGER NOT NULL
+) WITHOUT ROWID;
+-- Rate limits count by it.
+CREATE INDEX access_link_of_subject ON access_link (subject, controller, created);
+
+-- The gateway's own mails that wait for the outbound MTA: confirmation mails (`opt_in`) and access links. `mail` (envelope
+-- and message) is sealed under the subject's contact key, so that erasure reaches it; the row goes when the mail is done.
 CREATE TABLE spool (
-    id        BLOB NOT NULL PRIMARY KEY REFERENCES opt_in (id),
+    id        BLOB NOT NULL PRIMARY KEY,
+    subject   BLOB NOT NULL REFERENCES standing (subject),
+    opt_in    BLOB REFERENCES opt_in (id),
     mail      BLOB NOT NULL,
     queued_at INTEGER NOT NULL,
     next_at   INTEGER NOT NULL,

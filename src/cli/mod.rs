@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod keys;
+mod operator;
 mod serve;
 mod user;
 
@@ -31,7 +32,7 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
-    /// Passwords of streams and tokens of the API.
+    /// Passwords of streams, tokens of the API, accounts of the admin pages.
     User {
         #[command(subcommand)]
         command: user::Command,

@@ -1,5 +1,5 @@
-//! `consentry user`: passwords of streams and tokens of the API. Secrets are read from standard
-//! input or printed once; they never stand in arguments.
+//! `consentry user`: passwords of streams, tokens of the API, accounts of the admin pages. Secrets are read from
+//! standard input or printed once; they never stand in arguments.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::operator::{self, Account, AccountWithRole};
 use super::serve::Parts;
 use crate::config::Config;
 use crate::credentials::hash_password;
@@ -30,14 +31,28 @@ pub(super) enum Command {
         #[arg(long, value_delimiter = ',', required = true)]
         scopes: Vec<String>,
     },
+    /// Makes an account of the admin pages; reads its password from standard input.
+    AddOperator(AccountWithRole),
+    /// Lists the accounts of the admin pages.
+    ListOperators {
+        /// The configuration file.
+        #[arg(long, default_value = "/etc/consentry/consentry.toml")]
+        config: PathBuf,
+    },
+    /// Gives an account another password, read from standard input, and unlocks it.
+    SetPassword(Account),
+    /// Gives an account another role.
+    SetRole(AccountWithRole),
+    /// Closes an account for good.
+    DisableOperator(Account),
+    /// Takes an account's second factor away, so that the next login sets up a new one.
+    ResetTotp(Account),
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::HashPassword => {
-            let mut password = Zeroizing::new(String::new());
-            std::io::stdin().take(1_024).read_to_string(&mut password).context("the password on standard input")?;
-            let password = password.trim_end_matches(['\r', '\n']);
+            let password = password_from_standard_input()?;
             if password.len() < 8 {
                 bail!("the password on standard input has fewer than 8 characters");
             }
@@ -55,5 +70,20 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             parts.store.close().await;
             Ok(())
         }
+        Command::AddOperator(arguments) => operator::add(arguments).await,
+        Command::ListOperators { config } => operator::list(config).await,
+        Command::SetPassword(account) => operator::set_password(account).await,
+        Command::SetRole(arguments) => operator::set_role(arguments).await,
+        Command::DisableOperator(account) => operator::disable(account).await,
+        Command::ResetTotp(account) => operator::reset_totp(account).await,
     }
+}
+
+/// What stands there, without the line's end.
+pub(super) fn password_from_standard_input() -> anyhow::Result<Zeroizing<String>> {
+    let mut password = Zeroizing::new(String::with_capacity(1_100));
+    std::io::stdin().take(1_100).read_to_string(&mut password).context("the password on standard input")?;
+    let length = password.trim_end_matches(['\r', '\n']).len();
+    password.truncate(length);
+    Ok(password)
 }

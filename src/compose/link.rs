@@ -1,4 +1,4 @@
-//! The one place that knows the shape of the links people get: `/c/` confirms, `/u/` unsubscribes.
+//! The one place that knows the shape of the links people get: `/c/` confirms, `/u/` unsubscribes, `/p/` shows one's own data.
 //! What a token means is known to `token` and `store`.
 
 use super::ComposeError;
@@ -46,6 +46,16 @@ impl PublicUrl {
     /// The link of a confirmation mail.
     pub fn confirm(&self, token: &str) -> String {
         format!("{}/c/{token}", self.0)
+    }
+
+    /// The link of an access mail: one's own data.
+    pub fn access(&self, token: &str) -> String {
+        format!("{}/p/{token}", self.0)
+    }
+
+    /// The page of a hosted sign-up form.
+    pub fn form(&self, name: &str) -> String {
+        format!("{}/subscribe/{name}", self.0)
     }
 
     /// The link of List-Unsubscribe and of the footer (U-11: the same one).

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Config, StreamEntry};
+use crate::compose::Kind;
 use crate::credentials::is_password_hash;
 use crate::mail::{Address, DomainPattern, StreamClass};
 
@@ -37,6 +38,7 @@ impl Config {
         }
         self.check_controllers(&mut faults);
         self.check_topics(&mut faults);
+        self.check_forms(&mut faults);
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
         unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
         for stream in &self.streams {
@@ -56,6 +58,9 @@ impl Config {
             let place = format!("controller {:?}", controller.key);
             if controller.key.is_empty() || controller.key.len() > 64 {
                 faults.push(format!("{place}: key must have 1 to 64 characters"));
+            }
+            if Kind::ALL.iter().any(|kind| kind.as_str() == controller.key) {
+                faults.push(format!("{place}: key is the name of a directory in templates_dir; choose another"));
             }
             for (name, value) in [("name", &controller.name), ("imprint", &controller.imprint)] {
                 if value.trim().is_empty() {
@@ -86,6 +91,34 @@ impl Config {
             let domain = DomainPattern::parse(&topic.list_id).is_some() && !topic.list_id.starts_with('*');
             if !domain || !topic.list_id.is_ascii() || !topic.list_id.contains('.') || topic.list_id.len() > 255 {
                 faults.push(format!("{place}: list_id must be like weekly.news.example.com"));
+            }
+        }
+    }
+
+    fn check_forms(&self, faults: &mut Vec<String>) {
+        unique("form", "name", self.forms.iter().map(|form| form.name.as_str()), faults);
+        for form in &self.forms {
+            let place = format!("form {:?}", form.name);
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            if form.name.is_empty() || form.name.len() > 64 || !form.name.chars().all(plain) {
+                faults
+                    .push(format!("{place}: name must have 1 to 64 characters of a-z, A-Z, 0-9, - and _; it stands in the form's address"));
+            }
+            if !self.controllers.iter().any(|controller| controller.key == form.controller) {
+                faults.push(format!("{place}: controller = {:?} is no [[controller]] key", form.controller));
+            }
+            if form.topics.is_empty() {
+                faults.push(format!("{place}: topics is empty, so nobody would know what for"));
+            }
+            for topic in &form.topics {
+                match self.topics.iter().find(|entry| entry.name == *topic) {
+                    Some(entry) if entry.controller == form.controller => {}
+                    Some(entry) => faults.push(format!("{place}: topic {:?} belongs to controller {:?}", topic.as_str(), entry.controller)),
+                    None => faults.push(format!("{place}: topic {:?} is no [[topic]] name", topic.as_str())),
+                }
+            }
+            if form.url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+                faults.push(format!("{place}: url must be an https:// address"));
             }
         }
     }

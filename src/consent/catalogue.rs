@@ -1,6 +1,6 @@
 //! The controllers and topics that exist, as configured. Consent to anything else cannot be asked for.
 
-use super::{Controller, Topic};
+use super::{Controller, Form, Topic};
 
 /// One configured topic.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -23,12 +23,19 @@ pub struct Catalogue {
     pub controllers: Vec<Controller>,
     /// The topics.
     pub topics: Vec<TopicEntry>,
+    /// The hosted sign-up forms.
+    pub forms: Vec<Form>,
 }
 
 impl Catalogue {
     /// The controller of that key.
     pub fn controller(&self, key: &str) -> Option<&Controller> {
         self.controllers.iter().find(|controller| controller.key == key)
+    }
+
+    /// The form of that name.
+    pub fn form(&self, name: &str) -> Option<&Form> {
+        self.forms.iter().find(|form| form.name == name)
     }
 
     /// The entry of that topic.

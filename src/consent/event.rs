@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Evidence, OptInId, Topic};
+use super::{Channel, Evidence, OptInId, Topic};
 
 /// What happened. Each kind that exists is one the gateway can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,15 +15,34 @@ pub enum EventKind {
     DoiBounced,
     /// The person confirmed: consent (GDPR Art. 4(11)).
     Given,
+    /// The person was asked to confirm and said no (S1-17). Stops what a withdrawal would stop.
+    Refused,
     /// The person withdrew consent to these topics (GDPR Art. 7(3)).
     Withdrawn,
     /// The person objected to all advertising of the controller (GDPR Art. 21(2)).
     Objected,
+    /// The person wants a rest from all advertising of the controller, until [`Event::until`]. Consent stays.
+    Paused,
+    /// The person ended the pause.
+    Resumed,
+    /// A sign-up was never confirmed: address and evidence of it were destroyed (L-DOI-04, GDPR Art. 5(1)(e)).
+    Erased,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 6] = [Self::Requested, Self::DoiMailSent, Self::DoiBounced, Self::Given, Self::Withdrawn, Self::Objected];
+    pub const ALL: [EventKind; 10] = [
+        Self::Requested,
+        Self::DoiMailSent,
+        Self::DoiBounced,
+        Self::Given,
+        Self::Refused,
+        Self::Withdrawn,
+        Self::Objected,
+        Self::Paused,
+        Self::Resumed,
+        Self::Erased,
+    ];
 
     /// The word in the ledger.
     pub fn as_str(self) -> &'static str {
@@ -32,8 +51,12 @@ impl EventKind {
             Self::DoiMailSent => "doi_mail_sent",
             Self::DoiBounced => "doi_bounced",
             Self::Given => "given",
+            Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
             Self::Objected => "objected",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Erased => "erased",
         }
     }
 
@@ -48,28 +71,37 @@ impl EventKind {
 pub enum Source {
     /// The machine API, on the word of a website's server.
     Api,
+    /// The person, on a sign-up form of the gateway.
+    Form,
     /// The person, on a page of the gateway.
     Page,
     /// The person's mail program, by one-click (RFC 8058).
     OneClick,
+    /// An operator on behalf of the person, who called or wrote (L-OBJ-02, S0-12). Can only say no (I5).
+    Staff,
     /// The gateway itself.
     Gateway,
 }
 
 impl Source {
+    /// All doors.
+    pub const ALL: [Source; 6] = [Self::Api, Self::Form, Self::Page, Self::OneClick, Self::Staff, Self::Gateway];
+
     /// The word in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Form => "form",
             Self::Page => "page",
             Self::OneClick => "one_click",
+            Self::Staff => "staff",
             Self::Gateway => "gateway",
         }
     }
 
     /// The inverse of [`Source::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Api, Self::Page, Self::OneClick, Self::Gateway].into_iter().find(|source| source.as_str() == word)
+        Self::ALL.into_iter().find(|source| source.as_str() == word)
     }
 }
 
@@ -84,7 +116,10 @@ pub struct Event {
     pub kind: EventKind,
     /// Key of the controller concerned.
     pub controller: String,
-    /// The topics concerned; empty for [`EventKind::Objected`], which means all of the controller.
+    /// What it is about: being written to, or being measured. Kept apart (L-TRK-01).
+    pub channel: Channel,
+    /// The topics concerned; empty for what concerns the whole controller: [`EventKind::Objected`],
+    /// [`EventKind::Paused`], and everything of [`Channel::Tracking`].
     pub topics: Vec<Topic>,
     /// Through which door.
     pub source: Source,
@@ -93,6 +128,28 @@ pub struct Event {
     /// For [`EventKind::Given`]: the `seq` of the request that was confirmed. A withdrawal between
     /// request and confirmation thereby voids the confirmation (DESIGN.md section 5).
     pub answers: Option<u64>,
+    /// For [`EventKind::Paused`]: when it ends by itself.
+    pub until: Option<Timestamp>,
     /// The proof, as stored sealed; `None` where it was not asked for.
     pub evidence: Option<Evidence>,
+}
+
+impl Event {
+    /// An event about e-mail that has no place in the order yet; the ledger gives it one.
+    pub fn new(kind: EventKind, controller: impl Into<String>, topics: Vec<Topic>, source: Source, at: Timestamp) -> Self {
+        let (seq, channel) = (0, Channel::Email);
+        Self {
+            seq,
+            at,
+            kind,
+            controller: controller.into(),
+            channel,
+            topics,
+            source,
+            opt_in: None,
+            answers: None,
+            until: None,
+            evidence: None,
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Language;
+use super::{Language, PressGrade};
 
 /// The proof of one event.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -16,8 +16,8 @@ pub enum Evidence {
     Mail(MailEvidence),
     /// Of [`super::EventKind::Given`].
     Confirmation(ConfirmationEvidence),
-    /// Of [`super::EventKind::Withdrawn`] and [`super::EventKind::Objected`].
-    Withdrawal(WithdrawalEvidence),
+    /// Of everything else that a person chose, or staff on the person's behalf.
+    Choice(ChoiceEvidence),
 }
 
 impl std::fmt::Debug for Evidence {
@@ -39,6 +39,12 @@ pub struct RequestEvidence {
     pub consent_text: String,
     /// Its content address: lower-case hexadecimal SHA-256 of the text.
     pub text_version: String,
+    /// The hosted form, as it was shown; `None` where a website had a form of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<FormEvidence>,
+    /// What the person agreed to beside it: being measured (L-TRK-06). Its own text, its own box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_text: Option<String>,
     /// True when the person ticked an unticked box; `None` where the form had none.
     pub checkbox: Option<bool>,
     /// Language of the form.
@@ -53,6 +59,19 @@ pub struct RequestEvidence {
     pub message_id: String,
     /// The confirmation mail, complete, as handed to the outbound MTA.
     pub mail: String,
+}
+
+/// A hosted form as it was shown.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormEvidence {
+    /// Its name.
+    pub name: String,
+    /// Content address of the page: lower-case hexadecimal SHA-256 of the HTML.
+    pub version: String,
+    /// The page's HTML, as everybody sees it before filling it in.
+    pub page: String,
+    /// Milliseconds between showing and sending it; `None` where the form was embedded elsewhere.
+    pub dwell_ms: Option<u64>,
 }
 
 /// What the outbound MTA said to the confirmation mail.
@@ -79,15 +98,27 @@ pub struct ConfirmationEvidence {
     pub token_id: String,
     /// Content address of the page that held the button: lower-case hexadecimal SHA-256.
     pub page_version: String,
+    /// The page's HTML.
+    pub page: String,
+    /// What speaks for a person having pressed the button.
+    pub grade: PressGrade,
+    /// Milliseconds between showing the page and pressing the button.
+    pub dwell_ms: u64,
 }
 
-/// How the person said no.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct WithdrawalEvidence {
+/// What a person chose: to withdraw, object, pause and so on.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceEvidence {
     /// The person's IP address, where a person acted; a mail provider's for one-click.
     pub ip: Option<String>,
     /// The browser or mail program.
     pub user_agent: Option<String>,
     /// The decision whose mail carried the link, as in its `ref`.
     pub decision: Option<String>,
+    /// Login of the member of staff who acted for the person (S0-12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<String>,
+    /// What the member of staff wrote about it, e.g. how the person's wish came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

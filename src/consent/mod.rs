@@ -2,11 +2,15 @@
 
 mod basis;
 mod catalogue;
+mod channel;
 mod controller;
 mod decision;
 mod event;
 mod evidence;
+mod form;
+mod language;
 mod opt_in;
+mod press;
 mod reason;
 mod standing;
 mod subject;
@@ -15,11 +19,15 @@ mod topic;
 
 pub use basis::LegalBasis;
 pub use catalogue::{Catalogue, TopicEntry};
-pub use controller::{Controller, Language};
+pub use channel::Channel;
+pub use controller::Controller;
 pub use decision::{Decision, DecisionId};
 pub use event::{Event, EventKind, Source};
-pub use evidence::{ConfirmationEvidence, Evidence, MailEvidence, RequestEvidence, WithdrawalEvidence};
+pub use evidence::{ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};
+pub use form::{Form, FormText};
+pub use language::Language;
 pub use opt_in::{OptIn, OptInError, OptInId, Stage};
+pub use press::{Navigation, PressGrade};
 pub use reason::{Reason, Verdict};
 pub use standing::{Mark, Standing, TopicStanding};
 pub use subject::{LookupKey, SubjectId};

@@ -23,6 +23,8 @@ pub struct OptIn {
     pub requested: u64,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// `seq` of the request to be measured that goes along, if the person agreed to that, too (L-TRK-06).
+    pub tracking: Option<u64>,
     /// How far it got.
     pub stage: Stage,
 }
@@ -50,6 +52,10 @@ pub enum OptInError {
 impl OptIn {
     /// How long a confirmation link works (L-DOI-04).
     pub const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+    /// When the address of a sign-up that was never confirmed is erased (L-DOI-04). Not before the longest limit on mails to
+    /// one address has passed, which counts the rows (L-DOI-05).
+    pub const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
     /// Confirms it at `at`. `Ok(None)` when it was confirmed before.
     pub fn confirm(self, at: Timestamp, standing: &Standing) -> Result<Option<Self>, OptInError> {
@@ -79,6 +85,7 @@ mod tests {
             topics: vec![Topic::parse("news").expect("valid")],
             requested: 1,
             requested_at: Timestamp::UNIX_EPOCH,
+            tracking: None,
             stage,
         }
     }
@@ -87,16 +94,9 @@ mod tests {
         let events: Vec<Event> = kinds
             .iter()
             .zip(1..)
-            .map(|(kind, seq)| Event {
-                seq,
-                at: Timestamp::UNIX_EPOCH,
-                kind: *kind,
-                controller: "acme".into(),
-                topics: vec![Topic::parse("news").expect("valid")],
-                source: Source::Api,
-                opt_in: None,
-                answers: None,
-                evidence: None,
+            .map(|(kind, seq)| {
+                let topics = vec![Topic::parse("news").expect("valid")];
+                Event { seq, ..Event::new(*kind, "acme", topics, Source::Api, Timestamp::UNIX_EPOCH) }
             })
             .collect();
         Standing::fold(&events)

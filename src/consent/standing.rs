@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, EventKind, Suppression, Topic};
+use super::{Channel, Event, EventKind, Suppression, Topic};
 
-/// All that the ledger says of a subject, ready to decide on. Controllers and topics are kept apart;
-/// the channel is e-mail (S0-09).
+/// All that the ledger says of a subject, ready to decide on. Controllers, topics and channels are kept apart (S0-09).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Standing {
     /// `seq` of the last event folded in; 0 for a subject without events.
@@ -35,6 +34,19 @@ struct ControllerStanding {
     objected: Option<Mark>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     topics: BTreeMap<Topic, TopicMarks>,
+    #[serde(default, skip_serializing_if = "TopicMarks::is_empty")]
+    tracking: TopicMarks,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pause: Option<Pause>,
+}
+
+/// A rest from all advertising of a controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The event.
+    pub mark: Mark,
+    /// When it ends by itself.
+    pub until: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -45,6 +57,31 @@ struct TopicMarks {
     given: Option<Grant>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     withdrawn: Option<Mark>,
+}
+
+impl TopicMarks {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn take(&mut self, event: &Event, mark: Mark) {
+        match event.kind {
+            EventKind::Requested => self.requested = Some(mark),
+            // A grant that answers no request is no grant (I5, S0-10); a late answer to an old
+            // request does not take the place of an answer to a newer one.
+            EventKind::Given => {
+                let grant = event.answers.map(|answers| Grant { mark, answers });
+                self.given = self.given.into_iter().chain(grant).max_by_key(|grant| grant.answers);
+            }
+            EventKind::Refused | EventKind::Withdrawn => self.withdrawn = Some(mark),
+            EventKind::DoiMailSent
+            | EventKind::DoiBounced
+            | EventKind::Objected
+            | EventKind::Paused
+            | EventKind::Resumed
+            | EventKind::Erased => {}
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,25 +119,17 @@ impl Standing {
         let mark = Mark { seq: event.seq, at: event.at };
         self.seq = event.seq;
         let controller = match event.kind {
-            EventKind::DoiMailSent | EventKind::DoiBounced => return self, // proof, no change of standing
+            // Proof, no change of standing. What was never confirmed has no standing to lose.
+            EventKind::DoiMailSent | EventKind::DoiBounced | EventKind::Erased => return self,
             _ => self.controllers.entry(event.controller.clone()).or_default(),
         };
-        if event.kind == EventKind::Objected {
-            controller.objected = Some(mark);
-            return self;
-        }
-        for topic in &event.topics {
-            let marks = controller.topics.entry(topic.clone()).or_default();
-            match event.kind {
-                EventKind::Requested => marks.requested = Some(mark),
-                // A grant that answers no request is no grant (I5, S0-10); a late answer to an old
-                // request does not take the place of an answer to a newer one.
-                EventKind::Given => {
-                    let grant = event.answers.map(|answers| Grant { mark, answers });
-                    marks.given = marks.given.into_iter().chain(grant).max_by_key(|grant| grant.answers);
-                }
-                EventKind::Withdrawn => marks.withdrawn = Some(mark),
-                EventKind::DoiMailSent | EventKind::DoiBounced | EventKind::Objected => {}
+        match (event.kind, event.channel) {
+            (EventKind::Objected, _) => controller.objected = Some(mark),
+            (EventKind::Paused, _) => controller.pause = event.until.map(|until| Pause { mark, until }),
+            (EventKind::Resumed, _) => controller.pause = None,
+            (_, Channel::Tracking) => controller.tracking.take(event, mark),
+            (_, Channel::Email) => {
+                event.topics.iter().for_each(|topic| controller.topics.entry(topic.clone()).or_default().take(event, mark));
             }
         }
         self
@@ -118,12 +147,43 @@ impl Standing {
         let Some(standing) = self.controllers.get(controller) else {
             return TopicStanding::Nothing;
         };
-        let covering = || standing.topics.iter().filter(|(own, _)| own.covers(topic)).map(|(_, marks)| marks);
-        let withdrawn = covering().filter_map(|marks| marks.withdrawn).max_by_key(|mark| mark.seq);
-        let refused = standing.refused(topic);
-        let given = covering().filter_map(|marks| marks.given).max_by_key(|grant| grant.answers);
-        let requested = covering().filter_map(|marks| marks.requested).max_by_key(|mark| mark.seq);
-        match (given, standing.objected, withdrawn, requested) {
+        standing.said(standing.topics.iter().filter(|(own, _)| own.covers(topic)).map(|(_, marks)| marks))
+    }
+
+    /// What it says about measuring this person on behalf of `controller` (L-TRK-01). An objection to advertising ends
+    /// it, too (L-OBJ-06); a withdrawal of advertising does not.
+    pub fn tracking(&self, controller: &str) -> TopicStanding {
+        self.controllers.get(controller).map_or(TopicStanding::Nothing, |standing| standing.said([&standing.tracking]))
+    }
+
+    /// The rest from all advertising of `controller` that is in force at `now`. It ends by the clock alone (S0-05).
+    pub fn pause(&self, controller: &str, now: Timestamp) -> Option<Pause> {
+        self.controllers.get(controller)?.pause.filter(|pause| now < pause.until)
+    }
+
+    /// The objection to all advertising of `controller`, whether or not something was asked for since.
+    pub fn objection(&self, controller: &str) -> Option<Mark> {
+        self.controllers.get(controller)?.objected
+    }
+
+    /// All topics of `controller` that anything is on record about, with what it says.
+    pub fn topics<'a>(&'a self, controller: &str) -> impl Iterator<Item = (&'a Topic, TopicStanding)> {
+        let standing = self.controllers.get_key_value(controller);
+        standing.into_iter().flat_map(move |(key, standing)| standing.topics.keys().map(move |topic| (topic, self.of(key, topic))))
+    }
+}
+
+impl ControllerStanding {
+    /// What the marks say together, against an objection.
+    fn said<'a>(&self, marks: impl IntoIterator<Item = &'a TopicMarks>) -> TopicStanding {
+        let (mut given, mut withdrawn, mut requested) = (None::<Grant>, None::<Mark>, None::<Mark>);
+        for marks in marks {
+            given = given.into_iter().chain(marks.given).max_by_key(|grant| grant.answers);
+            withdrawn = withdrawn.into_iter().chain(marks.withdrawn).max_by_key(|mark| mark.seq);
+            requested = requested.into_iter().chain(marks.requested).max_by_key(|mark| mark.seq);
+        }
+        let refused = withdrawn.into_iter().chain(self.objected).map(|mark| mark.seq).max().unwrap_or(0);
+        match (given, self.objected, withdrawn, requested) {
             (Some(grant), ..) if grant.answers > refused => TopicStanding::Given(grant.mark),
             (.., Some(mark)) if mark.seq > refused => TopicStanding::Requested(mark),
             (_, Some(mark), ..) => TopicStanding::Objected(mark),
@@ -131,9 +191,7 @@ impl Standing {
             _ => TopicStanding::Nothing,
         }
     }
-}
 
-impl ControllerStanding {
     /// `seq` of the last withdrawal or objection that concerns the topic; 0 without one.
     fn refused(&self, topic: &Topic) -> u64 {
         let withdrawn = self.topics.iter().filter(|(own, _)| own.covers(topic)).filter_map(|(_, marks)| marks.withdrawn);
@@ -149,17 +207,9 @@ mod tests {
     use crate::consent::Source;
 
     fn event(seq: u64, kind: EventKind, topic: &str, answers: Option<u64>) -> Event {
-        Event {
-            seq,
-            at: Timestamp::from_second(i64::try_from(seq).expect("small")).expect("valid"),
-            kind,
-            controller: "acme".into(),
-            topics: if kind == EventKind::Objected { vec![] } else { vec![Topic::parse(topic).expect("valid")] },
-            source: Source::Api,
-            opt_in: None,
-            answers,
-            evidence: None,
-        }
+        let topics = if kind == EventKind::Objected { vec![] } else { vec![Topic::parse(topic).expect("valid")] };
+        let at = Timestamp::from_second(i64::try_from(seq).expect("small")).expect("valid");
+        Event { seq, answers, ..Event::new(kind, "acme", topics, Source::Api, at) }
     }
 
     fn word(standing: &Standing, topic: &str) -> &'static str {

@@ -1,23 +1,32 @@
 //! Joiner: what recipients and tools ask for, over store, links, mails and catalogue. Asks the store
 //! and never caches an answer; how a question comes in and how the answer looks is the business of `http`.
 
+mod access;
 mod api_token;
+mod form;
+mod limits;
 mod opt_in;
+mod preference;
+mod request;
 mod sign_up;
+mod stamp;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
-pub use opt_in::{AskedFor, OptInPage};
-pub use sign_up::{FieldProblem, SignUp, SignUpError};
+pub use access::{Access, AccessPage, SignUpFacts, TopicRow, Why};
+pub use form::{Entry, EntryFault, FormPage};
+pub use opt_in::{AskedFor, OptInPage, Press};
+pub use preference::{Choice, Glimpse, Subscription};
+pub use request::{Asked, SignUpError};
+pub use sign_up::{FieldProblem, SignUp};
 
-use crate::compose::{ComposeError, Composer, PublicUrl};
-use crate::consent::{Catalogue, Controller, DecisionId, Source, WithdrawalEvidence};
+use self::limits::SignUpLimits;
+use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
+use crate::consent::{Catalogue, DecisionId};
 use crate::sign::Signers;
-use crate::store::{DecisionFilter, NewWithdrawal, Store, WithdrawAnswer};
-use crate::token::{Link, LinkRing};
+use crate::store::{DecisionFilter, Store};
+use crate::token::LinkRing;
 
 /// The desk; cheap to clone.
 #[derive(Clone)]
@@ -29,9 +38,12 @@ struct Inner {
     store: Store,
     links: LinkRing,
     composer: Composer,
+    words: Arc<Words>,
+    forms: Forms,
     catalogue: Arc<Catalogue>,
     signers: Arc<Signers>,
     public_url: PublicUrl,
+    limits: SignUpLimits,
 }
 
 /// Who acts, as far as the connection tells; goes into the evidence and nowhere else (I8).
@@ -43,37 +55,26 @@ pub struct Actor {
     pub user_agent: Option<String>,
 }
 
-/// How much a person wants to stop (L-OBJ-04).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// The topic of the mail that carried the link.
-    Topic,
-    /// All marketing of the controller (GDPR Art. 21(2)).
-    All,
-}
-
-/// What the unsubscribe page shows: whose mail about what. Never the address: mails are forwarded.
-pub struct Subscription {
-    link: Link,
-    /// The controller; `None` when the configuration no longer knows it, and the link works still (U-14).
-    pub controller: Option<Controller>,
-    /// Title of the topic, or its name when the configuration no longer knows it.
-    pub topic: String,
-}
-
-impl Subscription {
-    /// The controller's name as people know it.
-    pub fn controller_name(&self) -> &str {
-        self.controller.as_ref().map_or(&self.link.controller, |controller| &controller.name)
-    }
-}
-
 impl Desk {
-    /// A desk over `store`; `signers` sign the confirmation mails. Fails when a controller or `public_url` is configured so that no lawful mail can be composed.
-    pub fn new(store: Store, catalogue: Arc<Catalogue>, signers: Arc<Signers>, public_url: PublicUrl) -> Result<Self, ComposeError> {
+    /// A desk over `store` that speaks with `words`; `signers` sign the confirmation mails. Fails when a controller or
+    /// `public_url` is configured so that no lawful mail can be composed.
+    pub fn new(
+        store: Store,
+        catalogue: Arc<Catalogue>,
+        words: Arc<Words>,
+        signers: Arc<Signers>,
+        public_url: PublicUrl,
+    ) -> Result<Self, ComposeError> {
         let links = LinkRing::new(store.keyring().link_keys());
-        let composer = Composer::new(&catalogue)?;
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, signers, public_url }) })
+        let composer = Composer::new(&catalogue, &words)?;
+        let forms = Forms::new(&catalogue, &words)?;
+        let limits = SignUpLimits::new();
+        Ok(Self { inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }) })
+    }
+
+    /// The words of mails and pages.
+    pub fn words(&self) -> &Arc<Words> {
+        &self.inner.words
     }
 
     /// Under which address people reach the gateway.
@@ -84,40 +85,6 @@ impl Desk {
     /// What is configured.
     pub fn catalogue(&self) -> &Catalogue {
         &self.inner.catalogue
-    }
-
-    /// The subscription behind an unsubscribe link; `None` for a link that is not ours. Reads no
-    /// database, so that the page shows even while the ledger is away.
-    pub fn subscription(&self, token: &str) -> Option<Subscription> {
-        let link = self.inner.links.verify(token)?;
-        let controller = self.inner.catalogue.controller(&link.controller).cloned();
-        let topic = self.inner.catalogue.topic(&link.topic).map_or_else(|| link.topic.to_string(), |entry| entry.title.clone());
-        Some(Subscription { link, controller, topic })
-    }
-
-    /// Stops mail, durably before it returns (I3). The answer is the same when it was stopped before (U-13);
-    /// false when the ledger does not know the subject of the link. No mail is sent about it (L-OBJ-08).
-    pub async fn unsubscribe(
-        &self,
-        subscription: &Subscription,
-        extent: Extent,
-        source: Source,
-        actor: Actor,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let link = &subscription.link;
-        let topics = match extent {
-            Extent::Topic => vec![link.topic.clone()],
-            Extent::All => vec![],
-        };
-        let evidence = WithdrawalEvidence { ip: actor.ip, user_agent: actor.user_agent, decision: Some(link.decision.to_string()) };
-        let controller = link.controller.clone();
-        let answer =
-            self.inner.store.withdraw(NewWithdrawal { subject: link.subject, controller, topics, source, at: now, evidence }).await?;
-        Ok(match answer {
-            WithdrawAnswer::Done | WithdrawAnswer::Repeated => true,
-            WithdrawAnswer::Unknown => false,
-        })
     }
 
     /// One decision; `None` for an unknown or malformed `reference`.

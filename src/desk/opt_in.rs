@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Actor, Desk, StoreError, hex};
-use crate::consent::{ConfirmationEvidence, Controller, Language, OptIn, Source, Stage, WithdrawalEvidence};
-use crate::store::{Confirmation, NewWithdrawal};
+use crate::consent::{ChoiceEvidence, ConfirmationEvidence, Controller, Language, OptIn, PressGrade, Source, Stage};
+use crate::store::{Confirmation, NewWithdrawal, Stop};
 
 /// What the page behind a confirmation link has to say.
 pub enum OptInPage {
@@ -35,7 +35,19 @@ pub struct AskedFor {
     pub language: Language,
     /// When.
     pub requested_at: Timestamp,
+    /// True when being measured was asked for, too.
+    pub tracking: bool,
     opt_in: OptIn,
+}
+
+/// The press of the button, as it goes into the evidence.
+pub struct Press {
+    /// The page that held the button.
+    pub page: String,
+    /// What speaks for a person having pressed it.
+    pub grade: PressGrade,
+    /// Milliseconds between showing the page and pressing.
+    pub dwell_ms: u64,
 }
 
 impl AskedFor {
@@ -58,8 +70,8 @@ impl Desk {
         })
     }
 
-    /// Yes. `page_version` is the content address of the page that held the button.
-    pub async fn confirm(&self, token: &str, actor: Actor, page_version: String, now: Timestamp) -> Result<OptInPage, StoreError> {
+    /// Yes.
+    pub async fn confirm(&self, token: &str, actor: Actor, press: Press, now: Timestamp) -> Result<OptInPage, StoreError> {
         let Some(octets) = decode(token) else { return Ok(OptInPage::Unknown) };
         let Some(asked) = self.asked_for(&octets).await? else { return Ok(OptInPage::Unknown) };
         let evidence = ConfirmationEvidence {
@@ -67,7 +79,10 @@ impl Desk {
             user_agent: actor.user_agent,
             method: "POST".to_owned(),
             token_id: hex(&Sha256::digest(octets)),
-            page_version,
+            page_version: String::new(), // set by the store, with the page
+            page: press.page,
+            grade: press.grade,
+            dwell_ms: press.dwell_ms,
         };
         let key = self.inner.store.keyring().secret_key(&octets);
         Ok(match self.inner.store.confirm(&key, now, evidence).await? {
@@ -79,17 +94,17 @@ impl Desk {
         })
     }
 
-    /// No: a withdrawal of what was asked for, which voids the opt-in for good (S1-17).
+    /// No: what was asked for is refused, which voids the opt-in for good (S1-17).
     pub async fn decline(&self, token: &str, actor: Actor, now: Timestamp) -> Result<OptInPage, StoreError> {
         let Some(octets) = decode(token) else { return Ok(OptInPage::Unknown) };
         let Some(asked) = self.asked_for(&octets).await? else { return Ok(OptInPage::Unknown) };
         let withdrawal = NewWithdrawal {
             subject: asked.opt_in.subject,
             controller: asked.opt_in.controller.clone(),
-            topics: asked.opt_in.topics.clone(),
+            stop: Stop::Request(asked.opt_in.topics.clone()),
             source: Source::Page,
             at: now,
-            evidence: WithdrawalEvidence { ip: actor.ip, user_agent: actor.user_agent, decision: None },
+            evidence: ChoiceEvidence { ip: actor.ip, user_agent: actor.user_agent, ..ChoiceEvidence::default() },
         };
         self.inner.store.withdraw(withdrawal).await?;
         Ok(OptInPage::Declined(asked))
@@ -113,12 +128,14 @@ impl Desk {
                 topics: opt_in.topics.iter().map(title).collect(),
                 language,
                 requested_at: opt_in.requested_at,
+                tracking: opt_in.tracking.is_some(),
                 opt_in,
             }
         }))
     }
 }
 
-fn decode(token: &str) -> Option<[u8; 32]> {
+/// The octets of a link's token.
+pub(super) fn decode(token: &str) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()
 }

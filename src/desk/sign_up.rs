@@ -1,22 +1,15 @@
-//! The first step of a double opt-in: a website reports a sign-up; the desk checks it, composes the
-//! confirmation mail, and commits both together. Nothing it is told grants consent (I5).
+//! The first step of a double opt-in, as a website's server reports it: checked as a whole, so that every fault is told
+//! at once. Nothing it is told grants consent (I5). What follows is `request`'s business.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
-use super::{Desk, StoreError, hex};
-use crate::compose::{ComposeError, ConfirmationRequest};
-use crate::consent::{Catalogue, Controller, Language, RequestEvidence, Topic, TopicEntry};
-use crate::entropy::random;
-use crate::mail::{Address, ReversePath};
-use crate::sign::SignerError;
-use crate::store::{NewOptIn, RequestAnswer};
+use super::request::{Asked, SignUpError};
+use super::{Actor, Desk};
+use crate::consent::{Catalogue, Controller, Language, Source, Topic, TopicEntry};
+use crate::mail::Address;
 
 /// A sign-up as a website reports it; the body of `POST /api/v1/opt-ins`. Holds personal data, hence no `Debug`.
 #[derive(Clone, Default, serde::Deserialize)]
@@ -24,6 +17,8 @@ use crate::store::{NewOptIn, RequestAnswer};
 pub struct SignUp {
     /// The address as typed.
     pub email: String,
+    /// Name of a configured form: controller, topics and texts are taken from it and must not be repeated.
+    pub form: Option<String>,
     /// Key of the controller.
     pub controller: String,
     /// Names of the topics.
@@ -32,6 +27,10 @@ pub struct SignUp {
     pub form_url: String,
     /// The whole text the person agreed to.
     pub consent_text: String,
+    /// The whole text of a second box, about being measured, where it was ticked (L-TRK-06).
+    pub tracking_text: Option<String>,
+    /// True when the person ticked the second box of the form named in `form`.
+    pub tracking: bool,
     /// True when the box was ticked before the person came; such a sign-up is refused (S1-13).
     pub prechecked: bool,
     /// True when the person ticked a box, `None` where the form has none.
@@ -57,31 +56,28 @@ pub struct FieldProblem {
     pub mend: String,
 }
 
-/// Why a sign-up was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum SignUpError {
-    /// The report is wrong; all that is wrong with it.
-    #[error("the sign-up has {} problem(s)", .0.len())]
-    Fields(Vec<FieldProblem>),
-    /// The ledger does not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The confirmation mail could not be composed.
-    #[error(transparent)]
-    Compose(#[from] ComposeError),
-    /// The confirmation mail could not be signed.
-    #[error(transparent)]
-    Sign(#[from] SignerError),
-}
-
 /// Longest consent text, octets.
 const CONSENT_TEXT_LIMIT: usize = 16 * 1024;
 /// Longest URL, octets; a longer one is no evidence but an attack.
 const URL_LIMIT: usize = 2048;
-/// What is kept of a user agent, characters.
-const USER_AGENT_LIMIT: usize = 512;
 /// Most topics in one sign-up.
 const TOPICS_LIMIT: usize = 50;
+
+/// How texts say that consent can be withdrawn, in the languages of most forms.
+const WITHDRAWAL: [&str; 12] = [
+    "withdraw",
+    "revoke",
+    "unsubscribe",
+    "opt out",
+    "widerruf",
+    "widerrufen",
+    "abmeld",
+    "abbestell",
+    "rétract",
+    "désabonn",
+    "revocar",
+    "revoc",
+];
 
 /// A sign-up that passed all checks.
 struct Checked<'a> {
@@ -95,60 +91,59 @@ impl Desk {
     /// Takes a sign-up, reported by the API token `reported_by`. `Ok` tells nothing about the address: it is
     /// the same whether a mail is on its way, or one was sent just before (L-DOI-05), or consent exists.
     pub async fn sign_up(&self, sign_up: &SignUp, reported_by: &str, now: Timestamp) -> Result<(), SignUpError> {
-        let checked = check(sign_up, &self.inner.catalogue).map_err(SignUpError::Fields)?;
-        let request = self.new_opt_in(sign_up, checked, reported_by, now)?;
-        match self.inner.store.request(request).await? {
-            RequestAnswer::Committed => tracing::info!(reported_by, "opt-in requested"),
-            RequestAnswer::TooSoon => tracing::info!(reported_by, "opt-in not repeated: a confirmation mail was sent recently"),
-        }
-        Ok(())
-    }
-
-    fn new_opt_in(&self, sign_up: &SignUp, checked: Checked<'_>, reported_by: &str, now: Timestamp) -> Result<NewOptIn, SignUpError> {
-        let Checked { address, controller, topics, ip } = checked;
-        let language = sign_up.language.unwrap_or(controller.language);
-        let token = Zeroizing::new(random::<32>());
-        let keyring = self.inner.store.keyring();
-        // Our own id, at the domain that sends (RFC 5322 s.3.6.4); Composer::new has parsed `from`.
-        let from = Address::parse(&controller.from).map_err(|_| ComposeError::From { controller: controller.key.clone() })?;
-        let message_id = format!("<{}@{}>", hex(&random::<16>()), from.domain());
-        let titles: Vec<&str> = topics.iter().map(|entry| entry.title.as_str()).collect();
-        let mail = self.inner.composer.confirmation(&ConfirmationRequest {
-            controller,
-            to: &address,
-            topics: &titles,
-            link: &self.inner.public_url.confirm(&URL_SAFE_NO_PAD.encode(token.as_ref())),
-            message_id: &message_id,
-            at: now,
-            language,
-        })?;
-        // Signed before it is committed, so that the evidence holds the mail exactly as it leaves.
-        let mail = self.inner.signers.signed(mail.into_bytes(), &from, now)?;
-        let mail = String::from_utf8_lossy(&mail).into_owned();
-        let evidence = RequestEvidence {
-            address: address.as_str().to_owned(),
+        let spelled_out = self.spelled_out(sign_up).map_err(SignUpError::Fields)?;
+        let sign_up = spelled_out.as_ref().unwrap_or(sign_up);
+        let Checked { address, controller, topics, ip } = check(sign_up, &self.inner.catalogue).map_err(SignUpError::Fields)?;
+        let asked = Asked {
+            source: Source::Api,
             form_url: sign_up.form_url.clone(),
             referrer: sign_up.referrer.clone(),
             consent_text: sign_up.consent_text.clone(),
-            text_version: hex(&Sha256::digest(&sign_up.consent_text)),
+            tracking_text: sign_up.tracking_text.clone(),
             checkbox: sign_up.checkbox,
-            language,
-            ip: ip.map(|ip| ip.to_canonical().to_string()),
-            user_agent: sign_up.user_agent.as_ref().map(|agent| agent.chars().take(USER_AGENT_LIMIT).collect()),
+            form: None,
+            language: sign_up.language.unwrap_or(controller.language),
             reported_by: reported_by.to_owned(),
-            message_id,
-            mail,
         };
-        Ok(NewOptIn {
-            key: keyring.lookup_key(&address),
-            address,
-            controller: controller.key.clone(),
-            topics: topics.iter().map(|entry| entry.name.clone()).collect(),
-            token: keyring.secret_key(token.as_ref()),
-            at: now,
-            evidence,
-            reverse_path: ReversePath::Mailbox(from), // M-66: bounces must reach someone
-        })
+        let actor = Actor { ip: ip.map(|ip| ip.to_canonical().to_string()), user_agent: sign_up.user_agent.clone() };
+        self.request(controller, &topics, &address, actor, asked, now).await
+    }
+
+    /// The report with what its form says; `None` where it names no form.
+    fn spelled_out(&self, sign_up: &SignUp) -> Result<Option<SignUp>, Vec<FieldProblem>> {
+        let Some(name) = &sign_up.form else { return Ok(None) };
+        let page = self.form_of_report(name, sign_up.language).map_err(|problem| vec![problem])?;
+        let given = [
+            ("controller", !sign_up.controller.is_empty()),
+            ("topics", !sign_up.topics.is_empty()),
+            ("consent_text", !sign_up.consent_text.is_empty()),
+            ("tracking_text", sign_up.tracking_text.is_some()),
+        ];
+        let repeated = |field: &'static str| FieldProblem {
+            field: field.into(),
+            problem: "is said by the form".into(),
+            mend: "leave it out, or leave out \"form\"".into(),
+        };
+        let mut problems: Vec<FieldProblem> = given.into_iter().filter_map(|(field, is_given)| is_given.then(|| repeated(field))).collect();
+        if sign_up.tracking && page.words.tracking.is_none() {
+            let problem = "this form has no second box".into();
+            problems.push(FieldProblem {
+                field: "tracking".into(),
+                problem,
+                mend: "leave it out, or give the form tracking = true".into(),
+            });
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Some(SignUp {
+            controller: page.controller.key.clone(),
+            topics: page.form.topics.iter().map(|topic| topic.as_str().to_owned()).collect(),
+            consent_text: page.words.consent.clone(),
+            tracking_text: page.words.tracking.clone().filter(|_| sign_up.tracking),
+            language: Some(page.language),
+            ..sign_up.clone()
+        }))
     }
 }
 
@@ -184,6 +179,16 @@ fn check<'a>(sign_up: &SignUp, catalogue: &'a Catalogue) -> Result<Checked<'a>, 
         );
     }
     check_text(sign_up, controller, &mut complain);
+    if sign_up.tracking && sign_up.form.is_none() {
+        complain("tracking", "names no text".into(), "give the text next to the second box in tracking_text");
+    }
+    if sign_up.tracking_text.as_ref().is_some_and(|text| text.trim().is_empty() || text.len() > CONSENT_TEXT_LIMIT) {
+        complain(
+            "tracking_text",
+            "is empty or longer than 16 KiB".into(),
+            "give the whole text next to the second box, as the person saw it",
+        );
+    }
     if sign_up.prechecked {
         // S1-13, CJEU C-673/17: a box that was ticked beforehand declares nothing
         complain("prechecked", "a box that is ticked beforehand is no consent".into(), "show the box unticked and let the person tick it");
@@ -255,6 +260,14 @@ fn check_text(sign_up: &SignUp, controller: Option<&Controller>, complain: &mut 
         let mend = format!("the text on the form must say who will write: \"{}\"", controller.name);
         complain("consent_text", "does not name the controller".into(), &mend);
     }
+    // L-CON-03, GDPR Art. 7(3): told before it is given
+    if !WITHDRAWAL.iter().any(|word| text.contains(word)) {
+        complain(
+            "consent_text",
+            "does not say that it can be withdrawn".into(),
+            "the text on the form must say so, e.g. \"I can withdraw my consent at any time\"",
+        );
+    }
     let mut words = text.split(|c: char| !c.is_alphabetic());
     if !words.any(|word| ["mail", "mails", "mailing", "mailings"].iter().any(|ending| word.ends_with(ending))) {
         complain(
@@ -287,7 +300,7 @@ mod tests {
             name: name.into(),
             imprint: "Hauptstraße 1".into(),
             privacy_url: "https://acme.example/privacy".into(),
-            language: Language::De,
+            language: Language::DE,
             from: "news@acme.example".into(),
         };
         let topic = |name: &str, controller: &str| TopicEntry {
@@ -299,6 +312,7 @@ mod tests {
         Catalogue {
             controllers: vec![controller("acme", "ACME GmbH"), controller("other", "Other Ltd")],
             topics: vec![topic("news", "acme"), topic("offers", "acme"), topic("foreign", "other")],
+            forms: vec![],
         }
     }
 
@@ -308,7 +322,7 @@ mod tests {
             controller: "acme".into(),
             topics: vec!["news".into(), "News".into()],
             form_url: "https://acme.example/newsletter".into(),
-            consent_text: "Ja, die ACME\n GmbH darf mir Neuigkeiten per E-Mail senden.".into(),
+            consent_text: "Ja, die ACME\n GmbH darf mir Neuigkeiten per E-Mail senden. Widerruf jederzeit.".into(),
             checkbox: Some(true),
             ip: Some("2001:db8::1".into()),
             ..SignUp::default()
@@ -339,6 +353,9 @@ mod tests {
             ("consent_text", "by e-mail", |s| s.consent_text = "Ja, ACME GmbH darf mir Angebote senden.".into()),
             ("consent_text", "text next to the box", |s| s.consent_text = format!("ACME GmbH e-mail {}", "x".repeat(CONSENT_TEXT_LIMIT))),
             ("consent_text", "to everyone", |s| s.consent_text = "Ja, ACME GmbH darf mir (grün@example.org) E-Mails senden.".into()),
+            ("consent_text", "withdraw my consent", |s| s.consent_text = "Ja, ACME GmbH darf mir E-Mails senden.".into()),
+            ("tracking", "tracking_text", |s| s.tracking = true),
+            ("tracking_text", "second box", |s| s.tracking_text = Some(" ".into())),
             ("prechecked", "unticked", |s| s.prechecked = true),
             ("checkbox", "ticked box", |s| s.checkbox = Some(false)),
             ("ip", "IPv4 or IPv6", |s| s.ip = Some("10.0.0.1:80".into())),
@@ -371,7 +388,7 @@ mod tests {
             ("per Post", false),
         ] {
             let mut problems = 0;
-            let sign_up = SignUp { consent_text: text.into(), ..SignUp::default() };
+            let sign_up = SignUp { consent_text: format!("{text} Widerruf jederzeit."), ..SignUp::default() };
             check_text(&sign_up, None, &mut |_, _, _| problems += 1);
             assert_eq!(problems == 0, named, "{text}");
         }

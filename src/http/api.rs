@@ -40,6 +40,7 @@ async fn start_opt_in(State(desk): State<Desk>, headers: HeaderMap, body: Result
     match desk.sign_up(&sign_up, &token.name, Timestamp::now()).await {
         Ok(()) => Ok((StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response()),
         Err(SignUpError::Fields(problems)) => Err(Problem::fields(problems)),
+        Err(error @ SignUpError::TooMany) => Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())),
         Err(SignUpError::Store(error)) => Err(Problem::unavailable(&error)),
         Err(error @ (SignUpError::Compose(_) | SignUpError::Sign(_))) => {
             tracing::error!(%error, "confirmation mail not composed");
@@ -105,7 +106,7 @@ fn view(row: &DecisionRow) -> Value {
         "steps": steps,
         "verdict": reason.verdict().as_str(),
         "reason": reason.as_str(),
-        "sentence": { "de": reason.sentence(Language::De), "en": reason.sentence(Language::En) },
+        "sentence": { "de": reason.sentence(Language::DE), "en": reason.sentence(Language::EN) },
         "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": basis.articles() })),
         "event": decision.event,
         "folded_from": decision.folded_from,

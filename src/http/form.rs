@@ -31,6 +31,20 @@ async fn parts(mut multipart: Multipart) -> Option<Vec<(String, String)>> {
     Some(pairs)
 }
 
+/// The first value of that name.
+pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
+
+/// Longest referrer that is kept as evidence, octets.
+const REFERRER_LIMIT: usize = 2_048;
+
+/// The page that the browser says it comes from.
+pub(super) fn referrer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::REFERER)?.to_str().ok()?;
+    (value.len() <= REFERRER_LIMIT).then(|| value.to_owned())
+}
+
 /// True when the form has exactly that pair.
 pub(super) fn has(pairs: &[(String, String)], name: &str, value: &str) -> bool {
     pairs.iter().any(|(n, v)| n == name && v == value)

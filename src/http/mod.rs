@@ -2,14 +2,18 @@
 //! without cookies, scripts or redirects, the machine API, and the probes. What an answer means is
 //! the business of `desk`; this room only reads requests and writes answers.
 
+mod access;
 mod answer;
 mod api;
+mod choice;
 mod confirm;
 mod connection;
+mod content;
 mod form;
 mod page;
 mod problem;
 mod shell;
+mod subscribe;
 mod unsubscribe;
 mod visitor;
 
@@ -24,8 +28,10 @@ use axum::{Extension, Router, middleware};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 
-pub use page::{Content, Page, Pages};
+pub use content::{AccessView, Content, FormView, SignUpView, StandingView, WhyView};
+pub use page::{Page, Pages};
 
+use crate::compose::ComposeError;
 use crate::desk::Desk;
 use answer::Answers;
 use connection::{Bounded, Peer};
@@ -51,17 +57,17 @@ impl Default for HttpSettings {
     }
 }
 
-/// All pages and the API over `desk`, and `more` pages, which get the same headers and limits.
-///
-/// # Panics
-/// When an embedded template does not parse, which a test excludes.
-pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Router {
-    let pages = Pages::new(desk.public_url().path()).expect("the embedded templates parse; tests render each of them");
+/// All pages and the API over `desk`, and `more` pages, which get the same headers and limits. Fails when a
+/// page of the operator's cannot serve.
+pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Result<Router, ComposeError> {
+    let pages = Pages::new(desk.public_url().path(), desk.catalogue(), desk.words())?;
     let answers = Answers::new(desk.clone(), pages);
     let shell = Arc::new(shell::Shell::new(desk.public_url().is_https(), settings));
-    Router::new()
+    let router = Router::new()
         .merge(unsubscribe::router(answers.clone()))
         .merge(confirm::router(answers.clone()))
+        .merge(access::router(answers.clone()))
+        .merge(subscribe::router(answers.clone()))
         .nest("/api", api::router(desk.clone()))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))
@@ -70,7 +76,8 @@ pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Router {
         .method_not_allowed_fallback(not_that_method)
         .with_state(answers)
         .merge(more)
-        .layer(middleware::from_fn_with_state(shell, shell::wrap))
+        .layer(middleware::from_fn_with_state(shell, shell::wrap));
+    Ok(router)
 }
 
 /// Serves `router`, which [`router`] made, until `shutdown`; then lets running requests end.

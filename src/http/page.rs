@@ -1,15 +1,17 @@
 //! The public pages: templates and what they are given. Plain HTML that works on a phone, without
 //! scripts, cookies or anything from elsewhere.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
-use jiff::Timestamp;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, Error, UndefinedBehavior, context};
+use minijinja::{Environment, Error, context};
 use sha2::{Digest, Sha256};
 
-use crate::consent::{Controller, Language};
+use super::content::{Content, samples};
+use crate::compose::{self, ComposeError, Kind, Words};
+use crate::consent::{Catalogue, Controller, Language};
 
 /// The one stylesheet.
 pub(super) const STYLE: &str = include_str!("../../templates/web/style.css");
@@ -29,14 +31,26 @@ pub enum Page {
     Voided,
     /// No such confirmation link.
     ConfirmUnknown,
+    /// A sign-up form.
+    Subscribe,
+    /// The same as plain HTML for a website's own page, without a frame.
+    Embed,
+    /// The sign-up was taken, or not: the answer is the same.
+    CheckMailbox,
+    /// Too many sign-ups from one network.
+    TooMany,
     /// Asks what to stop.
     Unsubscribe,
-    /// The topic is stopped.
-    Unsubscribed,
-    /// All advertising is stopped.
-    Objected,
+    /// Says what was done.
+    Chosen,
     /// No such unsubscribe link.
     UnsubscribeUnknown,
+    /// What is stored about oneself.
+    Access,
+    /// The link to it is too old.
+    AccessExpired,
+    /// No such link.
+    AccessUnknown,
     /// A request that makes no sense.
     Invalid,
     /// Nothing under this path.
@@ -47,17 +61,23 @@ pub enum Page {
 
 impl Page {
     /// All pages.
-    pub const ALL: [Page; 13] = [
+    pub const ALL: [Page; 19] = [
         Self::Confirm,
         Self::Confirmed,
         Self::Declined,
         Self::Expired,
         Self::Voided,
         Self::ConfirmUnknown,
+        Self::Subscribe,
+        Self::Embed,
+        Self::CheckMailbox,
+        Self::TooMany,
         Self::Unsubscribe,
-        Self::Unsubscribed,
-        Self::Objected,
+        Self::Chosen,
         Self::UnsubscribeUnknown,
+        Self::Access,
+        Self::AccessExpired,
+        Self::AccessUnknown,
         Self::Invalid,
         Self::NotFound,
         Self::Unavailable,
@@ -66,6 +86,26 @@ impl Page {
     /// Name of its template.
     pub fn template(self) -> &'static str {
         self.file().0
+    }
+
+    /// Refuses a page of the operator's that does not do its job, or that a browser would not show as meant.
+    fn lint(self, html: &str) -> Result<(), String> {
+        let needed: &[&str] = match self {
+            // S1-17
+            Self::Confirm => &["method=\"post\"", "name=\"stamp\"", "name=\"answer\" value=\"yes\"", "name=\"answer\" value=\"no\""],
+            // L-OBJ-04
+            Self::Unsubscribe => &["method=\"post\"", "name=\"choice\" value=\"topic\"", "name=\"choice\" value=\"objection\""],
+            // S1-14, S2-09
+            Self::Subscribe => &["method=\"post\"", "name=\"stamp\"", "name=\"email\"", "name=\"consent\"", "name=\"website\""],
+            _ => &[],
+        };
+        if let Some(lacks) = needed.iter().find(|needed| !html.contains(*needed)) {
+            return Err(format!("lacks {lacks}"));
+        }
+        match ["<script", "<style", " style=", "<iframe", "javascript:"].iter().find(|bad| html.to_ascii_lowercase().contains(*bad)) {
+            Some(bad) => Err(format!("holds {bad}, which browsers are told to ignore")),
+            None => Ok(()),
+        }
     }
 
     fn file(self) -> (&'static str, &'static str) {
@@ -82,9 +122,15 @@ impl Page {
             Self::Voided => file!("voided.html"),
             Self::ConfirmUnknown => file!("confirm_unknown.html"),
             Self::Unsubscribe => file!("unsubscribe.html"),
-            Self::Unsubscribed => file!("unsubscribed.html"),
-            Self::Objected => file!("objected.html"),
+            Self::Chosen => file!("chosen.html"),
             Self::UnsubscribeUnknown => file!("unsubscribe_unknown.html"),
+            Self::Subscribe => file!("subscribe.html"),
+            Self::Embed => file!("embed.html"),
+            Self::CheckMailbox => file!("check_mailbox.html"),
+            Self::TooMany => file!("too_many.html"),
+            Self::Access => file!("access.html"),
+            Self::AccessExpired => file!("access_expired.html"),
+            Self::AccessUnknown => file!("access_unknown.html"),
             Self::Invalid => file!("invalid.html"),
             Self::NotFound => file!("not_found.html"),
             Self::Unavailable => file!("unavailable.html"),
@@ -92,70 +138,95 @@ impl Page {
     }
 }
 
-/// What a page may speak of.
-#[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct Content<'a> {
-    /// Name of the controller.
-    pub controller: &'a str,
-    /// Where its privacy policy is; empty when it is not known.
-    pub privacy_url: &'a str,
-    /// Titles of the topics.
-    pub topics: Vec<&'a str>,
-    /// The day of the sign-up, as people of the page's language write it.
-    pub day: String,
-    /// Days for which a confirmation link works.
-    pub valid_days: i64,
-}
-
-/// A day as people of that language write it (UTC).
-pub(super) fn day(at: Timestamp, language: Language) -> String {
-    at.strftime(match language {
-        Language::De => "%d.%m.%Y",
-        Language::En => "%-d %B %Y",
-    })
-    .to_string()
-}
+/// The frame around every page.
+const LAYOUT: (&str, &str) = ("layout.html", include_str!("../../templates/web/layout.html"));
 
 /// All pages, parsed.
 #[derive(Debug)]
 pub struct Pages {
     templates: Environment<'static>,
+    words: Arc<Words>,
     /// Path of the stylesheet; changes with its content, so that browsers may keep it for ever.
     style: String,
 }
 
 impl Pages {
-    /// The pages, for a gateway whose paths are reached below `path`: empty, or like `/consent`.
-    pub fn new(path: &str) -> Result<Self, Error> {
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-        templates.add_template("layout.html", include_str!("../../templates/web/layout.html"))?;
-        for page in Page::ALL {
-            let (name, source) = page.file();
-            templates.add_template(name, source)?;
+    /// The pages, for a gateway whose paths are reached below `path`: empty, or like `/consent`. Each of the
+    /// operator's pages is rendered before one of them serves; fails with all that is wrong.
+    pub fn new(path: &str, catalogue: &Catalogue, words: &Arc<Words>) -> Result<Self, ComposeError> {
+        let mut templates = compose::environment(words)?;
+        let files: Vec<(&str, &str)> = Page::ALL.into_iter().map(Page::file).chain([LAYOUT]).collect();
+        for (name, source) in &files {
+            templates.add_template_owned(format!("web/{name}"), *source)?;
+        }
+        let mut faults = Vec::new();
+        for file in words.overrides().of(Kind::Web) {
+            let path = file.path(Kind::Web);
+            if !files.iter().any(|(name, _)| *name == file.name) {
+                faults.push(format!("{path}: there is no such page"));
+            } else if let Err(error) = templates.add_template_owned(path.clone(), file.text.to_owned()) {
+                faults.push(format!("{path}: {error}"));
+            }
         }
         let mut style = format!("{path}/assets/style.css?");
         for octet in &Sha256::digest(STYLE)[..4] {
             write!(style, "{octet:02x}").expect("a String takes any text");
         }
-        Ok(Self { templates, style })
+        let pages = Self { templates, words: Arc::clone(words), style };
+        if faults.is_empty() && !words.overrides().is_empty() {
+            pages.try_all(catalogue, &mut faults);
+        }
+        if faults.is_empty() { Ok(pages) } else { Err(ComposeError::Templates(faults)) }
     }
 
-    /// The whole page. `controller` gives imprint and privacy policy, where the page belongs to one.
+    /// The words that the pages speak with.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// The whole page, in `language` or, where the controller does not offer it, in the controller's own.
+    /// `controller` gives imprint and privacy policy, where the page belongs to one.
     pub fn render(&self, page: Page, language: Language, controller: Option<&Controller>, content: &Content<'_>) -> Result<String, Error> {
-        let given = context! { language => language.as_str(), .. Value::from(Serde(content)) };
-        let inner = self.templates.get_template(page.template())?.render_captured(given)?;
+        let key = controller.map(|controller| controller.key.as_str());
+        let language = self.words.served(key, [language]);
+        let speaker = context! { language => language.as_str(), controller_key => key };
+        let inner = self.template(key, page.template())?.render_captured(context! { ..speaker.clone(), ..Value::from(Serde(content)) })?;
+        if page == Page::Embed {
+            return Ok(inner.into_output()); // a piece of somebody else's page
+        }
         let title = inner.state().lookup("title");
         let imprint: Vec<&str> = controller.map(|controller| controller.imprint.trim().lines().collect()).unwrap_or_default();
-        self.templates.get_template("layout.html")?.render(context! {
-            language => language.as_str(),
+        self.template(key, LAYOUT.0)?.render(context! {
+            dir => language.dir(),
             title => title,
             style => self.style.as_str(),
             controller => controller.map(|controller| controller.name.as_str()),
             privacy_url => controller.map(|controller| controller.privacy_url.as_str()),
             imprint => Serde(imprint),
             content => Value::from_safe_string(inner.into_output()),
+            ..speaker
         })
+    }
+
+    fn template(&self, controller: Option<&str>, name: &str) -> Result<minijinja::Template<'_, '_>, Error> {
+        self.templates.get_template(&self.words.overrides().path(controller, Kind::Web, name))
+    }
+
+    /// Renders every page for everyone the operator's files may concern.
+    fn try_all(&self, catalogue: &Catalogue, faults: &mut Vec<String>) {
+        let mut told = BTreeSet::new();
+        for controller in catalogue.controllers.iter().map(Some).chain([None]) {
+            let key = controller.map(|controller| controller.key.as_str());
+            for (&language, page) in self.words.languages(key).iter().flat_map(|language| Page::ALL.map(|page| (language, page))) {
+                for content in samples(controller) {
+                    let path = self.words.overrides().path(key, Kind::Web, page.template());
+                    match self.render(page, language, controller, &content) {
+                        Err(error) => told.insert(format!("{path} in {language}: {error:#}")),
+                        Ok(html) => page.lint(&html).is_err_and(|fault| told.insert(format!("{path}: {fault}"))),
+                    };
+                }
+            }
+        }
+        faults.extend(told);
     }
 }

@@ -67,6 +67,7 @@ fn harden(response: &mut Response, https: bool) {
 
 /// The route, for the log.
 fn route(path: &str) -> &'static str {
-    const ROUTES: [&str; 7] = ["/u/", "/c/", "/api/v1/opt-ins", "/api/v1/decisions", "/healthz", "/readyz", "/assets/"];
+    const ROUTES: [&str; 9] =
+        ["/u/", "/c/", "/p/", "/subscribe/", "/api/v1/opt-ins", "/api/v1/decisions", "/healthz", "/readyz", "/assets/"];
     ROUTES.into_iter().find(|route| path.starts_with(route)).unwrap_or("other")
 }

@@ -1,5 +1,5 @@
-//! `/u/{token}`: unsubscribe by one click (RFC 8058) or by the page. No cookie, login, script or
-//! redirect; GET changes nothing (I6).
+//! `/u/{token}`: unsubscribe by one click (RFC 8058), and every other choice by the page. No cookie, login, script or
+//! redirect; GET changes nothing (I6). Shows nothing about the person: the mail may have been forwarded.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -12,11 +12,13 @@ use axum::{Extension, Router};
 use jiff::Timestamp;
 
 use super::answer::Answers;
+use super::choice::{self, Chosen};
+use super::content::Content;
 use super::form;
-use super::page::{Content, Page};
+use super::page::Page;
 use super::visitor::Visitor;
 use crate::consent::Source;
-use crate::desk::{Extent, Subscription};
+use crate::desk::{Asked, Choice, Glimpse, SignUpError, Subscription};
 
 pub(super) fn router<S>(answers: Answers) -> Router<S> {
     let methods = || get(show).post(act).options(preflight);
@@ -28,19 +30,10 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
         .with_state(answers)
 }
 
-/// What a POST asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Demand {
-    /// RFC 8058 s.3.2: a mail program, on behalf of the person.
-    OneClick,
-    /// The buttons of the page.
-    Button(Extent),
-}
-
 /// The page with the buttons. Also what HEAD gets, without the body.
 async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
     match answers.desk.subscription(&token) {
-        Some(subscription) => page(&answers, Page::Unsubscribe, &visitor, &subscription),
+        Some(subscription) => landing(&answers, &visitor, &subscription, false).await,
         None => unknown(&answers, &visitor),
     }
 }
@@ -55,47 +48,118 @@ async fn act(
     let Some(subscription) = answers.desk.subscription(&token) else {
         return unknown(&answers, &visitor);
     };
-    let demand = match body {
-        Ok(body) => demand(&headers, &body).await,
+    let body = match body {
+        Ok(body) => body,
         Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
     };
-    let (extent, source) = match demand {
-        Some(Demand::OneClick) => (Extent::Topic, Source::OneClick), // U-06: exactly the list of the link
-        Some(Demand::Button(extent)) => (extent, Source::Page),
-        None => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""), // U-12
+    if is_one_click(&headers, &body).await {
+        // U-06, U-08: exactly the list of the link, at once; the answer is for a mail program
+        return match choose(&answers, &visitor, &subscription, Choice::Topic, Source::OneClick).await {
+            Ok(()) => "unsubscribed\n".into_response(),
+            Err(refusal) => refusal,
+        };
+    }
+    let pairs = form::pairs(&headers, &body).await;
+    let Some(chosen) = pairs.as_deref().and_then(Chosen::read) else {
+        return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""); // U-12
     };
-    match answers.desk.unsubscribe(&subscription, extent, source, visitor.clone().actor(), Timestamp::now()).await {
-        Err(error) => answers.unavailable(&visitor, &error),
-        Ok(false) => unknown(&answers, &visitor),
-        Ok(true) => match demand {
-            Some(Demand::OneClick) => "unsubscribed\n".into_response(),
-            _ if extent == Extent::All => page(&answers, Page::Objected, &visitor, &subscription),
-            _ => page(&answers, Page::Unsubscribed, &visitor, &subscription),
-        },
+    // A scanner that runs the page's forms chooses nothing.
+    if visitor.navigation.is_by_script() {
+        return landing(&answers, &visitor, &subscription, true).await;
+    }
+    let done = match chosen {
+        Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await,
+        Chosen::Undo => undo(&answers, &visitor, &subscription, &headers).await,
+        Chosen::Why => {
+            let language = answers.language(&visitor, subscription.controller.as_ref());
+            let asked = answers.desk.ask_access(&subscription, language, Timestamp::now()).await;
+            asked.map_err(|error| failed(&answers, &visitor, &error))
+        }
+        // Only the owner of the mailbox agrees to being measured.
+        Chosen::Tracking => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
+    };
+    match done {
+        Ok(()) => said(&answers, &visitor, &subscription, chosen),
+        Err(refusal) => refusal,
     }
 }
 
-/// What the body asks for; `None` when it asks for nothing we know.
-async fn demand(headers: &HeaderMap, body: &[u8]) -> Option<Demand> {
+async fn choose(answers: &Answers, visitor: &Visitor, subscription: &Subscription, choice: Choice, source: Source) -> Result<(), Response> {
+    match answers.desk.choose(subscription, choice, source, visitor.clone().actor(), Timestamp::now()).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(unknown(answers, visitor)),
+        Err(error) => Err(answers.unavailable(visitor, &error)),
+    }
+}
+
+/// A new sign-up, which the owner of the mailbox confirms like any other.
+async fn undo(answers: &Answers, visitor: &Visitor, subscription: &Subscription, headers: &HeaderMap) -> Result<(), Response> {
+    let language = answers.language(visitor, subscription.controller.as_ref());
+    let Some(consent_text) = answers.desk.consent_to(subscription, language) else { return Ok(()) };
+    let asked = Asked {
+        source: Source::Page,
+        form_url: answers.desk.public_url().as_str().to_owned(),
+        referrer: form::referrer(headers),
+        consent_text,
+        tracking_text: None,
+        checkbox: None,
+        form: None,
+        language,
+        reported_by: "unsubscribe page".to_owned(),
+    };
+    let asked = answers.desk.ask_again(subscription, visitor.clone().actor(), asked, Timestamp::now()).await;
+    asked.map_err(|error| failed(answers, visitor, &error))
+}
+
+/// RFC 8058 s.3.2, in both encodings (U-09).
+async fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
     // Webmail that posts from the browser may label the body text/plain; the pair says enough.
     if body.trim_ascii() == b"List-Unsubscribe=One-Click" {
-        return Some(Demand::OneClick);
+        return true;
     }
-    let pairs = form::pairs(headers, body).await?;
-    let has = |name, value| form::has(&pairs, name, value);
-    match () {
-        () if has("List-Unsubscribe", "One-Click") => Some(Demand::OneClick),
-        () if has("scope", "all") => Some(Demand::Button(Extent::All)),
-        () if has("scope", "topic") => Some(Demand::Button(Extent::Topic)),
-        () => None,
-    }
+    let pairs = form::pairs(headers, body).await;
+    pairs.is_some_and(|pairs| form::has(&pairs, "List-Unsubscribe", "One-Click"))
 }
 
-fn page(answers: &Answers, page: Page, visitor: &Visitor, subscription: &Subscription) -> Response {
+async fn landing(answers: &Answers, visitor: &Visitor, subscription: &Subscription, script: bool) -> Response {
+    // The page must show even while the ledger is away: then without the two lines that come from it.
+    let glimpse = answers.desk.glimpse(subscription, Timestamp::now()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the unsubscribe page shows no mailbox");
+        Glimpse::default()
+    });
+    let content = Content {
+        address: glimpse.address,
+        until: glimpse.paused_until,
+        again: script,
+        consent_text: answers.desk.consent_to(subscription, answers.language(visitor, subscription.controller.as_ref())),
+        ..content(subscription)
+    };
+    page(answers, Page::Unsubscribe, visitor, subscription, &content)
+}
+
+/// What was done, in words.
+fn said(answers: &Answers, visitor: &Visitor, subscription: &Subscription, chosen: Chosen) -> Response {
+    let language = answers.language(visitor, subscription.controller.as_ref());
+    let content = Content {
+        chosen: chosen.word(),
+        until: chosen.ends(Timestamp::now()),
+        consent_text: answers.desk.consent_to(subscription, language),
+        ..content(subscription)
+    };
+    page(answers, Page::Chosen, visitor, subscription, &content)
+}
+
+fn content(subscription: &Subscription) -> Content<'_> {
+    Content { controller: subscription.controller_name(), topics: vec![&subscription.topic], ..Content::default() }
+}
+
+fn page(answers: &Answers, page: Page, visitor: &Visitor, subscription: &Subscription, content: &Content<'_>) -> Response {
     let controller = subscription.controller.as_ref();
-    let language = visitor.language.or(controller.map(|controller| controller.language)).unwrap_or_default();
-    let content = Content { controller: subscription.controller_name(), topics: vec![&subscription.topic], ..Content::default() };
-    answers.page(page, StatusCode::OK, language, controller, &content)
+    answers.page(page, StatusCode::OK, answers.language(visitor, controller), controller, content)
+}
+
+fn failed(answers: &Answers, visitor: &Visitor, error: &SignUpError) -> Response {
+    choice::failed(answers, visitor, error)
 }
 
 /// The same for every link that is not ours, however it is wrong (U-13).

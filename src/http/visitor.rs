@@ -1,4 +1,4 @@
-//! Who asks: client address, browser, language. The address is evidence, so a forwarding
+//! Who asks: client address, browser, language, and whether by hand. The address is evidence, so a forwarding
 //! header counts only where the one who wrote it is trusted.
 
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use crate::consent::Language;
+use crate::consent::{Language, Navigation};
 use crate::desk::Actor;
 
 /// What is kept of a User-Agent, characters.
@@ -18,8 +18,10 @@ pub(super) struct Visitor {
     /// `None` when it cannot be told for sure.
     ip: Option<IpAddr>,
     user_agent: Option<String>,
-    /// The first language of Accept-Language that we have.
-    pub(super) language: Option<Language>,
+    /// The languages of Accept-Language, the most wanted first.
+    pub(super) languages: Vec<Language>,
+    /// What the browser says of how this request came about.
+    pub(super) navigation: Navigation,
 }
 
 impl Visitor {
@@ -32,13 +34,29 @@ impl Visitor {
             user_agent: headers
                 .get(header::USER_AGENT)
                 .map(|agent| String::from_utf8_lossy(agent.as_bytes()).chars().take(USER_AGENT_LIMIT).collect()),
-            language: text(header::ACCEPT_LANGUAGE).and_then(Language::preferred),
+            languages: text(header::ACCEPT_LANGUAGE).map(Language::ranges).unwrap_or_default(),
+            navigation: navigation(headers),
         }
     }
 
     /// For the evidence.
     pub(super) fn actor(self) -> Actor {
         Actor { ip: self.ip.map(|ip| ip.to_string()), user_agent: self.user_agent }
+    }
+}
+
+/// How the request came about (W3C Fetch Metadata). Chromium and Firefox add `Sec-Fetch-User` to navigations that a
+/// person's hand caused, and to no others, whatever a page's script does; other browsers leave it out always.
+fn navigation(headers: &HeaderMap) -> Navigation {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let agent = text("user-agent").unwrap_or_default();
+    let says_user = headers.contains_key("sec-ch-ua") || agent.contains("Chrome/") || agent.contains("Firefox/");
+    match (text("sec-fetch-mode"), text("sec-fetch-user")) {
+        (None, _) => Navigation::Unsaid,
+        (Some("navigate"), Some("?1")) => Navigation::ByHand,
+        (Some("navigate"), _) if says_user => Navigation::ByScript,
+        (Some("navigate"), _) => Navigation::Unsaid,
+        (Some(_), _) => Navigation::Fetched,
     }
 }
 
@@ -92,6 +110,36 @@ fn forwarded_address(element: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_is_told_from_a_hand_where_the_browser_tells() {
+        const CHROMIUM: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36");
+        const FIREFOX: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; rv:140.0) Gecko/20100101 Firefox/140.0");
+        const SAFARI: (&str, &str) = ("user-agent", "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15");
+        const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
+        const USER: (&str, &str) = ("sec-fetch-user", "?1");
+        type Row = (&'static [(&'static str, &'static str)], Navigation);
+        let rows: &[Row] = &[
+            (&[], Navigation::Unsaid),
+            (&[CHROMIUM], Navigation::Unsaid),
+            (&[CHROMIUM, NAVIGATE, USER], Navigation::ByHand),
+            (&[FIREFOX, NAVIGATE, USER], Navigation::ByHand),
+            (&[CHROMIUM, NAVIGATE], Navigation::ByScript),
+            (&[FIREFOX, NAVIGATE], Navigation::ByScript),
+            (&[SAFARI, NAVIGATE], Navigation::Unsaid),
+            // a scanner that calls itself Safari and is Chromium
+            (&[SAFARI, ("sec-ch-ua", "\"Chromium\";v=\"140\""), NAVIGATE], Navigation::ByScript),
+            (&[CHROMIUM, ("sec-fetch-mode", "cors"), USER], Navigation::Fetched),
+            (&[SAFARI, ("sec-fetch-mode", "same-origin")], Navigation::Fetched),
+        ];
+        for (fields, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for (name, value) in *fields {
+                headers.append(HeaderName::from_static(name), value.parse().expect("valid"));
+            }
+            assert_eq!(navigation(&headers), *expected, "{fields:?}");
+        }
+    }
 
     #[test]
     fn forwarding_headers_count_only_from_trusted_proxies_and_from_the_right() {

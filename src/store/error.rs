@@ -53,8 +53,8 @@ pub enum StoreError {
     /// A stored value cannot be read: damaged, moved to another row, or written by a later release.
     #[error("ledger: {0} cannot be read: restore the database from a backup, or run the release that wrote it")]
     Damaged(&'static str),
-    /// An API token of that name exists.
-    #[error("an API token of this name exists: choose another name")]
+    /// An API token or an operator of that name exists.
+    #[error("this name is taken: choose another one")]
     NameTaken,
     /// The store was closed.
     #[error("the ledger is closed")]

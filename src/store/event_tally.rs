@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::column::{count, int, ms};
 use super::volume::{Step, hour};
 use super::{Store, StoreError};
-use crate::consent::{Event, EventKind, SubjectId};
+use crate::consent::{Channel, Event, EventKind, SubjectId};
 
 /// How many events of a kind a step of time had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,9 @@ impl Store {
 
 /// Counts an event that is appended.
 pub(super) async fn count_in(tx: &mut SqliteConnection, subject: SubjectId, event: &Event) -> Result<(), StoreError> {
+    if event.channel != Channel::Email {
+        return Ok(()); // it goes along with one about e-mail, which is counted
+    }
     sqlx::query(
         "INSERT INTO event_tally (hour, controller, kind, number, answered) VALUES (?1, ?2, ?3, 1, 0)
          ON CONFLICT (hour, controller, kind) DO UPDATE SET number = number + 1",

@@ -1,14 +1,14 @@
 //! Appending events and reading them back. The subject's next number, its event and its projection are one
 //! transaction, so that no two writers can lose a withdrawal (DESIGN.md section 5).
 
-use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
-use super::column::{self, count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::subject_keys::DataKeys;
+use super::text_version::{keep_all, restore_all};
 use super::{Store, StoreError, event_tally};
-use crate::consent::{Event, EventKind, Evidence, LookupKey, OptInId, RequestEvidence, Source, Standing, SubjectId};
+use crate::consent::{Channel, Event, EventKind, Evidence, LookupKey, OptInId, Source, Standing, SubjectId};
 use crate::crypto::DataKey;
 use crate::entropy::random;
 use crate::mail::Address;
@@ -21,14 +21,34 @@ pub(super) struct Place {
 }
 
 type PlaceRow = (Vec<u8>, Vec<u8>, String);
-type EventRow = (i64, i64, String, String, String, String, Option<Vec<u8>>, Option<i64>, Option<Vec<u8>>);
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    seq: i64,
+    at: i64,
+    kind: String,
+    controller: String,
+    channel: String,
+    topics: String,
+    source: String,
+    opt_in: Option<Vec<u8>>,
+    answers: Option<i64>,
+    ends: Option<i64>,
+    evidence: Option<Vec<u8>>,
+}
 
 impl Store {
     /// A subject's events in their order, with their evidence opened. Evidence whose key was destroyed is `None`.
     pub async fn events(&self, subject: SubjectId) -> Result<Vec<Event>, StoreError> {
         let keys = self.inner.subject_keys.of(subject).await?;
         let mut reader = self.inner.reader.lock().await;
-        events(&mut reader, subject, keys.evidence.as_ref()).await
+        events(&mut reader, subject, Some(&keys)).await
+    }
+
+    /// A subject's standing, without its suppressions; `None` for an unknown subject. Deciding reads go by the address.
+    pub async fn standing_of(&self, subject: SubjectId) -> Result<Option<Standing>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        Ok(Place::of_subject(&mut reader, subject).await?.map(|place| place.standing))
     }
 
     /// A subject's address as typed; `None` when nobody gave one, or its key was destroyed.
@@ -78,22 +98,25 @@ impl Place {
     pub(super) async fn append(&mut self, tx: &mut SqliteConnection, keys: &DataKeys, mut event: Event) -> Result<u64, StoreError> {
         event.seq = self.standing.seq + 1;
         event.at = whole_ms(event.at);
-        if let Some(Evidence::Request(request)) = &mut event.evidence {
-            keep_text(tx, request).await?;
+        event.until = event.until.map(whole_ms);
+        if let Some(evidence) = &mut event.evidence {
+            keep_all(tx, evidence).await?;
         }
         sqlx::query(
-            "INSERT INTO event (subject, seq, at, kind, controller, topics, source, opt_in, answers, evidence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO event (subject, seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, evidence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .bind(&self.subject.0[..])
         .bind(int(event.seq))
         .bind(ms(event.at))
         .bind(event.kind.as_str())
         .bind(&event.controller)
+        .bind(event.channel.as_str())
         .bind(topics_text(&event.topics))
         .bind(event.source.as_str())
         .bind(event.opt_in.map(|id| id.0.to_vec()))
         .bind(event.answers.map(int))
+        .bind(event.until.map(ms))
         .bind(self.seal_evidence(keys, &event)?)
         .execute(&mut *tx)
         .await?;
@@ -149,34 +172,38 @@ pub(super) fn state(standing: &Standing) -> String {
     serde_json::to_string(standing).expect("a standing has text keys only")
 }
 
-/// Reads a subject's events; evidence only where its key is given.
+/// Reads a subject's events; evidence only where keys are given. Evidence whose key was destroyed is `None`.
 pub(super) async fn events(
     connection: &mut SqliteConnection,
     subject: SubjectId,
-    evidence: Option<&DataKey>,
+    keys: Option<&DataKeys>,
 ) -> Result<Vec<Event>, StoreError> {
     let rows: Vec<EventRow> = sqlx::query_as(
-        "SELECT seq, at, kind, controller, topics, source, opt_in, answers, evidence FROM event WHERE subject = ?1 ORDER BY seq",
+        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, evidence
+         FROM event WHERE subject = ?1 ORDER BY seq",
     )
     .bind(&subject.0[..])
     .fetch_all(&mut *connection)
     .await?;
     let mut events = Vec::with_capacity(rows.len());
-    for (seq, at, kind, controller, topic_names, source, opt_in, answers, sealed) in rows {
-        let seq = count(seq)?;
-        let evidence = match (evidence, sealed) {
+    for row in rows {
+        let seq = count(row.seq)?;
+        let key = keys.filter(|keys| seq >= keys.since).and_then(|keys| keys.evidence.as_ref());
+        let evidence = match (key, row.evidence) {
             (Some(key), Some(sealed)) => Some(open_evidence(connection, key, &context("event", subject, seq), &sealed).await?),
             _ => None,
         };
         events.push(Event {
             seq,
-            at: timestamp(at)?,
-            kind: EventKind::parse(&kind).ok_or(StoreError::Damaged("an event's kind"))?,
-            controller,
-            topics: topics(&topic_names)?,
-            source: Source::parse(&source).ok_or(StoreError::Damaged("an event's source"))?,
-            opt_in: opt_in.map(|id| octets(&id).map(OptInId)).transpose()?,
-            answers: answers.map(count).transpose()?,
+            at: timestamp(row.at)?,
+            kind: EventKind::parse(&row.kind).ok_or(StoreError::Damaged("an event's kind"))?,
+            controller: row.controller,
+            channel: Channel::parse(&row.channel).ok_or(StoreError::Damaged("an event's channel"))?,
+            topics: topics(&row.topics)?,
+            source: Source::parse(&row.source).ok_or(StoreError::Damaged("an event's source"))?,
+            opt_in: row.opt_in.map(|id| octets(&id).map(OptInId)).transpose()?,
+            answers: row.answers.map(count).transpose()?,
+            until: row.ends.map(timestamp).transpose()?,
             evidence,
         });
     }
@@ -186,30 +213,8 @@ pub(super) async fn events(
 async fn open_evidence(connection: &mut SqliteConnection, key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Evidence, StoreError> {
     let plain = key.open(context, sealed).ok_or(StoreError::Damaged("evidence"))?;
     let mut evidence = serde_json::from_slice(&plain).map_err(|_| StoreError::Damaged("evidence"))?;
-    if let Evidence::Request(request) = &mut evidence {
-        // put the text back that `keep_text` took out
-        let row: Option<(String,)> = sqlx::query_as("SELECT text FROM text_version WHERE id = unhex(?1)")
-            .bind(&request.text_version)
-            .fetch_optional(connection)
-            .await?;
-        // The hash in the evidence is authenticated, the text is not: it counts only if it is the one.
-        let row = row.filter(|(text,)| column::hex(&Sha256::digest(text)) == request.text_version);
-        (request.consent_text,) = row.ok_or(StoreError::Damaged("a text version"))?;
-    }
+    restore_all(connection, &mut evidence).await?;
     Ok(evidence)
-}
-
-/// Moves the consent text into its table, under its hash; evidence keeps the hash (R-03).
-async fn keep_text(tx: &mut SqliteConnection, request: &mut RequestEvidence) -> Result<(), StoreError> {
-    let text = std::mem::take(&mut request.consent_text);
-    let id = Sha256::digest(text.as_bytes());
-    request.text_version = column::hex(&id);
-    sqlx::query("INSERT INTO text_version (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")
-        .bind(&id[..])
-        .bind(text)
-        .execute(tx)
-        .await?;
-    Ok(())
 }
 
 /// Where a sealed value belongs: it opens in that place only.

@@ -6,7 +6,9 @@
 //! Every write goes through one connection behind a fair lock, so nothing ever waits for `SQLITE_BUSY`. A future that is
 //! dropped half-way leaves a transaction that is rolled back before the next one begins.
 
+mod access;
 mod api_token;
+mod audit;
 mod column;
 mod data_dir;
 mod decision;
@@ -16,12 +18,17 @@ mod event_tally;
 mod key_file;
 mod ledger;
 mod look_up;
+mod operator;
 mod opt_in;
+mod preference;
 mod projection;
+mod retention;
 mod search;
+mod session;
 mod spool;
 mod subject_keys;
 mod tally;
+mod text_version;
 mod volume;
 mod withdrawal;
 
@@ -31,22 +38,28 @@ use std::sync::Arc;
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::{Mutex, Notify};
 
+pub use access::{AccessLink, NewAccess};
 pub use api_token::{ApiToken, Scope};
+pub use audit::{AuditLine, Deed, NewAuditLine, Object};
 pub use decision::Durable;
 pub use decision_log::DecisionRow;
 pub use error::StoreError;
 pub use event_tally::EventCount;
+pub use operator::{Attempt, Operator, OperatorId, Role};
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
+pub use preference::NewChoice;
 pub use search::{DecisionFilter, DecisionPage, Names};
+pub use session::{NewSession, Proof, Session, Stage};
 pub use spool::{MailId, SpooledMail};
 pub use volume::{DecisionCounts, Step, Volume};
-pub use withdrawal::{NewWithdrawal, WithdrawAnswer};
+pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
 use data_dir::DataDir;
 use decision::Recorder;
+use ledger::Place;
 use look_up::LookUps;
-use subject_keys::SubjectKeys;
+use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;
 
 /// The ledger. Clones share it.
@@ -117,6 +130,11 @@ impl Store {
     /// The installation's keys.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.inner.keyring
+    }
+
+    /// The data keys of a subject that is about to be appended to, made where missing.
+    async fn keys_of(&self, place: &Place) -> Result<DataKeys, StoreError> {
+        self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1).await
     }
 
     /// Writes what was recorded and settled before, and closes. Other clones get [`StoreError::Closed`] for what they

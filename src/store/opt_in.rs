@@ -6,12 +6,12 @@ use sqlx::SqliteConnection;
 
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::ledger::Place;
-use super::spool::Mail;
+use super::spool::{Mail, MailId};
 use super::withdrawal::lift;
 use super::{Store, StoreError, begin};
 use crate::consent::{
-    ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source, Stage,
-    SubjectId, Topic, TopicStanding,
+    Channel, ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source,
+    Stage, SubjectId, Topic, TopicStanding,
 };
 use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
@@ -26,6 +26,10 @@ pub struct NewOptIn {
     pub controller: String,
     /// What for; at least one.
     pub topics: Vec<Topic>,
+    /// True when the person agreed to being measured, too, beside it (L-TRK-06).
+    pub tracking: bool,
+    /// Through which door it came.
+    pub source: Source,
     /// `Keyring::secret_key` of the confirmation token.
     pub token: [u8; 32],
     /// When it was asked for.
@@ -63,7 +67,7 @@ pub enum Confirmation {
 /// L-DOI-05: so many mails to one address for one controller within that time, and not one more.
 const LIMITS: [(i64, SignedDuration); 2] = [(1, SignedDuration::from_hours(24)), (3, SignedDuration::from_hours(30 * 24))];
 
-type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, String, String);
+type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, Option<i64>, String, String);
 
 impl Store {
     /// Records a sign-up: the event, the opt-in and the mail that asks for the confirmation, together or not at all.
@@ -77,35 +81,38 @@ impl Store {
         if is_too_soon(&mut tx, place.subject, &sign_up.controller, sign_up.at).await? {
             return Ok(RequestAnswer::TooSoon);
         }
-        let keys = self.inner.subject_keys.of_or_new(place.subject).await?;
+        let keys = self.keys_of(&place).await?;
         place.keep_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
         let id = OptInId(random());
         let language = sign_up.evidence.language;
         let mail = Mail::confirmation(&sign_up);
+        let controller = sign_up.controller;
         let event = Event {
-            seq: 0,
-            at: sign_up.at,
-            kind: EventKind::Requested,
-            controller: sign_up.controller.clone(),
-            topics: sign_up.topics.clone(),
-            source: Source::Api,
             opt_in: Some(id),
-            answers: None,
             evidence: Some(Evidence::Request(sign_up.evidence)),
+            ..Event::new(EventKind::Requested, &controller, sign_up.topics.clone(), sign_up.source, sign_up.at)
         };
         let requested = place.append(&mut tx, &keys, event).await?;
+        let tracking = match sign_up.tracking {
+            true => {
+                let event = Event::new(EventKind::Requested, &controller, vec![], sign_up.source, sign_up.at);
+                Some(place.append(&mut tx, &keys, Event { channel: Channel::Tracking, opt_in: Some(id), ..event }).await?)
+            }
+            false => None,
+        };
         let opt_in = OptIn {
             id,
             subject: place.subject,
-            controller: sign_up.controller,
+            controller,
             topics: sign_up.topics,
             requested,
             requested_at: sign_up.at,
+            tracking,
             stage: Stage::Pending,
         };
         insert(&mut tx, &sign_up.token, &opt_in, language).await?;
-        mail.spool(&mut tx, &keys, &opt_in).await?;
+        mail.spool(&mut tx, &keys, MailId(id.0), place.subject, Some(id), sign_up.at).await?;
         tx.commit().await?;
         self.inner.spooled.notify_one();
         Ok(RequestAnswer::Committed)
@@ -141,24 +148,24 @@ impl Store {
             Err(OptInError::Expired) => return Ok(Confirmation::Expired),
             Err(OptInError::Voided) => return Ok(Confirmation::Voided),
         };
-        let keys = self.inner.subject_keys.of_or_new(place.subject).await?;
+        let keys = self.keys_of(&place).await?;
         sqlx::query("UPDATE opt_in SET stage = ?2 WHERE token = ?1")
             .bind(&token[..])
             .bind(stage_word(opt_in.stage))
             .execute(&mut *tx)
             .await?;
-        let event = Event {
-            seq: 0,
-            at,
-            kind: EventKind::Given,
-            controller: opt_in.controller.clone(),
-            topics: opt_in.topics.clone(),
-            source: Source::Page,
+        let given = Event {
             opt_in: Some(opt_in.id),
             answers: Some(opt_in.requested),
             evidence: Some(Evidence::Confirmation(evidence)),
+            ..Event::new(EventKind::Given, &opt_in.controller, opt_in.topics.clone(), Source::Page, at)
         };
-        place.append(&mut tx, &keys, event).await?;
+        place.append(&mut tx, &keys, given).await?;
+        if let Some(request) = opt_in.tracking {
+            let given = Event::new(EventKind::Given, &opt_in.controller, vec![], Source::Page, at);
+            let given = Event { channel: Channel::Tracking, opt_in: Some(opt_in.id), answers: Some(request), ..given };
+            place.append(&mut tx, &keys, given).await?;
+        }
         // A younger request of the same person may hide the withdrawal of this one; the fold does not forget it.
         let given = |topic| matches!(place.standing.of(&opt_in.controller, topic), TopicStanding::Given(_));
         if !opt_in.topics.iter().all(given) {
@@ -187,8 +194,8 @@ async fn is_too_soon(tx: &mut SqliteConnection, subject: SubjectId, controller: 
 
 async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO opt_in (token, id, subject, controller, topics, requested_seq, requested_at, language, stage)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO opt_in (token, id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )
     .bind(&token[..])
     .bind(&opt_in.id.0[..])
@@ -197,6 +204,7 @@ async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, lan
     .bind(topics_text(&opt_in.topics))
     .bind(int(opt_in.requested))
     .bind(ms(opt_in.requested_at))
+    .bind(opt_in.tracking.map(int))
     .bind(language.as_str())
     .bind(stage_word(opt_in.stage))
     .execute(tx)
@@ -205,20 +213,24 @@ async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, lan
 }
 
 async fn of_token(connection: &mut SqliteConnection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
-    let row =
-        sqlx::query_as("SELECT id, subject, controller, topics, requested_seq, requested_at, language, stage FROM opt_in WHERE token = ?1");
+    let row = sqlx::query_as(
+        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE token = ?1",
+    );
     row.bind(&token[..]).fetch_optional(connection).await?.map(read).transpose()
 }
 
 /// The opt-in of that id.
 pub(super) async fn of_id(tx: &mut SqliteConnection, id: OptInId) -> Result<Option<OptIn>, StoreError> {
-    let row =
-        sqlx::query_as("SELECT id, subject, controller, topics, requested_seq, requested_at, language, stage FROM opt_in WHERE id = ?1");
+    let row = sqlx::query_as(
+        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE id = ?1",
+    );
     let row: Option<Row> = row.bind(&id.0[..]).fetch_optional(tx).await?;
     Ok(row.map(read).transpose()?.map(|(opt_in, _)| opt_in))
 }
 
-fn read((id, subject, controller, topic_names, requested, requested_at, language, stage): Row) -> Result<(OptIn, Language), StoreError> {
+fn read(
+    (id, subject, controller, topic_names, requested, requested_at, tracking, language, stage): Row,
+) -> Result<(OptIn, Language), StoreError> {
     let opt_in = OptIn {
         id: OptInId(octets(&id)?),
         subject: SubjectId(octets(&subject)?),
@@ -226,13 +238,14 @@ fn read((id, subject, controller, topic_names, requested, requested_at, language
         topics: topics(&topic_names)?,
         requested: count(requested)?,
         requested_at: timestamp(requested_at)?,
+        tracking: tracking.map(count).transpose()?,
         stage: match stage.as_str() {
             "pending" => Stage::Pending,
             "confirmed" => Stage::Confirmed,
             _ => return Err(StoreError::Damaged("an opt-in's stage")),
         },
     };
-    Ok((opt_in, Language::preferred(&language).ok_or(StoreError::Damaged("an opt-in's language"))?))
+    Ok((opt_in, Language::parse(&language).ok_or(StoreError::Damaged("an opt-in's language"))?))
 }
 
 fn stage_word(stage: Stage) -> &'static str {

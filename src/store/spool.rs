@@ -12,11 +12,11 @@ use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
-use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptIn, OptInId, Source, SubjectId};
+use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptInId, Source, SubjectId};
 use crate::entropy::random;
 use crate::mail::{Address, Body, Envelope, Outcome, ReversePath};
 
-/// Id of a spooled mail: that of the opt-in it asks to confirm.
+/// Id of a spooled mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MailId(pub [u8; 16]);
 
@@ -44,20 +44,19 @@ pub(super) struct Mail {
 }
 
 type Row = (Vec<u8>, Vec<u8>, Vec<u8>, i64, i64);
+type Ended = (Vec<u8>, Option<Vec<u8>>, Vec<u8>);
 
 impl Store {
     /// Mails whose time has come at `now`, the longest due first. A mail that was tried stays due until
     /// [`Store::mail_done`] or [`Store::mail_later`] is told.
     pub async fn due_mails(&self, now: Timestamp, limit: u32) -> Result<Vec<SpooledMail>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT s.id, o.subject, s.mail, s.queued_at, s.attempts
-             FROM spool AS s JOIN opt_in AS o ON o.id = s.id WHERE s.next_at <= ?1 ORDER BY s.next_at, s.id LIMIT ?2",
-        )
-        .bind(ms(now))
-        .bind(limit)
-        .fetch_all(&mut *reader)
-        .await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT id, subject, mail, queued_at, attempts FROM spool WHERE next_at <= ?1 ORDER BY next_at, id LIMIT ?2")
+                .bind(ms(now))
+                .bind(limit)
+                .fetch_all(&mut *reader)
+                .await?;
         drop(reader);
         let mut due = Vec::with_capacity(rows.len());
         for (id, subject, sealed, queued_at, attempts) in rows {
@@ -73,35 +72,33 @@ impl Store {
         Ok(due)
     }
 
-    /// Ends a mail: [`Outcome::Accept`] is recorded as `doi_mail_sent`, anything else as `doi_bounced`, with the MTA's
-    /// words as evidence (R-02). Does nothing for a mail that was ended before.
+    /// Ends a mail. For a confirmation mail [`Outcome::Accept`] is recorded as `doi_mail_sent`, anything else as
+    /// `doi_bounced`, with the MTA's words as evidence (R-02). Does nothing for a mail that was ended before.
     pub async fn mail_done(&self, id: MailId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("DELETE FROM spool WHERE id = ?1 RETURNING mail").bind(&id.0[..]).fetch_optional(&mut *tx).await?;
-        let Some((sealed,)) = row else { return Ok(()) };
-        let opt_in = of_id(&mut tx, OptInId(id.0)).await?.ok_or(StoreError::Damaged("an opt-in"))?;
-        let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
-        let keys = self.inner.subject_keys.of_or_new(opt_in.subject).await?;
-        let mail = Mail::open(&keys, opt_in.subject, id, &sealed).ok_or(StoreError::Damaged("a spooled mail"))?;
-        let (kind, reply) = match outcome {
-            Outcome::Accept { text } => (EventKind::DoiMailSent, format!("250 {text}")),
-            Outcome::Reject { code, text } | Outcome::Defer { code, text } => (EventKind::DoiBounced, format!("{code} {text}")),
-            Outcome::Unreachable { why } | Outcome::Uncertain { why } => (EventKind::DoiBounced, why.clone()),
-        };
-        let event = Event {
-            seq: 0,
-            at,
-            kind,
-            controller: opt_in.controller,
-            topics: opt_in.topics,
-            source: Source::Gateway,
-            opt_in: Some(opt_in.id),
-            answers: None,
-            evidence: Some(Evidence::Mail(MailEvidence { message_id: mail.message_id.clone(), at, reply })),
-        };
-        place.append(&mut tx, &keys, event).await?;
+        let row: Option<Ended> = sqlx::query_as("DELETE FROM spool WHERE id = ?1 RETURNING subject, opt_in, mail")
+            .bind(&id.0[..])
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some((subject, opt_in, sealed)) = row else { return Ok(()) };
+        if let Some(opt_in) = opt_in {
+            let opt_in = of_id(&mut tx, OptInId(octets(&opt_in)?)).await?.ok_or(StoreError::Damaged("an opt-in"))?;
+            let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+            let keys = self.keys_of(&place).await?;
+            let mail = Mail::open(&keys, SubjectId(octets(&subject)?), id, &sealed).ok_or(StoreError::Damaged("a spooled mail"))?;
+            let (kind, reply) = match outcome {
+                Outcome::Accept { text } => (EventKind::DoiMailSent, format!("250 {text}")),
+                Outcome::Reject { code, text } | Outcome::Defer { code, text } => (EventKind::DoiBounced, format!("{code} {text}")),
+                Outcome::Unreachable { why } | Outcome::Uncertain { why } => (EventKind::DoiBounced, why.clone()),
+            };
+            let event = Event {
+                opt_in: Some(opt_in.id),
+                evidence: Some(Evidence::Mail(MailEvidence { message_id: mail.message_id, at, reply })),
+                ..Event::new(kind, opt_in.controller, opt_in.topics, Source::Gateway, at)
+            };
+            place.append(&mut tx, &keys, event).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -134,14 +131,29 @@ impl Mail {
         }
     }
 
+    /// A mail whose fate is no evidence.
+    pub(super) fn plain(reverse_path: &ReversePath, recipient: &Address, message_id: String, message: String) -> Self {
+        Self { reverse_path: reverse_path.as_str().to_owned(), recipient: recipient.as_str().to_owned(), message_id, message }
+    }
+
     /// Puts it into the spool, due at once.
-    pub(super) async fn spool(&self, tx: &mut SqliteConnection, keys: &DataKeys, opt_in: &OptIn) -> Result<(), StoreError> {
+    pub(super) async fn spool(
+        &self,
+        tx: &mut SqliteConnection,
+        keys: &DataKeys,
+        id: MailId,
+        subject: SubjectId,
+        opt_in: Option<OptInId>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
         let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| StoreError::Damaged("a spooled mail"))?);
-        sqlx::query("INSERT INTO spool (id, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?3, 0)")
-            .bind(&opt_in.id.0[..])
-            .bind(key.seal(random(), &place(opt_in.subject, MailId(opt_in.id.0)), &plain))
-            .bind(ms(opt_in.requested_at))
+        sqlx::query("INSERT INTO spool (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0)")
+            .bind(&id.0[..])
+            .bind(&subject.0[..])
+            .bind(opt_in.map(|id| id.0.to_vec()))
+            .bind(key.seal(random(), &place(subject, id), &plain))
+            .bind(ms(at))
             .execute(tx)
             .await?;
         Ok(())

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use super::column::{count, int};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
 use crate::entropy::random;
@@ -16,6 +17,8 @@ use crate::entropy::random;
 pub(super) struct DataKeys {
     pub(super) contact: Option<DataKey>,
     pub(super) evidence: Option<DataKey>,
+    /// `seq` of the first event whose evidence this evidence key may have sealed.
+    pub(super) since: u64,
 }
 
 /// The keys' database.
@@ -24,7 +27,7 @@ pub(super) struct SubjectKeys {
     connection: Mutex<SqliteConnection>,
 }
 
-type Wrapped = (Option<Vec<u8>>, Option<Vec<u8>>);
+type Wrapped = (Option<Vec<u8>>, Option<Vec<u8>>, i64);
 
 impl SubjectKeys {
     pub(super) fn new(keyring: Arc<Keyring>, connection: SqliteConnection) -> Self {
@@ -38,22 +41,24 @@ impl SubjectKeys {
         self.unwrap(subject, row)
     }
 
-    /// The keys of a subject, made where missing. They are durable when this returns, so nothing is ever sealed
+    /// The keys of a subject, made where missing; `next` is the `seq` of its next event. They are durable when this returns, so nothing is ever sealed
     /// under a key that a crash takes back; a crash in between leaves an unused key, which harms nobody.
-    pub(super) async fn of_or_new(&self, subject: SubjectId) -> Result<DataKeys, StoreError> {
+    pub(super) async fn of_or_new(&self, subject: SubjectId, next: u64) -> Result<DataKeys, StoreError> {
         let mut connection = self.connection.lock().await;
         let row = match find(&mut connection, subject).await? {
-            Some(row @ (Some(_), Some(_))) => row,
+            Some(row @ (Some(_), Some(_), _)) => row,
             _ => {
                 sqlx::query_as(
-                    "INSERT INTO subject_key (subject, contact, evidence) VALUES (?1, ?2, ?3)
+                    "INSERT INTO subject_key (subject, contact, evidence, since) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (subject) DO UPDATE SET
-                         contact = coalesce(contact, excluded.contact), evidence = coalesce(evidence, excluded.evidence)
-                     RETURNING contact, evidence",
+                         contact = coalesce(contact, excluded.contact), evidence = coalesce(evidence, excluded.evidence),
+                         since = iif(evidence IS NULL, excluded.since, since)
+                     RETURNING contact, evidence, since",
                 )
                 .bind(&subject.0[..])
                 .bind(self.wrapped_new("contact", subject)?)
                 .bind(self.wrapped_new("evidence", subject)?)
+                .bind(int(next))
                 .fetch_one(&mut *connection)
                 .await?
             }
@@ -66,12 +71,22 @@ impl SubjectKeys {
         Ok(self.keyring.wrap(random(), &context(kind, subject), &raw))
     }
 
-    fn unwrap(&self, subject: SubjectId, (contact, evidence): Wrapped) -> Result<DataKeys, StoreError> {
+    /// Destroys both keys of a subject: what they sealed is unreadable from now on (E-09).
+    pub(super) async fn destroy(&self, subject: SubjectId) -> Result<(), StoreError> {
+        let mut connection = self.connection.lock().await;
+        sqlx::query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = ?1")
+            .bind(&subject.0[..])
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
+    fn unwrap(&self, subject: SubjectId, (contact, evidence, since): Wrapped) -> Result<DataKeys, StoreError> {
         let unwrap = |kind, wrapped: Option<Vec<u8>>| {
             let open = |wrapped: Vec<u8>| self.keyring.unwrap(&context(kind, subject), &wrapped);
             wrapped.map(|wrapped| open(wrapped).ok_or(StoreError::Damaged("a subject's key"))).transpose()
         };
-        Ok(DataKeys { contact: unwrap("contact", contact)?, evidence: unwrap("evidence", evidence)? })
+        Ok(DataKeys { contact: unwrap("contact", contact)?, evidence: unwrap("evidence", evidence)?, since: count(since)? })
     }
 
     /// Closes the database.
@@ -81,7 +96,7 @@ impl SubjectKeys {
 }
 
 async fn find(connection: &mut SqliteConnection, subject: SubjectId) -> Result<Option<Wrapped>, StoreError> {
-    let row = sqlx::query_as("SELECT contact, evidence FROM subject_key WHERE subject = ?1");
+    let row = sqlx::query_as("SELECT contact, evidence, since FROM subject_key WHERE subject = ?1");
     Ok(row.bind(&subject.0[..]).fetch_optional(connection).await?)
 }
 

@@ -8,9 +8,39 @@ use super::column::{ms, topic};
 use super::ledger::{self, Place};
 use super::{Store, StoreError, begin};
 use crate::consent::{
-    Event, EventKind, Evidence, LookupKey, OptIn, Reason, Source, Standing, SubjectId, Suppression, Topic, TopicStanding,
-    WithdrawalEvidence,
+    Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, OptIn, Reason, Source, Standing, SubjectId, Suppression, Topic,
+    TopicStanding,
 };
+
+/// What a person wants to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// Advertising about these topics: consent is withdrawn (GDPR Art. 7(3)).
+    Topics(Vec<Topic>),
+    /// A sign-up for these topics that waits for its confirmation: it is refused (S1-17).
+    Request(Vec<Topic>),
+    /// All advertising of the controller: objection (GDPR Art. 21(2)).
+    Advertising,
+    /// Being measured (L-TRK-05).
+    Tracking,
+}
+
+impl Stop {
+    fn kind(&self) -> EventKind {
+        match self {
+            Self::Topics(_) | Self::Tracking => EventKind::Withdrawn,
+            Self::Request(_) => EventKind::Refused,
+            Self::Advertising => EventKind::Objected,
+        }
+    }
+
+    fn topics(&self) -> &[Topic] {
+        match self {
+            Self::Topics(topics) | Self::Request(topics) => topics,
+            Self::Advertising | Self::Tracking => &[],
+        }
+    }
+}
 
 /// A withdrawal or objection to be recorded.
 pub struct NewWithdrawal {
@@ -18,14 +48,14 @@ pub struct NewWithdrawal {
     pub subject: SubjectId,
     /// Key of the controller it is against.
     pub controller: String,
-    /// The topics; empty for an objection to all of the controller's advertising.
-    pub topics: Vec<Topic>,
+    /// What shall stop.
+    pub stop: Stop,
     /// Through which door it came.
     pub source: Source,
     /// When.
     pub at: Timestamp,
     /// The proof.
-    pub evidence: WithdrawalEvidence,
+    pub evidence: ChoiceEvidence,
 }
 
 /// The answer to a withdrawal.
@@ -42,25 +72,21 @@ pub enum WithdrawAnswer {
 impl Store {
     /// Records a withdrawal or objection, and the suppression that keeps it in force.
     pub async fn withdraw(&self, withdrawal: NewWithdrawal) -> Result<WithdrawAnswer, StoreError> {
-        let NewWithdrawal { subject, controller, topics, source, at, evidence } = withdrawal;
+        let NewWithdrawal { subject, controller, stop, source, at, evidence } = withdrawal;
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(mut place) = Place::of_subject(&mut tx, subject).await? else { return Ok(WithdrawAnswer::Unknown) };
-        if is_in_force(&ledger::events(&mut tx, subject, None).await?, &controller, &topics) {
+        if is_in_force(&ledger::events(&mut tx, subject, None).await?, &controller, &stop) {
             return Ok(WithdrawAnswer::Repeated);
         }
-        let keys = self.inner.subject_keys.of_or_new(subject).await?;
-        suppress(&mut tx, place.key, &controller, &topics, at).await?;
+        let keys = self.keys_of(&place).await?;
+        if stop != Stop::Tracking {
+            suppress(&mut tx, place.key, &controller, stop.topics(), at).await?;
+        }
         let event = Event {
-            seq: 0,
-            at,
-            kind: if topics.is_empty() { EventKind::Objected } else { EventKind::Withdrawn },
-            controller,
-            topics,
-            source,
-            opt_in: None,
-            answers: None,
-            evidence: Some(Evidence::Withdrawal(evidence)),
+            channel: if stop == Stop::Tracking { Channel::Tracking } else { Channel::Email },
+            evidence: Some(Evidence::Choice(evidence)),
+            ..Event::new(stop.kind(), controller, stop.topics().to_vec(), source, at)
         };
         place.append(&mut tx, &keys, event).await?;
         tx.commit().await?;
@@ -70,15 +96,20 @@ impl Store {
 
 /// True when the person said the same, or more, since anything was last asked for or given. A request still open for
 /// any topic makes it news: saying no again must void that request too.
-fn is_in_force(events: &[Event], controller: &str, topics: &[Topic]) -> bool {
+fn is_in_force(events: &[Event], controller: &str, stop: &Stop) -> bool {
+    let channel = if *stop == Stop::Tracking { Channel::Tracking } else { Channel::Email };
     let ours = || events.iter().rev().filter(|event| event.controller == controller);
-    let refusals = || ours().take_while(|event| !matches!(event.kind, EventKind::Requested | EventKind::Given));
+    let asks = |event: &Event| event.channel == channel && matches!(event.kind, EventKind::Requested | EventKind::Given);
+    let refusals = || ours().take_while(|event| !asks(event));
     let objected = refusals().any(|event| event.kind == EventKind::Objected);
-    let withdrawn = |topic: &Topic| {
-        let withdrawals = || refusals().filter(|event| event.kind == EventKind::Withdrawn);
-        withdrawals().any(|event| event.topics.iter().any(|own| own.covers(topic)))
-    };
-    objected || (!topics.is_empty() && topics.iter().all(withdrawn))
+    let says_no = |event: &&Event| event.channel == channel && matches!(event.kind, EventKind::Withdrawn | EventKind::Refused);
+    let withdrawn = |topic: &Topic| refusals().filter(says_no).any(|event| event.topics.iter().any(|own| own.covers(topic)));
+    objected
+        || match stop {
+            Stop::Advertising => false,
+            Stop::Tracking => refusals().any(|event| says_no(&event)),
+            Stop::Topics(topics) | Stop::Request(topics) => topics.iter().all(withdrawn),
+        }
 }
 
 async fn suppress(tx: &mut SqliteConnection, key: LookupKey, controller: &str, topics: &[Topic], at: Timestamp) -> Result<(), StoreError> {

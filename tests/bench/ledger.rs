@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use consentry::consent::{ConfirmationEvidence, Language, RequestEvidence, Source, Topic, WithdrawalEvidence};
+use consentry::consent::{ChoiceEvidence, ConfirmationEvidence, Language, PressGrade, RequestEvidence, Source, Topic};
 use consentry::mail::{Address, Outcome, ReversePath};
-use consentry::store::{NewOptIn, NewWithdrawal, Store};
+use consentry::store::{NewOptIn, NewWithdrawal, Stop, Store};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
@@ -61,9 +61,11 @@ async fn subject(store: Store, address: Address, withdrawn: bool, controller: Ar
         form_url: "https://brand.example/newsletter".into(),
         referrer: None,
         consent_text: "synthetic, for benchmarks".into(),
-        text_version: "synthetic".into(),
+        text_version: String::new(),
+        form: None,
+        tracking_text: None,
         checkbox: Some(true),
-        language: Language::En,
+        language: Language::EN,
         ip: None,
         user_agent: None,
         reported_by: "benchmark".into(),
@@ -75,22 +77,29 @@ async fn subject(store: Store, address: Address, withdrawn: bool, controller: Ar
         address,
         controller: (*controller).clone(),
         topics: vec![topic.clone()],
+        tracking: false,
+        source: Source::Api,
         token,
         at: now,
         evidence,
         reverse_path: ReversePath::Null,
     };
     store.request(sign_up).await?;
-    let evidence =
-        ConfirmationEvidence { ip: None, user_agent: None, method: "POST".into(), token_id: String::new(), page_version: String::new() };
+    let evidence = ConfirmationEvidence {
+        ip: None,
+        user_agent: None,
+        method: "POST".into(),
+        token_id: String::new(),
+        page_version: String::new(),
+        page: "synthetic".into(),
+        grade: PressGrade::Unclear,
+        dwell_ms: 0,
+    };
     store.confirm(&token, now, evidence).await?;
     if withdrawn {
         let (subject, _) = store.standing(key).await?.context("just confirmed")?;
-        let evidence = WithdrawalEvidence { ip: None, user_agent: None, decision: None };
-        let topics = vec![topic];
-        store
-            .withdraw(NewWithdrawal { subject, controller: (*controller).clone(), topics, source: Source::Api, at: now, evidence })
-            .await?;
+        let (stop, evidence) = (Stop::Topics(vec![topic]), ChoiceEvidence::default());
+        store.withdraw(NewWithdrawal { subject, controller: (*controller).clone(), stop, source: Source::Api, at: now, evidence }).await?;
     }
     Ok(())
 }

@@ -53,8 +53,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("credentials", &["mail"]),
     ("gateway", JOINER),
     ("desk", JOINER),
+    ("office", JOINER),
     ("spooler", JOINER),
-    ("http", &["desk", "mail", "consent"]),
+    ("retention", JOINER),
+    ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];
 
 /// Rooms that put the others together.

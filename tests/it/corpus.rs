@@ -37,7 +37,7 @@ fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
     let mut world = World::start(sink.address());
     world.sign_up(WITH);
     let confirm = link(&sink.wait_for(1)[0].message, "/c/");
-    assert_eq!(world.ask("POST", &confirm, "", "text/plain").status, 200);
+    assert_eq!(world.confirm(&confirm).status, 200);
 
     let mut client = Client::login(world.smtp, "corpus");
     let mut counts: BTreeMap<(&str, u16, String), u32> = BTreeMap::new();

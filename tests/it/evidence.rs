@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::sink::Sink;
 use crate::trips::newsletter;
-use crate::world::{PASSWORD, PUBLIC_URL, World, link};
+use crate::world::{PASSWORD, PUBLIC_URL, World, link, stamp};
 
 const WHO: &str = "Olivia.Carter@people.example";
 const TEXT: &str = "Ja, die Acme GmbH darf mir ihren Newsletter per E-Mail senden.\n  Ich kann jederzeit widerrufen. – 🌱";
@@ -38,7 +38,8 @@ fn the_evidence_of_both_steps_is_complete_and_cannot_be_altered() {
     let sent = sink.wait_for(1).remove(0).message;
     let confirm = link(&sent, "/c/");
     let page = world.ask("GET", &confirm, "", "").body;
-    assert_eq!(world.ask("POST", &confirm, "answer=yes", "application/x-www-form-urlencoded").status, 200);
+    let stamp = stamp(&page);
+    assert_eq!(world.confirm(&confirm).status, 200);
     let mut tool = crate::client::Client::login(world.smtp, "news");
     assert_eq!(tool.send("newsletter@acme.example", WHO, &newsletter(WHO, 1)).0, 250, "{PASSWORD}");
     drop(tool);
@@ -65,7 +66,7 @@ fn the_evidence_of_both_steps_is_complete_and_cannot_be_altered() {
         let Some(Evidence::Request(asked)) = &events[0].evidence else { panic!("the declaration") };
         assert_eq!((asked.address.as_str(), asked.form_url.as_str()), (WHO, "https://acme.example/newsletter?form=7"));
         assert_eq!((asked.consent_text.as_str(), &asked.text_version), (TEXT, &sha256(TEXT)));
-        assert_eq!((asked.checkbox, asked.language, asked.reported_by.as_str()), (Some(true), Language::De, "website"));
+        assert_eq!((asked.checkbox, asked.language, asked.reported_by.as_str()), (Some(true), Language::DE, "website"));
         assert_eq!((asked.ip.as_deref(), asked.user_agent.as_deref()), (Some("2001:db8::77"), Some("TestBrowser/1.0 (\"quoted\"; Ü)")));
         assert_eq!(asked.referrer.as_deref(), Some("https://search.example/?q=acme"));
         assert_eq!(asked.mail.as_bytes(), sent, "the mail as it left");
@@ -77,7 +78,8 @@ fn the_evidence_of_both_steps_is_complete_and_cannot_be_altered() {
 
         let Some(Evidence::Confirmation(yes)) = &events[2].evidence else { panic!("the confirmation") };
         let token = URL_SAFE_NO_PAD.decode(confirm.rsplit('/').next().unwrap()).unwrap();
-        assert_eq!((yes.method.as_str(), &yes.token_id, &yes.page_version), ("POST", &sha256(token), &sha256(page)));
+        assert_eq!((yes.method.as_str(), &yes.token_id, &yes.page_version), ("POST", &sha256(token), &sha256(page.replace(stamp, ""))));
+        assert_eq!(yes.page, page.replace(stamp, ""), "the page as it was shown");
         assert_eq!(yes.ip.as_deref(), Some("127.0.0.1"));
         assert!(yes.user_agent.as_deref().is_some_and(|agent| agent.starts_with("ureq/")));
         store.close().await;

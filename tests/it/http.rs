@@ -1,19 +1,24 @@
 //! The HTTP side over real sockets and a real ledger: one world a test, asked by an independent client.
 
+mod access;
 mod api;
 mod confirm;
 mod everywhere;
+mod subscribe;
 mod unsubscribe;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
-use consentry::compose::PublicUrl;
-use consentry::consent::{Catalogue, Controller, DecisionId, Event, Language, SubjectId, Topic, TopicEntry, TopicStanding};
+use consentry::compose::{Overrides, PublicUrl, Words};
+use consentry::consent::{
+    Catalogue, Controller, Decision, DecisionId, Event, Form, Language, Reason, SubjectId, Topic, TopicEntry, TopicStanding,
+};
 use consentry::desk::{Desk, Scope, SignUp};
 use consentry::http::{HttpSettings, router, serve};
-use consentry::mail::Address;
+use consentry::mail::{Address, Class, Classification, Step, Trust};
 use consentry::store::Store;
 use consentry::token::{Link, LinkRing};
 use jiff::{SignedDuration, Timestamp};
@@ -77,10 +82,18 @@ fn catalogue() -> Catalogue {
             name: "ACME GmbH".into(),
             imprint: "Hauptstraße 1\n12345 Musterstadt".into(),
             privacy_url: "https://acme.example/privacy".into(),
-            language: Language::De,
+            language: Language::DE,
             from: "newsletter@acme.example".into(),
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
+        forms: vec![Form {
+            name: "weekly".into(),
+            controller: "acme".into(),
+            topics: vec![Topic::parse("news").expect("valid")],
+            tracking: true,
+            url: Some("https://acme.example/newsletter".into()),
+            text: BTreeMap::new(),
+        }],
     }
 }
 
@@ -100,12 +113,14 @@ impl World {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let base = format!("http://{}", listener.local_addr().expect("bound"));
             let public_url = PublicUrl::parse(public_url.unwrap_or(&base)).expect("valid");
-            let desk = Desk::new(store.clone(), Arc::new(catalogue()), Arc::default(), public_url).expect("configured");
+            let words = Arc::new(Words::new(&catalogue(), Overrides::default()).expect("complete"));
+            let desk = Desk::new(store.clone(), Arc::new(catalogue()), words, Arc::default(), public_url).expect("configured");
             let scopes = [Scope::OptIn, Scope::Decisions];
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();
             let settings = HttpSettings { trusted_proxies: vec!["127.0.0.0/8".parse().expect("valid")], ..HttpSettings::default() };
             let (stop, stopped) = oneshot::channel::<()>();
-            tokio::spawn(serve(listener, router(&desk, &settings, Router::new()), settings, async {
+            let router = router(&desk, &settings, Router::new()).expect("the pages render");
+            tokio::spawn(serve(listener, router, settings, async {
                 stopped.await.ok();
             }));
             (store, desk, base, token, stop)
@@ -135,6 +150,11 @@ impl World {
 
     fn post(&self, path: &str, kind: &str, body: &str) -> Answer {
         self.ask("POST", path, &[("content-type", kind)], Some(body))
+    }
+
+    /// Presses a button of the confirmation page, as somebody does who looks at it.
+    fn press(&self, link: &str, answer: &str) -> Answer {
+        self.post(link, FORM, &format!("answer={answer}&stamp={}", stamp(&self.get(link).body)))
     }
 
     fn api(&self, body: &str) -> Answer {
@@ -174,8 +194,38 @@ impl World {
 
     /// Olivia, confirmed; the path of an unsubscribe link about `news`.
     fn subscribed(&self) -> String {
-        let link = self.signed_up(SignedDuration::from_mins(5));
-        assert_eq!(self.post(&link, FORM, "answer=yes").status, 200);
+        self.subscribed_before(SignedDuration::from_mins(5))
+    }
+
+    /// The same, with the decision of the mail that carries the link.
+    fn subscribed_with_decision(&self) -> String {
+        let path = self.subscribed();
+        let subject = self.subject().expect("known");
+        let id = DecisionId([7; 16]);
+        let step = Step { trust: Trust::Credential, says: Class::Marketing, why: "stream news".into() };
+        let decision = Decision {
+            id,
+            at: Timestamp::now(),
+            stream: "news".into(),
+            controller: "acme".into(),
+            recipient: self.store.keyring().lookup_key(&Address::parse(OLIVIA).expect("valid")),
+            subject,
+            classification: Classification { class: Class::Marketing, topic: Some("news".into()), campaign: None, steps: vec![step] },
+            topic: Some(Topic::parse("news").expect("valid")),
+            reason: Reason::DoiConsent,
+            folded_from: 2,
+            event: Some(2),
+            message: None,
+            size: 1_000,
+        };
+        self.runtime.block_on(async { self.store.record(decision, None).await }).expect("recorded");
+        path
+    }
+
+    /// The same, signed up so long ago.
+    fn subscribed_before(&self, ago: SignedDuration) -> String {
+        let link = self.signed_up(ago);
+        assert_eq!(self.press(&link, "yes").status, 200);
         assert!(matches!(self.standing("news"), TopicStanding::Given(_)));
         self.unsubscribe_path(self.subject().expect("known"))
     }
@@ -214,13 +264,18 @@ impl World {
     }
 }
 
+/// The stamp of a page with a form; empty where there is none.
+fn stamp(page: &str) -> &str {
+    page.split("name=\"stamp\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}
+
 fn sign_up() -> SignUp {
     SignUp {
         email: OLIVIA.into(),
         controller: "acme".into(),
         topics: vec!["news".into(), "offers".into()],
         form_url: "https://acme.example/newsletter".into(),
-        consent_text: "Ja, die ACME GmbH darf mir Neuigkeiten und Angebote per E-Mail senden.".into(),
+        consent_text: "Ja, die ACME GmbH darf mir Neuigkeiten und Angebote per E-Mail senden. Ich kann jederzeit widerrufen.".into(),
         checkbox: Some(true),
         ip: Some("198.51.100.7".into()),
         ..SignUp::default()
@@ -233,7 +288,7 @@ fn body(change: impl FnOnce(&mut Value)) -> String {
         "controller": "acme",
         "topics": ["news"],
         "form_url": "https://acme.example/newsletter",
-        "consent_text": "Ja, die ACME GmbH darf mir Neuigkeiten per E-Mail senden.",
+        "consent_text": "Ja, die ACME GmbH darf mir Neuigkeiten per E-Mail senden. Ich kann jederzeit widerrufen.",
         "checkbox": true,
         "language": "en",
         "ip": "198.51.100.7",

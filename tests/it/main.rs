@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod architecture;
+mod authenticator;
 mod client;
 mod config;
 mod corpus;
@@ -14,6 +15,7 @@ mod fake_mta;
 mod http;
 mod licences;
 mod messages;
+mod office;
 mod peers;
 mod relay;
 #[path = "../bench/season.rs"]

@@ -1,5 +1,6 @@
 //! The store against real files: the life of a double opt-in, the promises of group commit, what is on the disk.
 
+mod choices;
 mod consent;
 mod decisions;
 mod disk;
@@ -9,11 +10,11 @@ mod spooler;
 use std::path::Path;
 
 use consentry::consent::{
-    Decision, DecisionId, Language, LookupKey, Reason, RequestEvidence, Source, Standing, SubjectId, Topic, TopicStanding,
-    WithdrawalEvidence,
+    ChoiceEvidence, Decision, DecisionId, Language, LookupKey, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId, Topic,
+    TopicStanding,
 };
 use consentry::mail::{Address, Class, Classification, ReversePath, Step, Trust};
-use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Store, StoreError, WithdrawAnswer};
+use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Stop, Store, StoreError, WithdrawAnswer};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -81,6 +82,8 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
         address: address(who),
         controller: "acme".into(),
         topics: topics(what),
+        tracking: false,
+        source: Source::Api,
         token: token(store, n),
         at,
         reverse_path: ReversePath::Mailbox(address("bounces@acme.example")),
@@ -90,8 +93,10 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
             referrer: None,
             consent_text: "Yes, send me the newsletter. I can stop it any time.".into(),
             text_version: String::new(),
+            form: None,
+            tracking_text: None,
             checkbox: Some(true),
-            language: Language::De,
+            language: Language::DE,
             ip: Some("192.0.2.77".into()),
             user_agent: Some("Browser/1.0".into()),
             reported_by: "website".into(),
@@ -101,7 +106,7 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
     }
 }
 
-async fn request(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> RequestAnswer {
+pub(crate) async fn request(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> RequestAnswer {
     store.request(sign_up(store, who, what, n, at)).await.expect("requests")
 }
 
@@ -111,11 +116,14 @@ fn confirmation() -> consentry::consent::ConfirmationEvidence {
         user_agent: None,
         method: "POST".into(),
         token_id: "00".repeat(32),
-        page_version: "11".repeat(32),
+        page_version: String::new(),
+        page: "<button>Yes</button>".into(),
+        grade: PressGrade::Person,
+        dwell_ms: 4_000,
     }
 }
 
-async fn confirm(store: &Store, n: u8, at: Timestamp) -> consentry::store::Confirmation {
+pub(crate) async fn confirm(store: &Store, n: u8, at: Timestamp) -> consentry::store::Confirmation {
     store.confirm(&token(store, n), at, confirmation()).await.expect("confirms")
 }
 
@@ -124,10 +132,10 @@ async fn withdraw(store: &Store, subject: SubjectId, what: &str, at: Timestamp) 
     let withdrawal = NewWithdrawal {
         subject,
         controller: "acme".into(),
-        topics: topics(what),
+        stop: if what.is_empty() { Stop::Advertising } else { Stop::Topics(topics(what)) },
         source: Source::OneClick,
         at,
-        evidence: WithdrawalEvidence { ip: Some("192.0.2.79".into()), user_agent: None, decision: None },
+        evidence: ChoiceEvidence { ip: Some("192.0.2.79".into()), ..ChoiceEvidence::default() },
     };
     store.withdraw(withdrawal).await.expect("withdraws")
 }

@@ -108,6 +108,12 @@ impl World {
         assert_eq!(answer.status, 202, "{}", answer.body);
     }
 
+    /// Presses yes on the page of a confirmation link.
+    pub(crate) fn confirm(&self, link: &str) -> Page {
+        let answer = format!("answer=yes&stamp={}", stamp(&self.ask("GET", link, "", "").body));
+        self.ask("POST", link, &answer, "application/x-www-form-urlencoded")
+    }
+
     /// All decisions, newest first.
     pub(crate) fn decisions(&self) -> Vec<Value> {
         let mut next = format!("{PUBLIC_URL}/api/v1/decisions?limit=500");
@@ -142,6 +148,11 @@ fn serve(config: &str) -> (Daemon, SocketAddr, SocketAddr) {
     };
     let (smtp, http) = (address("smtp listens"), address("http listens"));
     (daemon, smtp, http)
+}
+
+/// The stamp of a page with a form.
+pub(crate) fn stamp(page: &str) -> &str {
+    page.split("name=\"stamp\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("no stamp in {page}"))
 }
 
 /// The first link of a mail that contains `kind`, from its decoded text.

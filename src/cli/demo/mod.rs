@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let sink = Sink::new();
     let (stop, stopped) = watch::channel(false);
     let pages = pages::router(pages::Demo { sink: Arc::clone(&sink), desk: parts.desk.clone(), smtp: smtp_address });
-    let router = http::router(&parts.desk, &config.http, pages);
+    let router = http::router(&parts.desk, &config.http, pages)?;
     let mut running = start(&config, &parts, sockets, router, stopped.clone())?;
     running.spawn(smtp::serve(
         sink_listener,

@@ -39,11 +39,13 @@ impl Stage<'_> {
         step("She has not confirmed yet. The newsletter does not wait for that.");
         self.expect(&self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
 
-        step("A virus scanner opens the link in her mail; that is no consent. Then she presses the button.");
+        step("A virus scanner opens the link in her mail and submits what it finds; that is no consent. Then she presses the button.");
         let link = self.link(&asked, "/c/")?;
-        self.http("GET", &link, "", 200).await?;
-        self.expect(&self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
+        let page = self.http("GET", &link, "", 200).await?;
         self.http("POST", &link, "", 200).await?;
+        self.expect(&self.newsletter(OLIVIA, "October: fresh from the roaster").await?, 550, "opt_in_pending")?;
+        let stamp = page.split("name=\"stamp\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).context("the page's form")?;
+        self.http("POST", &link, &format!("answer=yes&stamp={stamp}"), 200).await?;
 
         step("Now the newsletter may leave, with a signed one-click link and a DKIM signature.");
         let before = self.sink.total();
@@ -98,19 +100,19 @@ impl Stage<'_> {
         });
         let bearer = format!("Bearer {}", self.token);
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-        let status = tool::request(self.http, "POST", "/api/v1/opt-ins", &headers, &body.to_string()).await?;
+        let (status, _) = tool::request(self.http, "POST", "/api/v1/opt-ins", &headers, &body.to_string()).await?;
         ensure!(status == 202, "POST /api/v1/opt-ins answered {status}");
         say("POST /api/v1/opt-ins -> 202");
         Ok(())
     }
 
-    async fn http(&self, method: &str, link: &str, body: &str, expected: u16) -> anyhow::Result<()> {
+    async fn http(&self, method: &str, link: &str, body: &str, expected: u16) -> anyhow::Result<String> {
         let path = link.strip_prefix(self.public_url).context("the link is ours")?;
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-        let status = tool::request(self.http, method, path, &headers, body).await?;
+        let (status, answer) = tool::request(self.http, method, path, &headers, body).await?;
         ensure!(status == expected, "{method} answered {status}, not {expected}");
         say(&format!("{method} {}… -> {status}", &link.chars().take(self.public_url.len() + 10).collect::<String>()));
-        Ok(())
+        Ok(answer)
     }
 
     /// The first link of that kind in a mail, whatever its transfer encoding.

@@ -57,8 +57,14 @@ impl Connection {
     }
 }
 
-/// One HTTP/1.1 request on a connection of its own; returns the status code.
-pub(super) async fn request(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<u16> {
+/// One HTTP/1.1 request on a connection of its own; returns status code and body.
+pub(super) async fn request(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> anyhow::Result<(u16, String)> {
     let mut stream = TcpStream::connect(server).await.context("HTTP")?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
@@ -67,6 +73,8 @@ pub(super) async fn request(server: SocketAddr, method: &str, path: &str, header
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    let status = std::str::from_utf8(&answer).ok().and_then(|text| text.split(' ').nth(1)).and_then(|code| code.parse().ok());
-    status.context("no HTTP answer")
+    let answer = String::from_utf8(answer).context("the HTTP answer")?;
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP answer")?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
+    Ok((status, body.to_owned()))
 }

@@ -16,7 +16,7 @@ fn a_sign_up_is_answered_alike_whatever_the_address_and_mailed_once() {
     answers.push(world.api(&body(|_| {}))); // too soon
     let (link, mail) = world.links().pop().expect("one");
     assert_eq!(world.links().len(), 1, "one mail in 24 hours");
-    world.post(&link, FORM, "answer=yes");
+    world.press(&link, "yes");
     answers.push(world.api(&body(|_| {}))); // known and confirmed
     for answer in answers {
         assert_eq!((answer.status, answer.json()), (202, json!({ "status": "accepted" })));
@@ -46,11 +46,12 @@ fn each_fault_of_a_sign_up_names_its_field() {
         ("topics", 422, |b| b["topics"] = json!("news")),
         ("topics[1]", 422, |b| b["topics"] = json!(["news", 1])),
         ("form_url", 422, |b| b["form_url"] = json!("newsletter.html")),
-        ("consent_text", 422, |b| b["consent_text"] = json!("Ja, die ACME GmbH darf mir schreiben.")),
-        ("consent_text", 422, |b| b["consent_text"] = json!("Ja, ich möchte E-Mails.")),
+        ("consent_text", 422, |b| b["consent_text"] = json!("Ja, die ACME GmbH darf mir schreiben, Widerruf jederzeit.")),
+        ("consent_text", 422, |b| b["consent_text"] = json!("Ja, ich möchte E-Mails, Widerruf jederzeit.")),
+        ("consent_text", 422, |b| b["consent_text"] = json!("Ja, die ACME GmbH darf mir E-Mails senden.")),
         ("prechecked", 422, |b| b["prechecked"] = json!(true)),
         ("checkbox", 422, |b| b["checkbox"] = json!(false)),
-        ("language", 422, |b| b["language"] = json!("fr")),
+        ("language", 422, |b| b["language"] = json!("in French")),
         ("ip", 422, |b| b["ip"] = json!("localhost")),
         ("e_mail", 422, |b| b["e_mail"] = json!("x@example.org")),
     ];

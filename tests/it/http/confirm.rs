@@ -1,9 +1,9 @@
 //! `/c/{token}`: the life of a confirmation link.
 
-use consentry::consent::{Evidence, TopicStanding};
+use consentry::consent::{Evidence, PressGrade, TopicStanding};
 use jiff::SignedDuration;
 
-use super::{FORM, World, sha256};
+use super::{FORM, World, sha256, stamp};
 
 #[test]
 fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
@@ -22,8 +22,8 @@ fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
         assert!(shown.contains(needle), "{needle} in {shown}");
     }
     let headers = [("content-type", FORM), ("user-agent", "Firefox"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9")];
-    let first = world.ask("POST", &link, &headers, Some("answer=yes"));
-    let second = world.post(&link, FORM, "answer=yes");
+    let first = world.ask("POST", &link, &headers, Some(&format!("answer=yes&stamp={}", stamp(&page))));
+    let second = world.press(&link, "yes");
     assert_eq!((first.status, second.status, &first.body), (200, 200, &second.body));
     assert!(first.body.contains("bestätigt"), "{}", first.body);
     assert_eq!(world.get(&link).body, first.body, "a later look shows the success");
@@ -35,7 +35,8 @@ fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
     assert_eq!((evidence.ip.as_deref(), evidence.user_agent.as_deref()), (Some("203.0.113.9"), Some("Firefox")));
     assert_eq!((evidence.method.as_str(), evidence.page_version.len(), evidence.token_id.len()), ("POST", 64, 64));
     assert!(!link.contains(&evidence.token_id));
-    assert_eq!(evidence.page_version, sha256(&page), "the version is that of the page that was shown");
+    assert_eq!(evidence.page, page.replace(stamp(&page), ""), "the page that was shown");
+    assert_eq!((evidence.page_version, evidence.grade), (sha256(&evidence.page), PressGrade::Hasty));
 }
 
 #[test]
@@ -43,10 +44,10 @@ fn no_is_as_easy_as_yes_and_voids_the_link() {
     // S1-17
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_mins(5));
-    let answer = world.post(&link, FORM, "answer=no");
+    let answer = world.press(&link, "no");
     assert!(answer.status == 200 && answer.body.contains("Sie erhalten nichts"), "{}", answer.body);
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
-    let late = world.post(&link, FORM, "answer=yes");
+    let late = world.press(&link, "yes");
     assert!(late.status == 410 && late.body.contains("melden Sie sich bitte neu an"), "{}", late.body);
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
 }
@@ -56,7 +57,7 @@ fn a_link_that_cannot_be_confirmed_says_what_to_do() {
     // L-DOI-04
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_hours(8 * 24));
-    for answer in [world.get(&link), world.post(&link, FORM, "answer=yes")] {
+    for answer in [world.get(&link), world.press(&link, "yes")] {
         assert!(answer.status == 410 && answer.body.contains("abgelaufen") && answer.body.contains("neu an"), "{}", answer.body);
     }
     assert!(matches!(world.standing("news"), TopicStanding::Requested(_)));
@@ -69,12 +70,12 @@ fn a_link_that_cannot_be_confirmed_says_what_to_do() {
 
 #[test]
 fn a_link_promises_no_mail_after_a_no() {
-    for first in ["answer=no", "answer=yes"] {
+    for first in ["no", "yes"] {
         let world = World::new();
         let link = world.signed_up(SignedDuration::from_mins(5));
-        assert_eq!(world.post(&link, FORM, first).status, 200);
-        assert_eq!(world.post(&link, FORM, "answer=no").status, 200);
-        for answer in [world.get(&link), world.post(&link, FORM, "answer=yes")] {
+        assert_eq!(world.press(&link, first).status, 200);
+        assert_eq!(world.press(&link, "no").status, 200);
+        for answer in [world.get(&link), world.press(&link, "yes")] {
             assert!(answer.status == 410 && answer.body.contains("Das letzte Wort"), "{first}: {}", answer.body);
         }
         assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
@@ -86,7 +87,8 @@ fn a_browser_with_a_name_beyond_ascii_is_evidence_too() {
     //
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_mins(5));
-    assert_eq!(world.ask("POST", &link, &[("content-type", FORM), ("user-agent", "Füchslein/1.0")], Some("answer=yes")).status, 200);
+    let answer = format!("answer=yes&stamp={}", stamp(&world.get(&link).body));
+    assert_eq!(world.ask("POST", &link, &[("content-type", FORM), ("user-agent", "Füchslein/1.0")], Some(&answer)).status, 200);
     let Some(Evidence::Confirmation(evidence)) = world.events().pop().expect("one").evidence else { panic!("no evidence") };
     assert_eq!(evidence.user_agent.as_deref(), Some("Füchslein/1.0"));
 }
@@ -95,8 +97,37 @@ fn a_browser_with_a_name_beyond_ascii_is_evidence_too() {
 fn only_the_buttons_confirm() {
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_mins(5));
-    for (kind, body) in [(FORM, "a=b"), (FORM, "answer=maybe"), ("application/json", "{}"), ("text/plain", "answer=yes")] {
+    for (kind, body) in [(FORM, "answer=maybe"), ("application/json", "{}"), ("text/plain", "answer=yes")] {
         assert_eq!(world.post(&link, kind, body).status, 400, "{kind} {body}");
     }
     assert!(matches!(world.standing("news"), TopicStanding::Requested(_)));
+}
+
+#[test]
+fn what_scripts_and_blind_posts_send_confirms_and_refuses_nothing() {
+    // L-DOI-03; PEERS.md section 3, number 3: a scanner that submits the page's form
+    const CHROMIUM: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36");
+    const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    let other = world.get("/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").body;
+    assert_eq!(stamp(&other), "");
+    let stamp = stamp(&world.get(&link).body).to_owned();
+    for (name, headers, body) in [
+        ("no stamp", vec![CHROMIUM, NAVIGATE, ("sec-fetch-user", "?1")], "answer=yes".to_owned()),
+        ("a forged stamp", vec![], format!("answer=yes&stamp={}A", &stamp[..stamp.len() - 1])),
+        ("form.submit() names no button", vec![CHROMIUM, NAVIGATE], format!("stamp={stamp}")),
+        ("button.click() by a script", vec![CHROMIUM, NAVIGATE], format!("answer=yes&stamp={stamp}")),
+        ("no by a script", vec![CHROMIUM, NAVIGATE], format!("answer=no&stamp={stamp}")),
+        ("fetch()", vec![CHROMIUM, ("sec-fetch-mode", "cors")], format!("answer=yes&stamp={stamp}")),
+        ("nothing at all", vec![], String::new()),
+    ] {
+        let headers: Vec<(&str, &str)> = headers.into_iter().chain([("content-type", FORM)]).collect();
+        let answer = world.ask("POST", &link, &headers, Some(&body));
+        assert!(answer.status == 200 && answer.body.contains("value=\"yes\""), "{name}: {} {}", answer.status, answer.body);
+        assert!(matches!(world.standing("news"), TopicStanding::Requested(_)), "{name}");
+    }
+    let headers = [CHROMIUM, NAVIGATE, ("sec-fetch-user", "?1"), ("content-type", FORM)];
+    assert_eq!(world.ask("POST", &link, &headers, Some(&format!("answer=yes&stamp={stamp}"))).status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
 }

@@ -1,6 +1,6 @@
 //! `/u/{token}`: one click, the buttons, and everything that must change nothing.
 
-use consentry::consent::{DecisionId, EventKind, Evidence, Source, SubjectId, TopicStanding};
+use consentry::consent::{Channel, DecisionId, EventKind, Evidence, Source, SubjectId, TopicStanding};
 
 use super::{FORM, World, body};
 
@@ -16,8 +16,8 @@ fn get_and_head_never_unsubscribe_and_the_button_does() {
     assert_eq!(world.events().len(), before);
     let page = world.get(&path).body;
     assert!(page.contains("Wochenbrief") && page.contains("ACME GmbH") && !page.contains("olivia"), "{page}");
-    assert_eq!(page.matches("<form method=\"post\"").count(), 2);
-    let result = world.post(&path, FORM, "scope=topic");
+    assert!(page.contains("o…@e….org"), "the owner knows the mailbox by its mask: {page}");
+    let result = world.post(&path, FORM, "choice=topic");
     assert!(result.status == 200 && result.body.contains("abgemeldet"), "{}", result.body);
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
     assert!(matches!(world.standing("offers"), TopicStanding::Given(_)));
@@ -62,7 +62,7 @@ fn an_unrelated_body_changes_nothing() {
         (FORM, "", 400),
         (FORM, "List-Unsubscribe=one-click", 400),
         (FORM, "List-Unsubscribe=One-Click-Not", 400),
-        (FORM, "scope=everything", 400),
+        (FORM, "choice=everything", 400),
         ("multipart/form-data; boundary=b", "no boundary here", 400),
         ("multipart/form-data", "--b--", 400),
         ("application/json", "{\"List-Unsubscribe\":\"One-Click\"}", 400),
@@ -71,7 +71,7 @@ fn an_unrelated_body_changes_nothing() {
         let answer = world.post(&path, kind, body);
         assert_eq!((answer.status, answer.header("location")), (status, None), "{kind} {body:.40}");
     }
-    assert_eq!(world.ask("PUT", &path, &[], Some("scope=all")).status, 405);
+    assert_eq!(world.ask("PUT", &path, &[], Some("choice=objection")).status, 405);
     assert_eq!(world.ask("DELETE", &path, &[], None).status, 405);
     assert_eq!(world.events().len(), before);
 }
@@ -82,7 +82,7 @@ fn all_advertising_can_be_stopped_at_once() {
     let world = World::new();
     let path = world.subscribed();
     for round in 0..2 {
-        let answer = world.post(&path, FORM, "scope=all");
+        let answer = world.post(&path, FORM, "choice=objection");
         assert!(answer.status == 200 && answer.body.contains("Widerspruch"), "round {round}: {}", answer.body);
     }
     for topic in ["news", "offers", "unheard.of"] {
@@ -90,7 +90,7 @@ fn all_advertising_can_be_stopped_at_once() {
     }
     let last = world.events().pop().expect("one");
     assert_eq!((last.kind, last.source), (EventKind::Objected, Source::Page));
-    let Some(Evidence::Withdrawal(evidence)) = last.evidence else { panic!("no evidence") };
+    let Some(Evidence::Choice(evidence)) = last.evidence else { panic!("no evidence") };
     assert_eq!(evidence.decision, Some(DecisionId([7; 16]).to_string()));
     assert_eq!(world.links().len(), 1, "no mail about it, only the one that asked for the confirmation (L-OBJ-08)");
 }
@@ -105,9 +105,9 @@ fn links_that_are_not_ours_all_get_the_same_answer() {
     flipped[last] = if flipped[last] == b'A' { b'B' } else { b'A' };
     let flipped = String::from_utf8(flipped).expect("ASCII");
     let stranger = world.unsubscribe_path(SubjectId([9; 16]));
-    let neutral = world.post("/u/x", FORM, "scope=topic").body;
+    let neutral = world.post("/u/x", FORM, "choice=topic").body;
     for path in ["/u/x", "/u/%00", &flipped, &path[..path.len() - 1], &stranger] {
-        for body in ["List-Unsubscribe=One-Click", "scope=all"] {
+        for body in ["List-Unsubscribe=One-Click", "choice=objection"] {
             let answer = world.post(path, FORM, body);
             assert_eq!((answer.status, &answer.body), (404, &neutral), "{path}");
         }
@@ -160,10 +160,10 @@ fn pages_speak_the_visitors_language_or_that_of_the_controller() {
     let world = World::new();
     let path = world.subscribed();
     for (asked, lang, text) in [
-        (None, "de", "Abmelden"),
+        (None, "de", "abbestellen"),
         (Some("en-GB,en;q=0.9,de;q=0.5"), "en", "Unsubscribe"),
-        (Some("de-AT"), "de", "Abmelden"),
-        (Some("fr"), "de", "Abmelden"),
+        (Some("de-AT"), "de", "abbestellen"),
+        (Some("fr"), "de", "abbestellen"),
     ] {
         let headers: Vec<(&str, &str)> = asked.map(|asked| ("accept-language", asked)).into_iter().collect();
         let page = world.ask("GET", &path, &headers, None);
@@ -178,7 +178,7 @@ fn without_the_ledger_nothing_is_pretended() {
     let path = world.subscribed();
     world.break_table("suppression");
     assert_eq!(world.get(&path).status, 200, "the page itself needs no ledger");
-    for body in ["List-Unsubscribe=One-Click", "scope=all"] {
+    for body in ["List-Unsubscribe=One-Click", "choice=objection"] {
         let answer = world.post(&path, FORM, body);
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("60")), "{body}");
     }
@@ -189,4 +189,77 @@ fn without_the_ledger_nothing_is_pretended() {
     assert_eq!((world.get("/healthz").status, world.get("/readyz").status), (200, 200));
     world.break_table("decision");
     assert_eq!((world.get("/healthz").status, world.get("/readyz").status), (200, 503));
+}
+
+#[test]
+fn all_topics_are_withdrawn_and_that_is_no_objection() {
+    // L-OBJ-04
+    let world = World::new();
+    let path = world.subscribed();
+    let answer = world.post(&path, FORM, "choice=topics");
+    assert!(answer.status == 200 && answer.body.contains("allen Themen abgemeldet"), "{}", answer.body);
+    for topic in ["news", "offers"] {
+        assert!(matches!(world.standing(topic), TopicStanding::Withdrawn(_)), "{topic}");
+    }
+    assert!(matches!(world.standing("unheard.of"), TopicStanding::Nothing));
+}
+
+#[test]
+fn a_rest_and_its_end_and_no_measuring_are_one_button_each() {
+    let world = World::new();
+    let path = world.subscribed();
+    let kinds = |world: &World| world.events().into_iter().skip(2).map(|event| (event.kind, event.channel)).collect::<Vec<_>>();
+    assert_eq!(world.post(&path, FORM, "choice=pause").status, 400, "for how long?");
+    assert_eq!(world.post(&path, FORM, "choice=pause&days=36500").status, 400, "not for ever");
+    let paused = world.post(&path, FORM, "days=90&choice=pause");
+    assert!(paused.status == 200 && paused.body.contains("pausiert"), "{}", paused.body);
+    let page = world.get(&path).body;
+    assert!(page.contains("value=\"resume\"") && page.contains("pausiert bis"), "{page}");
+    assert_eq!(world.post(&path, FORM, "choice=resume").status, 200);
+    assert!(!world.get(&path).body.contains("value=\"resume\""));
+    assert_eq!(world.post(&path, FORM, "choice=no_tracking").status, 200);
+    assert_eq!(world.post(&path, FORM, "choice=tracking").status, 400, "a link that may have been forwarded agrees to nothing (I5)");
+    use EventKind::{Paused, Resumed, Withdrawn};
+    assert_eq!(kinds(&world), [(Paused, Channel::Email), (Resumed, Channel::Email), (Withdrawn, Channel::Tracking)]);
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)), "consent to mail was never touched");
+}
+
+#[test]
+fn a_scanner_that_runs_the_pages_forms_chooses_nothing_and_one_click_is_not_in_its_way() {
+    // PEERS.md section 3, number 1
+    const SCANNER: [(&str, &str); 3] =
+        [("content-type", FORM), ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0"), ("sec-fetch-mode", "navigate")];
+    let world = World::new();
+    let path = world.subscribed();
+    let before = world.events().len();
+    for body in
+        ["choice=topic", "choice=topics", "choice=objection", "choice=pause&days=30", "choice=no_tracking", "choice=undo", "choice=why"]
+    {
+        let answer = world.ask("POST", &path, &SCANNER, Some(body));
+        assert!(answer.status == 200 && answer.body.contains("role=\"alert\"") && answer.body.contains("value=\"topic\""), "{body}");
+    }
+    assert_eq!((world.events().len(), world.links().len()), (before, 1), "no event and no mail");
+    let fetched = [("content-type", FORM), ("sec-fetch-mode", "cors"), ("origin", "https://webmail.example")];
+    assert_eq!(world.ask("POST", &path, &fetched, Some("List-Unsubscribe=One-Click")).status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+}
+
+#[test]
+fn undo_asks_the_owner_of_the_mailbox_and_nobody_else() {
+    // I5, L-DOI-01
+    let world = World::new();
+    let path = world.subscribed_before(jiff::SignedDuration::from_hours(48));
+    let done = world.post(&path, FORM, "choice=topic").body;
+    assert!(done.contains("value=\"undo\"") && done.contains("ACME GmbH darf mir per E-Mail Werbung senden zu: Wochenbrief"), "{done}");
+    let answer = world.post(&path, FORM, "choice=undo");
+    assert!(answer.status == 200 && answer.body.contains("Fast rückgängig"), "{}", answer.body);
+    assert!(matches!(world.standing("news"), TopicStanding::Requested(_)), "nothing is granted by the link");
+    let (link, mail) = world.links().pop().expect("a confirmation mail");
+    assert!(mail.contains("To: olivia@example.org"));
+    assert_eq!(world.press(&link, "yes").status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
+    let asked = world.events().into_iter().rev().find(|event| event.kind == EventKind::Requested).expect("one");
+    let Some(Evidence::Request(evidence)) = asked.evidence else { panic!("no evidence") };
+    assert_eq!((asked.source, evidence.reported_by.as_str(), evidence.checkbox), (Source::Page, "unsubscribe page", None));
+    assert!(done.contains(&evidence.consent_text), "what was next to the button");
 }

@@ -71,9 +71,11 @@ async fn every_event_has_its_evidence() {
     assert!(*kept == consentry::consent::RequestEvidence { text_version: version, ..asked });
     let Some(Evidence::Mail(sent)) = &events[1].evidence else { panic!("no evidence of the mail") };
     assert_eq!((sent.message_id.as_str(), sent.reply.as_str()), ("<1@consentry.example>", "250 2.0.0 Ok"));
-    assert!(events[2].evidence == Some(Evidence::Confirmation(confirmation())));
+    let yes = confirmation();
+    let page_version = Sha256::digest(yes.page.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(events[2].evidence == Some(Evidence::Confirmation(consentry::consent::ConfirmationEvidence { page_version, ..yes })));
     assert_eq!((events[2].answers, &events[2].topics), (Some(1), &topics("news shop")));
-    let Some(Evidence::Withdrawal(objection)) = &events[3].evidence else { panic!("no evidence of the objection") };
+    let Some(Evidence::Choice(objection)) = &events[3].evidence else { panic!("no evidence of the objection") };
     assert_eq!((objection.ip.as_deref(), events[3].kind), (Some("192.0.2.79"), EventKind::Objected));
     let opt_in = events[0].opt_in;
     assert!(opt_in.is_some() && events[1].opt_in == opt_in && events[2].opt_in == opt_in);
@@ -136,7 +138,7 @@ async fn a_link_works_once_in_time_and_not_after_a_withdrawal() {
 
     request(&store, "once@x.example", "news", 1, start()).await;
     let (opt_in, language) = store.opt_in(&token(&store, 1)).await.expect("reads").expect("is there");
-    assert_eq!((opt_in.stage, language, opt_in.requested), (Stage::Pending, Language::De, 1));
+    assert_eq!((opt_in.stage, language, opt_in.requested), (Stage::Pending, Language::DE, 1));
     assert_eq!(confirm(&store, 1, start() + week).await, Confirmation::Done);
     assert_eq!(confirm(&store, 1, start() + week + week).await, Confirmation::Repeated);
     assert_eq!(store.events(opt_in.subject).await.expect("reads").len(), 2);

@@ -25,8 +25,8 @@ fn a_person_confirms_and_unsubscribes_with_one_button_each_and_no_script() {
     assert_eq!((asked["before"].as_str(), asked["after"].as_str()), (Some("Möchten Sie diese E-Mails?"), Some("Danke, das ist bestätigt")));
     assert_eq!(tool.send(FROM, TO, &newsletter(TO, 1)).0, 250);
 
-    let left = press(&world, &link(&sink.wait_for(2)[1].message, "/u/"), "Unsubscribe from this topic");
-    assert_eq!((left["before"].as_str(), left["after"].as_str()), (Some("Unsubscribe"), Some("You are unsubscribed")));
+    let left = press(&world, &link(&sink.wait_for(2)[1].message, "/u/"), "Unsubscribe from “Acme Neuigkeiten”");
+    assert_eq!((left["before"].as_str(), left["after"].as_str()), (Some("Your e-mails from Acme GmbH"), Some("You are unsubscribed")));
     let (code, text) = tool.send(FROM, TO, &newsletter(TO, 2));
     assert!(code == 550 && text.contains("consent: withdrawn"), "{code} {text}");
     for page in [asked, left] {

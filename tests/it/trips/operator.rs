@@ -26,3 +26,34 @@ fn a_second_gateway_on_the_same_data_is_refused_with_the_mend() {
     let told = String::from_utf8(second.stderr).unwrap();
     assert!(!second.status.success() && told.contains("another consentry runs on this data directory"), "{told}");
 }
+
+#[test]
+fn accounts_are_managed_beside_the_running_gateway() {
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let file = world.dir.path().join("consentry.toml").display().to_string();
+    let run = |command: &str, more: &[&str], input: &str| consentry(&[&["user", command, "--config", &file], more].concat(), input);
+    let mia = ["--name", "mia"];
+    let told = run("add-operator", &[&mia[..], &["--role", "compliance"]].concat(), "correct horse battery\n");
+    assert!(told.starts_with("added mia as compliance"), "{told}");
+    run("set-role", &[&mia[..], &["--role", "legal"]].concat(), "");
+    run("set-password", &mia, "another horse battery\n");
+    run("reset-totp", &mia, "");
+    let list = run("list-operators", &[], "");
+    assert!(list.starts_with("mia\tlegal\tno second factor\t"), "{list}");
+    run("disable-operator", &mia, "");
+    assert!(run("list-operators", &[], "").contains("disabled"));
+
+    for (command, more, input, mend) in [
+        ("add-operator", &["--name", "mia", "--role", "legal"][..], "correct horse battery", "taken"),
+        ("add-operator", &["--name", "ida", "--role", "boss"], "correct horse battery", "viewer, operator, compliance or legal"),
+        ("add-operator", &["--name", "ida", "--role", "legal"], "too short", "at least 12 characters"),
+        ("set-role", &["--name", "ida", "--role", "legal"], "", "list-operators"),
+    ] {
+        let mut refused = Command::new(env!("CARGO_BIN_EXE_consentry"));
+        refused.args(["user", command, "--config", &file]).args(more);
+        let output = crate::peers::run_with_input(&mut refused, input.as_bytes(), false);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(mend), "{command} {more:?}: {told}");
+    }
+}

@@ -59,7 +59,7 @@ fn a_newsletter_waits_for_consent_and_stops_at_its_withdrawal_through_postfix() 
             assert_eq!(world.ask(method, &confirm, "", FORM).status, 200);
         }
         front.expect_blocked(&to, "opt_in_pending");
-        assert_eq!(world.ask("POST", &confirm, "", FORM).status, 200);
+        assert_eq!(world.confirm(&confirm).status, 200);
 
         // U-01 … U-04, U-19: one of each, ours, signed
         let answer = front.send("news", &to, &newsletter(&to, 2));

@@ -1,0 +1,168 @@
+//! What a person chooses by the link in a mail: stop this topic, stop all, object, a rest, not to be measured, or back again.
+//! Whoever holds the link may be a stranger to whom the mail was forwarded: the link can say no, and shows no data.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::request::{Asked, SignUpError};
+use super::{Actor, Desk, StoreError};
+use crate::consent::{ChoiceEvidence, Controller, Language, Source, SubjectId, Topic};
+use crate::store::{NewChoice, NewWithdrawal, Stop, WithdrawAnswer};
+use crate::token::Link;
+
+/// What a person chooses (L-OBJ-04).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// No more mail about the topic of the link.
+    Topic,
+    /// No more mail about any topic of the controller: all consents are withdrawn.
+    AllTopics,
+    /// Objection to all advertising of the controller, whatever its basis (GDPR Art. 21(2)).
+    Object,
+    /// A rest from all advertising of the controller for so many days.
+    Pause {
+        /// From now.
+        days: u16,
+    },
+    /// The end of the rest.
+    Resume,
+    /// No more measuring (L-TRK-05).
+    StopTracking,
+}
+
+/// What the unsubscribe page speaks of: whose mail about what.
+pub struct Subscription {
+    pub(super) link: Link,
+    /// The controller; `None` when the configuration no longer knows it, and the link works still (U-14).
+    pub controller: Option<Controller>,
+    /// Title of the topic, or its name when the configuration no longer knows it.
+    pub topic: String,
+}
+
+/// What a page may show of the person behind a link.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glimpse {
+    /// The address, masked so that its owner recognises it and nobody else learns it; empty when it is not stored.
+    pub address: String,
+    /// The end of a rest that is in force.
+    pub paused_until: Option<Timestamp>,
+}
+
+impl Subscription {
+    /// The controller's name as people know it.
+    pub fn controller_name(&self) -> &str {
+        self.controller.as_ref().map_or(&self.link.controller, |controller| &controller.name)
+    }
+}
+
+impl Desk {
+    /// The subscription behind an unsubscribe link; `None` for a link that is not ours. Reads no
+    /// database, so that the page shows even while the ledger is away.
+    pub fn subscription(&self, token: &str) -> Option<Subscription> {
+        let link = self.inner.links.verify(token)?;
+        let controller = self.inner.catalogue.controller(&link.controller).cloned();
+        let topic = self.title(&link.topic);
+        Some(Subscription { link, controller, topic })
+    }
+
+    /// What the page may show of the person.
+    pub async fn glimpse(&self, subscription: &Subscription, now: Timestamp) -> Result<Glimpse, StoreError> {
+        let link = &subscription.link;
+        let address = self.inner.store.address(link.subject).await?;
+        let standing = self.inner.store.standing_of(link.subject).await?;
+        Ok(Glimpse {
+            address: address.map(|address| address.masked()).unwrap_or_default(),
+            paused_until: standing.and_then(|standing| standing.pause(&link.controller, now)).map(|pause| pause.until),
+        })
+    }
+
+    /// Does what the holder of the link chooses, durably before it returns (I3). The answer is the same when it was so
+    /// before (U-13); false when the ledger does not know the subject of the link. No mail is sent about it (L-OBJ-08).
+    pub async fn choose(
+        &self,
+        subscription: &Subscription,
+        choice: Choice,
+        source: Source,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let link = &subscription.link;
+        let evidence = ChoiceEvidence { decision: Some(link.decision.to_string()), ..actor.evidence() };
+        self.do_choose(link.subject, &link.controller, &link.topic, choice, source, evidence, now).await
+    }
+
+    /// Takes back what was stopped by mistake: a new sign-up for the topic of the link, which the owner of the mailbox has to
+    /// confirm like any other. So a stranger cannot undo it, and neither can staff (I5); and an owner whose mail was
+    /// forwarded to somebody who pressed the button learns of it. `Ok` says nothing about whether a mail was sent.
+    pub async fn ask_again(&self, subscription: &Subscription, actor: Actor, asked: Asked, now: Timestamp) -> Result<(), SignUpError> {
+        let (link, store) = (&subscription.link, &self.inner.store);
+        let (Some(controller), Some(entry)) = (&subscription.controller, self.inner.catalogue.topic(&link.topic)) else { return Ok(()) };
+        match store.address(link.subject).await? {
+            Some(address) => self.request(controller, &[entry], &address, actor, asked, now).await,
+            None => Ok(()), // we have no address to write to
+        }
+    }
+
+    /// What pressing "undo" declares; `None` where it cannot be undone by a mail: the topic is no longer configured.
+    pub fn consent_to(&self, subscription: &Subscription, language: Language) -> Option<String> {
+        let controller = subscription.controller.as_ref()?;
+        let entry = self.inner.catalogue.topic(&subscription.link.topic)?;
+        let text = self.inner.words.consent(controller, language, &[&entry.title]);
+        text.inspect_err(|error| tracing::error!(%error, "the consent text")).ok()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "who, whose, what, how, by which door, with what proof, when")]
+    pub(super) async fn do_choose(
+        &self,
+        subject: SubjectId,
+        controller: &str,
+        topic: &Topic,
+        choice: Choice,
+        source: Source,
+        evidence: ChoiceEvidence,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let store = &self.inner.store;
+        let stop = match choice {
+            Choice::Topic => Stop::Topics(vec![topic.clone()]),
+            Choice::AllTopics => Stop::Topics(self.topics_of(subject, controller, topic).await?),
+            Choice::Object => Stop::Advertising,
+            Choice::StopTracking => Stop::Tracking,
+            Choice::Pause { .. } | Choice::Resume => {
+                let choose = NewChoice { subject, controller: controller.to_owned(), source, at: now, evidence };
+                return match choice {
+                    Choice::Pause { days } => {
+                        let until = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
+                        store.pause(choose, until).await
+                    }
+                    _ => store.resume(choose).await,
+                };
+            }
+        };
+        let withdrawal = NewWithdrawal { subject, controller: controller.to_owned(), stop, source, at: now, evidence };
+        Ok(store.withdraw(withdrawal).await? != WithdrawAnswer::Unknown)
+    }
+
+    /// Every topic that mail of the controller could be about: configured, on record, or named by the link.
+    async fn topics_of(&self, subject: SubjectId, controller: &str, topic: &Topic) -> Result<Vec<Topic>, StoreError> {
+        let configured = self.inner.catalogue.topics.iter().filter(|entry| entry.controller == controller);
+        let mut topics: Vec<Topic> = configured.map(|entry| entry.name.clone()).chain([topic.clone()]).collect();
+        if let Some(standing) = self.inner.store.standing_of(subject).await? {
+            topics.extend(standing.topics(controller).map(|(topic, _)| topic.clone()));
+        }
+        topics.sort();
+        topics.dedup();
+        Ok(topics)
+    }
+
+    /// How people know a topic.
+    pub(super) fn title(&self, topic: &Topic) -> String {
+        self.inner.catalogue.topic(topic).map_or_else(|| topic.to_string(), |entry| entry.title.clone())
+    }
+}
+
+impl Actor {
+    /// What goes into the evidence.
+    pub(super) fn evidence(self) -> ChoiceEvidence {
+        ChoiceEvidence { ip: self.ip, user_agent: self.user_agent, ..ChoiceEvidence::default() }
+    }
+}

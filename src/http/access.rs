@@ -1,0 +1,131 @@
+//! `/p/{token}`: everything stored about oneself with one company, and every choice, for whoever proves to read the mailbox
+//! by a fresh link. The link is the only authority: no cookie goes along, so no other site can act by it.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use jiff::Timestamp;
+
+use super::answer::Answers;
+use super::choice::Chosen;
+use super::content::{AccessView, Content, SignUpView, StandingView, WhyView};
+use super::form;
+use super::page::Page;
+use super::visitor::Visitor;
+use crate::consent::{Language, Topic, TopicStanding};
+use crate::desk::{Access, AccessPage, StoreError};
+
+pub(super) fn router<S>(answers: Answers) -> Router<S> {
+    Router::new()
+        .route("/p/{token}", get(show).post(act))
+        .route("/p/{token}/", get(show).post(act))
+        .layer(DefaultBodyLimit::max(form::LIMIT))
+        .with_state(answers)
+}
+
+async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
+    respond(&answers, &visitor, false, answers.desk.access(&token, Timestamp::now()).await)
+}
+
+async fn act(
+    State(answers): State<Answers>,
+    Extension(visitor): Extension<Visitor>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let pairs = match body {
+        Ok(body) => form::pairs(&headers, &body).await.unwrap_or_default(),
+        Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
+    };
+    let now = Timestamp::now();
+    let access = match answers.desk.access(&token, now).await {
+        Ok(AccessPage::Open(access)) => access,
+        other => return respond(&answers, &visitor, false, other),
+    };
+    let topic = form::value(&pairs, "topic").and_then(|name| Topic::parse(name).ok());
+    let Some(chosen) = Chosen::read(&pairs) else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
+    if visitor.navigation.is_by_script() {
+        return respond(&answers, &visitor, true, Ok(AccessPage::Open(access)));
+    }
+    let actor = visitor.clone().actor();
+    // A choice for all topics has none of its own; the first on record stands in for it and changes nothing.
+    let topic = topic.or_else(|| access.topics.first().map(|row| row.name.clone()));
+    let done = match (chosen, &topic) {
+        (Chosen::Choice(choice), Some(topic)) => answers.desk.choose_proven(&access, choice, topic, actor, now).await,
+        (Chosen::Tracking, _) => answers.desk.agree_to_tracking(&access, actor, now).await,
+        _ => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""),
+    };
+    match done {
+        Ok(true) => {}
+        Ok(false) => return answers.refusal(Page::AccessUnknown, StatusCode::NOT_FOUND, &visitor, ""),
+        Err(error) => return answers.unavailable(&visitor, &error),
+    }
+    let title = topic.and_then(|topic| access.topics.iter().find(|row| row.name == topic)).map(|row| row.title.clone());
+    let content = Content {
+        controller: access.controller_name(),
+        topics: title.iter().map(String::as_str).collect(),
+        chosen: chosen.word(),
+        until: chosen.ends(now),
+        ..Content::default()
+    };
+    let controller = access.controller.as_ref();
+    answers.page(Page::Chosen, StatusCode::OK, answers.language(&visitor, controller), controller, &content)
+}
+
+fn respond(answers: &Answers, visitor: &Visitor, again: bool, found: Result<AccessPage, StoreError>) -> Response {
+    match found {
+        Ok(AccessPage::Open(access)) => {
+            let controller = access.controller.as_ref();
+            let language = answers.language(visitor, controller);
+            let content =
+                Content { again, access: Some(view(&access, language)), controller: access.controller_name(), ..Content::default() };
+            answers.page(Page::Access, StatusCode::OK, language, controller, &content)
+        }
+        Ok(AccessPage::Expired(controller)) => {
+            let name = controller.as_ref().map_or("", |controller| &controller.name);
+            let content = Content { controller: name, ..Content::default() };
+            let language = answers.language(visitor, controller.as_ref());
+            answers.page(Page::AccessExpired, StatusCode::GONE, language, controller.as_ref(), &content)
+        }
+        Ok(AccessPage::Unknown) => answers.refusal(Page::AccessUnknown, StatusCode::NOT_FOUND, visitor, ""),
+        Err(error) => answers.unavailable(visitor, &error),
+    }
+}
+
+fn view(access: &Access, language: Language) -> AccessView {
+    AccessView {
+        address: access.address.clone(),
+        why: access.why.as_ref().map(|why| WhyView {
+            at: why.at,
+            topic: why.topic.clone(),
+            sentence: why.reason.sentence(language),
+            articles: why.reason.basis().map_or("", |basis| basis.articles()),
+            sign_up: why.sign_up.as_ref().map(|facts| SignUpView {
+                requested_at: facts.requested_at,
+                form_url: facts.form_url.clone(),
+                consent_text: facts.consent_text.clone(),
+                confirmed_at: facts.confirmed_at,
+            }),
+        }),
+        topics: access.topics.iter().map(|row| standing(row.name.as_str(), &row.title, row.standing)).collect(),
+        tracking: standing("", "", access.tracking),
+        objected: access.objected,
+        paused_until: access.paused_until,
+    }
+}
+
+fn standing(name: &str, title: &str, standing: TopicStanding) -> StandingView {
+    let (state, at) = match standing {
+        TopicStanding::Given(mark) => ("given", Some(mark.at)),
+        TopicStanding::Requested(mark) => ("requested", Some(mark.at)),
+        TopicStanding::Withdrawn(mark) => ("withdrawn", Some(mark.at)),
+        TopicStanding::Objected(mark) => ("objected", Some(mark.at)),
+        TopicStanding::Nothing => ("none", None),
+    };
+    StandingView { name: name.to_owned(), title: title.to_owned(), state, at }
+}

@@ -1,0 +1,80 @@
+//! What the buttons of the preference pages are called in a form, and what their result is called in the texts.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+
+use super::answer::Answers;
+use super::form;
+use super::page::Page;
+use super::visitor::Visitor;
+use crate::desk::{Choice, SignUpError};
+
+/// The button that was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// A choice that takes effect at once.
+    Choice(Choice),
+    /// Agree to being measured.
+    Tracking,
+    /// Take back the unsubscribing.
+    Undo,
+    /// Tell why the mail came.
+    Why,
+}
+
+impl Chosen {
+    /// What the form says; `None` when it says nothing we know.
+    pub(super) fn read(pairs: &[(String, String)]) -> Option<Self> {
+        Some(match form::value(pairs, "choice")? {
+            "topic" => Self::Choice(Choice::Topic),
+            "topics" => Self::Choice(Choice::AllTopics),
+            "objection" => Self::Choice(Choice::Object),
+            "pause" => Self::Choice(Choice::Pause { days: form::value(pairs, "days")?.parse().ok().filter(|days| PAUSES.contains(days))? }),
+            "resume" => Self::Choice(Choice::Resume),
+            "no_tracking" => Self::Choice(Choice::StopTracking),
+            "tracking" => Self::Tracking,
+            "undo" => Self::Undo,
+            "why" => Self::Why,
+            _ => return None,
+        })
+    }
+
+    /// The texts that tell the result: `chosen.<word>`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Choice(Choice::Topic) => "topic",
+            Self::Choice(Choice::AllTopics) => "topics",
+            Self::Choice(Choice::Object) => "objection",
+            Self::Choice(Choice::Pause { .. }) => "paused",
+            Self::Choice(Choice::Resume) => "resumed",
+            Self::Choice(Choice::StopTracking) => "no_tracking",
+            Self::Tracking => "tracking",
+            Self::Undo => "undo",
+            Self::Why => "why",
+        }
+    }
+
+    /// The end of the pause that was chosen.
+    pub(super) fn ends(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Choice(Choice::Pause { days }) => now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// The pauses that the pages offer, days.
+const PAUSES: [u16; 3] = [30, 90, 180];
+
+/// What a person is told when a mail to them could not be made or kept.
+pub(super) fn failed(answers: &Answers, visitor: &Visitor, error: &SignUpError) -> Response {
+    match error {
+        SignUpError::Store(error) => answers.unavailable(visitor, error),
+        SignUpError::TooMany => answers.refusal(Page::TooMany, StatusCode::TOO_MANY_REQUESTS, visitor, ""),
+        error => {
+            tracing::error!(%error, "a mail to a person was not composed");
+            answers.refusal(Page::Unavailable, StatusCode::INTERNAL_SERVER_ERROR, visitor, "")
+        }
+    }
+}

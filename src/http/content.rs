@@ -1,0 +1,182 @@
+//! What the public pages may speak of: values only, nothing of how they look.
+
+use jiff::Timestamp;
+
+use crate::compose::FormWords;
+use crate::consent::Controller;
+
+/// What a page may speak of.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Content<'a> {
+    /// Name of the controller.
+    pub controller: &'a str,
+    /// Where its privacy policy is; empty when it is not known.
+    pub privacy_url: &'a str,
+    /// Titles of the topics.
+    pub topics: Vec<&'a str>,
+    /// When the sign-up came in; `None` on pages that speak of none.
+    pub at: Option<Timestamp>,
+    /// Days for which a confirmation link works.
+    pub valid_days: i64,
+    /// True when being measured was asked for, too (L-TRK-06).
+    pub tracking: bool,
+    /// Proof that we showed the form, and when.
+    pub stamp: String,
+    /// True when the form came back without a person having pressed its button.
+    pub again: bool,
+    /// The address, masked; empty when it is not known.
+    pub address: String,
+    /// When a rest ends; `None` without one.
+    pub until: Option<Timestamp>,
+    /// What was just chosen: names the text that says so.
+    pub chosen: &'a str,
+    /// What pressing "undo" declares; `None` where it cannot be undone by a mail.
+    pub consent_text: Option<String>,
+    /// On the pages of a sign-up form.
+    pub form: Option<FormView<'a>>,
+    /// On the page of one's own data.
+    pub access: Option<AccessView>,
+}
+
+/// A sign-up form and what was filled in.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct FormView<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it says.
+    pub words: &'a FormWords,
+    /// Where it is.
+    pub url: String,
+    /// Names the texts next to the boxes.
+    pub texts_version: String,
+    /// The address as typed before.
+    pub email: String,
+    /// True when the person had ticked the box before.
+    pub consent: bool,
+    /// True when the person had ticked the second box before.
+    pub tracking: bool,
+    /// True when the address was none.
+    pub email_fault: bool,
+    /// True when the box was not ticked.
+    pub consent_fault: bool,
+}
+
+/// What is stored about a person with one company.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct AccessView {
+    /// The address.
+    pub address: String,
+    /// Why the mail came whose link was used; `None` when its record is gone.
+    pub why: Option<WhyView>,
+    /// What is on record about each topic.
+    pub topics: Vec<StandingView>,
+    /// What is on record about being measured.
+    pub tracking: StandingView,
+    /// When all advertising was objected to.
+    pub objected: Option<Timestamp>,
+    /// When a rest ends.
+    pub paused_until: Option<Timestamp>,
+}
+
+/// Why a mail came.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct WhyView {
+    /// When it passed.
+    pub at: Timestamp,
+    /// Title of its topic.
+    pub topic: String,
+    /// Why it passed.
+    pub sentence: &'static str,
+    /// By which articles.
+    pub articles: &'static str,
+    /// The sign-up behind it.
+    pub sign_up: Option<SignUpView>,
+}
+
+/// The sign-up behind a mail.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct SignUpView {
+    /// When.
+    pub requested_at: Timestamp,
+    /// On which page.
+    pub form_url: String,
+    /// The text that was agreed to.
+    pub consent_text: String,
+    /// When it was confirmed.
+    pub confirmed_at: Timestamp,
+}
+
+/// What is on record about one thing.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct StandingView {
+    /// The topic's name; empty for being measured.
+    pub name: String,
+    /// The topic's title.
+    pub title: String,
+    /// `given`, `requested`, `withdrawn`, `objected` or `none`: names the text that says so.
+    pub state: &'static str,
+    /// Since when.
+    pub at: Option<Timestamp>,
+}
+
+/// What the operator's pages are tried with before they serve: a little and a lot.
+pub(super) fn samples(controller: Option<&Controller>) -> [Content<'_>; 2] {
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+    let controller = controller.map_or("controller", |controller| &controller.name);
+    let standing = |state, at| StandingView { name: "topic".into(), title: "A topic".into(), state, at };
+    let access = |much: bool| AccessView {
+        address: "person@people.example".into(),
+        why: much.then(|| WhyView {
+            at: NOW,
+            topic: "A topic".into(),
+            sentence: "A sentence.",
+            articles: "An article",
+            sign_up: Some(SignUpView {
+                requested_at: NOW,
+                form_url: "https://form.example/".into(),
+                consent_text: "A text.".into(),
+                confirmed_at: NOW,
+            }),
+        }),
+        topics: if much { vec![standing("given", Some(NOW)), standing("none", None)] } else { vec![] },
+        tracking: if much { standing("given", Some(NOW)) } else { standing("none", None) },
+        objected: much.then_some(NOW),
+        paused_until: much.then_some(NOW),
+    };
+    let form = |much: bool| FormView {
+        name: "form",
+        words: if much { &A_LOT } else { &A_LITTLE },
+        url: "https://consent.example/subscribe/form".into(),
+        texts_version: "00".into(),
+        email: if much { "person@people.example".into() } else { String::new() },
+        consent: much,
+        tracking: much,
+        email_fault: much,
+        consent_fault: much,
+    };
+    let of = |much: bool| Content {
+        controller,
+        privacy_url: if much { "https://privacy.example/" } else { "" },
+        topics: if much { vec!["one topic", "another topic"] } else { vec!["topic"] },
+        at: Some(NOW),
+        valid_days: 7,
+        tracking: much,
+        stamp: "stamp".into(),
+        again: much,
+        address: if much { "p…@p….example".into() } else { String::new() },
+        until: much.then_some(NOW),
+        chosen: if much { "paused" } else { "topic" },
+        consent_text: much.then(|| "A text.".into()),
+        form: Some(form(much)),
+        access: Some(access(much)),
+    };
+    [of(false), of(true)]
+}
+
+static A_LITTLE: FormWords = FormWords { title: String::new(), intro: String::new(), consent: String::new(), tracking: None };
+static A_LOT: std::sync::LazyLock<FormWords> = std::sync::LazyLock::new(|| FormWords {
+    title: "A title".into(),
+    intro: "An introduction.".into(),
+    consent: "A text.".into(),
+    tracking: Some("Another text.".into()),
+});

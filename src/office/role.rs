@@ -1,0 +1,71 @@
+//! Who may do what in the office: one table. Asking it is the business of each method of `Office`.
+
+use crate::store::Role;
+
+/// What an operator may want to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See figures.
+    Overview,
+    /// See decisions, with persons masked.
+    Decisions,
+    /// Search a person by address.
+    FindSubject,
+    /// See what happened to a person's consent, masked.
+    SubjectTimeline,
+    /// Withdraw or object on behalf of a person. There is no action that grants (I5).
+    Withdraw,
+    /// Take rows away as a file.
+    ExportCsv,
+    /// See a person's address, for a reason.
+    RevealAddress,
+    /// See what operators did.
+    ReadAudit,
+    /// See a person's evidence in full: IP address, browser, mail.
+    Evidence,
+}
+
+const YES: bool = true;
+const NO_: bool = false;
+
+impl Action {
+    /// All actions.
+    pub const ALL: [Action; 9] = [
+        Self::Overview,
+        Self::Decisions,
+        Self::FindSubject,
+        Self::SubjectTimeline,
+        Self::Withdraw,
+        Self::ExportCsv,
+        Self::RevealAddress,
+        Self::ReadAudit,
+        Self::Evidence,
+    ];
+
+    /// Viewer, operator, compliance, legal (L-TOM-02). Accounts are the command line's business.
+    #[rustfmt::skip]
+    const fn table(self) -> [bool; Role::ALL.len()] {
+        match self {
+            Self::Overview        => [YES, YES, YES, YES],
+            Self::Decisions       => [YES, YES, YES, YES],
+            Self::FindSubject     => [NO_, YES, YES, YES],
+            Self::SubjectTimeline => [NO_, YES, YES, YES],
+            Self::Withdraw        => [NO_, YES, YES, YES],
+            Self::ExportCsv       => [NO_, NO_, YES, YES],
+            Self::RevealAddress   => [NO_, NO_, YES, YES],
+            Self::ReadAudit       => [NO_, NO_, YES, YES],
+            Self::Evidence        => [NO_, NO_, NO_, YES],
+        }
+    }
+
+    /// True when the table says yes.
+    pub const fn is_for(self, role: Role) -> bool {
+        let [viewer, operator, compliance, legal] = self.table();
+        match role {
+            Role::Viewer => viewer,
+            Role::Operator => operator,
+            Role::Compliance => compliance,
+            Role::Legal => legal,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Accounts of the office and the attempts to use them. Each change ends the account's sessions and is audited in the same
+//! transaction. What a password or a code must be like is the business of `office`.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::SqliteConnection;
+use zeroize::Zeroizing;
+
+use super::audit::{Deed, NewAuditLine, Object};
+use super::column::{ms, octets, timestamp};
+use super::{Store, StoreError, begin};
+use crate::entropy::random;
+
+/// Random, immutable id of an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OperatorId(pub [u8; 16]);
+
+impl fmt::Display for OperatorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What an operator is in the house; what that lets them do is a table in `office`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees what happens, and no person.
+    Viewer,
+    /// Helps persons: finds them, and says no for them.
+    Operator,
+    /// Answers for the rules: exports, reveals with a reason, reads the audit log.
+    Compliance,
+    /// Defends against claims: sees the evidence in full.
+    Legal,
+}
+
+impl Role {
+    /// All roles, from the one that may least.
+    pub const ALL: [Role; 4] = [Self::Viewer, Self::Operator, Self::Compliance, Self::Legal];
+
+    /// The word on the command line, in tables and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Compliance => "compliance",
+            Self::Legal => "legal",
+        }
+    }
+
+    /// The inverse of [`Role::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Stands in the audit log.
+    pub id: OperatorId,
+    /// The login name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// True when a code is asked for after the password.
+    pub has_second_factor: bool,
+    /// True when the account is closed for good.
+    pub disabled: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// What an attempt meets.
+pub enum Attempt {
+    /// No such account, or a closed one.
+    Unknown,
+    /// Too many failed before.
+    Locked,
+    /// It may be checked, and counts as failed until something else is said.
+    Open {
+        /// Whose.
+        operator: Operator,
+        /// The argon2 hash to check a password against.
+        password: String,
+        /// True when the account is locked from now on, should this one fail.
+        locks: bool,
+    },
+}
+
+/// The columns of an [`Operator`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    id: Vec<u8>,
+    name: String,
+    role: String,
+    has_second_factor: bool,
+    disabled: bool,
+    created: i64,
+}
+
+impl Row {
+    pub(super) fn read(self) -> Result<Operator, StoreError> {
+        Ok(Operator {
+            id: OperatorId(octets(&self.id)?),
+            name: self.name,
+            role: Role::parse(&self.role).ok_or(StoreError::Damaged("an operator's role"))?,
+            has_second_factor: self.has_second_factor,
+            disabled: self.disabled,
+            created: timestamp(self.created)?,
+        })
+    }
+}
+
+type AttemptRow = (Vec<u8>, String, String, bool, i64, String, i64, i64);
+
+impl Store {
+    /// Makes an account; `password` is its argon2 hash.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`] when there is one of that name, disabled ones included.
+    pub async fn add_operator(&self, name: &str, role: Role, password: &str, at: Timestamp) -> Result<OperatorId, StoreError> {
+        let id = OperatorId(random());
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        let added = sqlx::query("INSERT INTO operator (id, name, password, role, created) VALUES (?1, ?2, ?3, ?4, ?5)")
+            .bind(&id.0[..])
+            .bind(name)
+            .bind(password)
+            .bind(role.as_str())
+            .bind(ms(at))
+            .execute(&mut *tx)
+            .await;
+        match added {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => return Err(StoreError::NameTaken),
+            added => added?,
+        };
+        let reason = Some(role.as_str().to_owned());
+        self.append_audit(&mut tx, line(id, None, Deed::OperatorAdded, reason, at)).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// All accounts by name, disabled ones included.
+    pub async fn operators(&self) -> Result<Vec<Operator>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created FROM operator ORDER BY name")
+                .fetch_all(&mut *reader)
+                .await?;
+        rows.into_iter().map(Row::read).collect()
+    }
+
+    /// Gives an account another role, and ends its sessions.
+    pub async fn set_role(&self, id: OperatorId, role: Role, at: Timestamp) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        sqlx::query("UPDATE operator SET role = ?2 WHERE id = ?1").bind(&id.0[..]).bind(role.as_str()).execute(&mut *tx).await?;
+        let reason = Some(role.as_str().to_owned());
+        self.changed(&mut tx, line(id, None, Deed::RoleChanged, reason, at), id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives an account another password (its argon2 hash), ends its sessions and unlocks it. `by` is `None` for the
+    /// command line.
+    pub async fn set_password(&self, id: OperatorId, password: &str, by: Option<OperatorId>, at: Timestamp) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        sqlx::query("UPDATE operator SET password = ?2, failures = 0, locked_until = 0 WHERE id = ?1")
+            .bind(&id.0[..])
+            .bind(password)
+            .execute(&mut *tx)
+            .await?;
+        self.changed(&mut tx, line(id, by, Deed::PasswordChanged, None, at), id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Closes an account for good, and ends its sessions.
+    pub async fn disable_operator(&self, id: OperatorId, at: Timestamp) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        sqlx::query("UPDATE operator SET disabled = 1 WHERE id = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
+        self.changed(&mut tx, line(id, None, Deed::OperatorDisabled, None, at), id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes an account's second factor away, ends its sessions and unlocks it. The last step stays: should the same secret
+    /// ever come back, its codes stay used.
+    pub async fn reset_second_factor(&self, id: OperatorId, at: Timestamp) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        sqlx::query("UPDATE operator SET totp = NULL, failures = 0, locked_until = 0 WHERE id = ?1")
+            .bind(&id.0[..])
+            .execute(&mut *tx)
+            .await?;
+        self.changed(&mut tx, line(id, None, Deed::SecondFactorReset, None, at), id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Begins an attempt on the account of that name. It is counted as failed before it is checked, so that many at once
+    /// cannot outrun the lock; `lock` says for how long that many failures lock.
+    pub async fn begin_attempt(&self, name: &str, lock: fn(u32) -> SignedDuration, at: Timestamp) -> Result<Attempt, StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        let row: Option<AttemptRow> = sqlx::query_as(
+            "SELECT id, name, role, totp IS NOT NULL, created, password, failures, locked_until FROM operator WHERE name = ?1 AND NOT disabled",
+        )
+        .bind(name)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((id, name, role, has_second_factor, created, password, failures, locked_until)) = row else {
+            return Ok(Attempt::Unknown);
+        };
+        if at < timestamp(locked_until)? {
+            return Ok(Attempt::Locked);
+        }
+        let failures = u32::try_from(failures).unwrap_or(u32::MAX).saturating_add(1);
+        let lock = lock(failures);
+        sqlx::query("UPDATE operator SET failures = ?2, locked_until = ?3 WHERE id = ?1")
+            .bind(&id)
+            .bind(failures)
+            .bind(ms(at) + i64::try_from(lock.as_millis()).unwrap_or(i64::MAX / 2))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        let operator = Row { id, name, role, has_second_factor, disabled: false, created }.read()?;
+        Ok(Attempt::Open { operator, password, locks: lock.is_positive() })
+    }
+
+    /// Takes back that the last attempt counts as failed. The earlier ones go on counting until a full login.
+    pub async fn forgive_attempt(&self, id: OperatorId) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        sqlx::query("UPDATE operator SET failures = max(failures - 1, 0), locked_until = 0 WHERE id = ?1")
+            .bind(&id.0[..])
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The secret of the account's second factor, opened; `None` when it has none.
+    pub async fn second_factor(&self, id: OperatorId) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT totp FROM operator WHERE id = ?1 AND totp IS NOT NULL")
+            .bind(&id.0[..])
+            .fetch_optional(&mut *reader)
+            .await?;
+        let open = |(sealed,): (Vec<u8>,)| self.keyring().ledger_key().open(&totp_context(id), &sealed);
+        row.map(|row| open(row).ok_or(StoreError::Damaged("a second factor"))).transpose()
+    }
+
+    /// After any change: who is inside must come in anew, and the change is on record.
+    async fn changed(&self, tx: &mut SqliteConnection, line: NewAuditLine, id: OperatorId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM session WHERE operator = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
+        self.append_audit(tx, line).await
+    }
+}
+
+fn line(id: OperatorId, by: Option<OperatorId>, deed: Deed, reason: Option<String>, at: Timestamp) -> NewAuditLine {
+    NewAuditLine { at, operator: by, deed, object: Some(Object::Operator(id)), reason }
+}
+
+/// Where a sealed second factor belongs.
+pub(super) fn totp_context(id: OperatorId) -> Vec<u8> {
+    [b"operator\0totp\0", &id.0[..]].concat()
+}

@@ -1,0 +1,65 @@
+//! Texts and pages as people saw them, stored once under their SHA-256. Evidence keeps the hash, which is
+//! sealed with it; the text itself is nobody's and lies in clear.
+
+use sha2::{Digest, Sha256};
+use sqlx::SqliteConnection;
+
+use super::StoreError;
+use super::column::hex;
+use crate::consent::Evidence;
+
+/// Moves the texts of `evidence` into their table and leaves their hashes.
+pub(super) async fn keep_all(tx: &mut SqliteConnection, evidence: &mut Evidence) -> Result<(), StoreError> {
+    match evidence {
+        Evidence::Request(request) => {
+            request.text_version = keep(tx, &mut request.consent_text).await?;
+            if let Some(text) = &mut request.tracking_text {
+                *text = keep(tx, text).await?;
+            }
+            if let Some(form) = &mut request.form {
+                form.version = keep(tx, &mut form.page).await?;
+            }
+        }
+        Evidence::Confirmation(confirmation) => confirmation.page_version = keep(tx, &mut confirmation.page).await?,
+        Evidence::Mail(_) | Evidence::Choice(_) => {}
+    }
+    Ok(())
+}
+
+/// Puts back what [`keep_all`] took out.
+pub(super) async fn restore_all(connection: &mut SqliteConnection, evidence: &mut Evidence) -> Result<(), StoreError> {
+    match evidence {
+        Evidence::Request(request) => {
+            request.consent_text = restore(connection, &request.text_version).await?;
+            if let Some(text) = &mut request.tracking_text {
+                *text = restore(connection, text).await?;
+            }
+            if let Some(form) = &mut request.form {
+                form.page = restore(connection, &form.version).await?;
+            }
+        }
+        Evidence::Confirmation(confirmation) => confirmation.page = restore(connection, &confirmation.page_version).await?,
+        Evidence::Mail(_) | Evidence::Choice(_) => {}
+    }
+    Ok(())
+}
+
+/// Takes the text out and returns its hash.
+async fn keep(tx: &mut SqliteConnection, text: &mut String) -> Result<String, StoreError> {
+    let text = std::mem::take(text);
+    let id = Sha256::digest(text.as_bytes());
+    sqlx::query("INSERT INTO text_version (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")
+        .bind(&id[..])
+        .bind(text)
+        .execute(tx)
+        .await?;
+    Ok(hex(&id))
+}
+
+async fn restore(connection: &mut SqliteConnection, id: &str) -> Result<String, StoreError> {
+    let row: Option<(String,)> =
+        sqlx::query_as("SELECT text FROM text_version WHERE id = unhex(?1)").bind(id).fetch_optional(connection).await?;
+    // The hash in the evidence is authenticated, the text is not: it counts only if it is the one.
+    let row = row.filter(|(text,)| hex(&Sha256::digest(text)) == id);
+    row.map(|(text,)| text).ok_or(StoreError::Damaged("a text version"))
+}

@@ -1,0 +1,103 @@
+//! `/p/{token}`: one's own data, for whoever proves to read the mailbox.
+
+use consentry::consent::{Channel, EventKind, TopicStanding};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{FORM, World};
+
+/// Olivia, subscribed; the unsubscribe link, and the link that was mailed on her "why did I get this?".
+fn asked(world: &World) -> (String, String) {
+    let path = world.subscribed();
+    let answer = world.post(&path, FORM, "choice=why");
+    assert!(answer.status == 200 && answer.body.contains("Postfach"), "{}", answer.body);
+    (path, mailed(world).pop().expect("a mail"))
+}
+
+fn mailed(world: &World) -> Vec<String> {
+    let mails = world.runtime.block_on(world.store.due_mails(Timestamp::now(), 100)).expect("read");
+    let texts = mails.iter().map(|mail| {
+        let parsed = mail_parser::MessageParser::default().parse(&mail.message).expect("a mail");
+        assert_eq!(parsed.to().and_then(|to| to.first()).and_then(|to| to.address()), Some("olivia@example.org"));
+        assert!(parsed.header("List-Unsubscribe").is_none() && parsed.header("Auto-Submitted").is_some());
+        parsed.body_text(0).expect("text").into_owned()
+    });
+    texts.filter_map(|text| text.split_whitespace().find(|word| word.contains("/p/")).map(str::to_owned)).collect()
+}
+
+#[test]
+fn the_mailbox_is_asked_before_anything_is_shown() {
+    // PEERS.md section 3, number 17; GDPR Art. 15
+    let world = World::new();
+    let (path, link) = asked(&world);
+    for page in [world.get(&path).body, world.post(&path, FORM, "choice=why").body] {
+        for secret in ["olivia", "198.51.100.7", "acme.example/newsletter", "Angebote per E-Mail"] {
+            assert!(!page.contains(secret), "{secret} in {page}");
+        }
+    }
+    assert_eq!(mailed(&world).len(), 1, "one mail in five minutes, however often it is asked");
+    let page = world.get(&link);
+    assert_eq!(page.status, 200);
+    for needle in ["olivia@example.org", "Wochenbrief", "Angebote", "Angemeldet seit"] {
+        assert!(page.body.contains(needle), "{needle} in {}", page.body);
+    }
+    assert_eq!(world.events().len(), 2, "looking is no event");
+}
+
+#[test]
+fn why_names_basis_date_and_source() {
+    let world = World::new();
+    let path = world.subscribed_with_decision();
+    world.post(&path, FORM, "choice=why");
+    let page = world.get(&mailed(&world).pop().expect("a mail")).body;
+    for needle in
+        ["per Double-Opt-in bestätigt", "UWG §7(2) Nr. 2", "https://acme.example/newsletter", "Neuigkeiten und Angebote per E-Mail senden"]
+    {
+        assert!(page.contains(needle), "{needle} in {page}");
+    }
+}
+
+#[test]
+fn the_owner_of_the_mailbox_chooses_for_each_topic_and_agrees_to_measuring() {
+    // L-TRK-06, I5
+    let world = World::new();
+    let (_, link) = asked(&world);
+    let answer = world.post(&link, FORM, "topic=offers&choice=topic");
+    assert!(answer.status == 200 && answer.body.contains("Angebote"), "{}", answer.body);
+    assert!(matches!(world.standing("offers"), TopicStanding::Withdrawn(_)) && matches!(world.standing("news"), TopicStanding::Given(_)));
+    assert_eq!(world.post(&link, FORM, "choice=tracking").status, 200);
+    let last = world.events().pop().expect("one");
+    assert_eq!((last.kind, last.channel, last.answers), (EventKind::Given, Channel::Tracking, Some(last.seq - 1)));
+    assert!(world.get(&link).body.contains("value=\"no_tracking\""));
+    assert_eq!(world.post(&link, FORM, "choice=pause&days=30").status, 200);
+    assert_eq!(world.post(&link, FORM, "choice=objection").status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Objected(_)));
+    assert!(world.get(&link).body.contains("Widersprochen am"));
+    let events = world.events().len();
+    for body in ["choice=undo", "choice=why", "choice=x", "", "topic=news"] {
+        assert_eq!(world.post(&link, FORM, body).status, 400, "{body}");
+    }
+    let script = [("content-type", FORM), ("user-agent", "Chrome/140.0"), ("sec-fetch-mode", "navigate")];
+    assert_eq!(world.ask("POST", &link, &script, Some("choice=tracking")).status, 200);
+    assert_eq!(world.events().len(), events);
+}
+
+#[test]
+fn a_link_works_for_an_hour_and_a_foreign_one_not_at_all() {
+    let world = World::new();
+    let path = world.subscribed();
+    let token = path.strip_prefix("/u/").expect("a link");
+    let subscription = world.desk.subscription(token).expect("ours");
+    let ago = Timestamp::now() - SignedDuration::from_mins(61);
+    let language = consentry::consent::Language::DE;
+    world.runtime.block_on(world.desk.ask_access(&subscription, language, ago)).expect("mailed");
+    let link = mailed(&world).pop().expect("a mail");
+    for answer in [world.get(&link), world.post(&link, FORM, "choice=objection")] {
+        assert!(answer.status == 410 && answer.body.contains("abgelaufen") && !answer.body.contains("olivia"), "{}", answer.body);
+    }
+    for path in ["/p/x", "/p/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        for answer in [world.get(path), world.post(path, FORM, "choice=objection")] {
+            assert!(answer.status == 404 && answer.body.contains("kennen wir nicht"), "{}", answer.body);
+        }
+    }
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
+}

@@ -1,0 +1,122 @@
+//! What each role may do, method by method, and that it is on record.
+
+use consentry::consent::{EventKind, Source, SubjectId};
+use consentry::mail::Address;
+use consentry::office::{Action, Deed, Object, OfficeError, Operator, Role, TotpPolicy, WithdrawAnswer};
+use consentry::store::Store;
+
+use super::{World, start};
+use crate::store::{confirm, request};
+
+const OLIVIA: &str = "olivia@example.org";
+
+/// Confirmed for `news`.
+async fn olivia(store: &Store) -> SubjectId {
+    request(store, OLIVIA, "news", 1, start()).await;
+    confirm(store, 1, start()).await;
+    store.standing(store.keyring().lookup_key(&Address::parse(OLIVIA).unwrap())).await.unwrap().unwrap().0
+}
+
+/// Does it as `operator`; the deed that must be on record afterwards.
+async fn act(world: &World, operator: &Operator, action: Action, subject: SubjectId) -> Result<Option<Deed>, OfficeError> {
+    let (office, at) = (&world.office, start());
+    match action {
+        Action::Overview | Action::Decisions => office.authorise(operator, action).map(|()| None),
+        Action::FindSubject => {
+            assert_eq!(office.find_subject(operator, &Address::parse(OLIVIA).unwrap(), at).await?, Some(subject));
+            Ok(Some(Deed::SubjectSearched))
+        }
+        Action::SubjectTimeline => {
+            let events = office.timeline(operator, subject).await?;
+            assert!(events.len() >= 2 && events.iter().all(|event| event.evidence.is_none()), "masked");
+            Ok(None)
+        }
+        Action::Withdraw => {
+            office.withdraw(operator, subject, "acme", vec![], "asked on the phone", at).await?;
+            Ok(Some(Deed::Objected))
+        }
+        Action::ExportCsv => office.begin_export(operator, "blocked in March", at).await.map(|()| Some(Deed::Exported)),
+        Action::RevealAddress => {
+            let address = office.reveal_address(operator, subject, "asked for access", at).await?;
+            assert_eq!(address.unwrap().as_str(), OLIVIA);
+            Ok(Some(Deed::AddressRevealed))
+        }
+        Action::ReadAudit => office.audit_log(operator, None, 10).await.map(|_| None),
+        Action::Evidence => {
+            let events = office.evidence(operator, subject, at).await?;
+            assert!(events.iter().any(|event| event.evidence.is_some()));
+            Ok(Some(Deed::EvidenceRead))
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_does_what_the_table_says_and_nothing_else() {
+    // The table once more, written down apart from the code.
+    let may = |role, action| match action {
+        Action::Overview | Action::Decisions => true,
+        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw => role >= Role::Operator,
+        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit => role >= Role::Compliance,
+        Action::Evidence => role == Role::Legal,
+    };
+    let world = World::new(TotpPolicy::Optional).await;
+    let subject = olivia(&world.store).await;
+    for role in Role::ALL {
+        let operator = world.add(role).await;
+        for action in Action::ALL {
+            let before = world.store.audit_log(None, 1_000).await.unwrap().len();
+            let done = act(&world, &operator, action, subject).await;
+            let log = world.store.audit_log(None, 1_000).await.unwrap();
+            match done {
+                Ok(deed) => {
+                    assert!(may(role, action), "{role:?} did {action:?}");
+                    assert_eq!(log.len() - before, usize::from(deed.is_some()), "{role:?} {action:?}");
+                    let line = &log[0].line;
+                    assert!(deed.is_none_or(|deed| line.deed == deed && line.operator == Some(operator.id)), "{role:?} {action:?}");
+                }
+                Err(OfficeError::NotForRole) => {
+                    assert!(!may(role, action), "{role:?} could not {action:?}");
+                    assert_eq!(log.len(), before, "what was refused left no line");
+                }
+                Err(error) => panic!("{role:?} {action:?}: {error}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_on_behalf_is_in_force_and_names_its_door_and_its_operator() {
+    // S0-12
+    let world = World::new(TotpPolicy::Optional).await;
+    let subject = olivia(&world.store).await;
+    let operator = world.add(Role::Operator).await;
+    let topics = vec![consentry::consent::Topic::parse("news").unwrap()];
+    for blank in ["", "  \n", &"x".repeat(501)] {
+        let answer = world.office.withdraw(&operator, subject, "acme", topics.clone(), blank, start()).await;
+        assert!(matches!(answer, Err(OfficeError::Reason)), "{blank:?}");
+    }
+    assert_eq!(world.store.events(subject).await.unwrap().last().unwrap().kind, EventKind::Given, "without a reason nothing happens");
+
+    let answer = world.office.withdraw(&operator, subject, "acme", topics, " wrote a letter ", start()).await.unwrap();
+    assert_eq!(answer, WithdrawAnswer::Done);
+    let event = world.store.events(subject).await.unwrap().pop().unwrap();
+    assert_eq!((event.kind, event.source), (EventKind::Withdrawn, Source::Staff));
+    let line = &world.store.audit_log(None, 1).await.unwrap()[0];
+    assert_eq!((line.line.deed, line.line.object), (Deed::Withdrew, Some(Object::Subject(subject))));
+    assert_eq!((line.operator_name.as_deref(), line.line.reason.as_deref()), (Some("operator"), Some("wrote a letter")));
+}
+
+#[tokio::test]
+async fn the_log_is_read_in_pages_newest_first() {
+    let world = World::new(TotpPolicy::Optional).await;
+    let legal = world.add(Role::Legal).await;
+    for n in 0..5 {
+        world.office.begin_export(&legal, &n.to_string(), start()).await.unwrap();
+    }
+    let first = world.office.audit_log(&legal, None, 4).await.unwrap();
+    let second = world.office.audit_log(&legal, Some(first[3].seq), 4).await.unwrap();
+    let seqs: Vec<u64> = first.iter().chain(&second).map(|line| line.seq).collect();
+    assert_eq!(seqs, [6, 5, 4, 3, 2, 1]);
+    assert_eq!((second[1].line.deed, second[1].line.operator), (Deed::OperatorAdded, None), "made by the command line");
+    assert_eq!(second[1].object_name.as_deref(), Some("legal"));
+}
