@@ -3,6 +3,7 @@
 //! Only `main` and `cli` import this.
 
 mod check;
+mod templates;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Base of all links in mails, https, without a path, e.g. `https://consent.example.com`.
     pub public_url: String,
+    /// The operator's own texts and templates (`templates/README.md`); the built-in ones where it is not given.
+    #[serde(default)]
+    pub templates_dir: Option<PathBuf>,
     /// Where mail comes in.
     pub listen: Listen,
     /// The SMTP server.

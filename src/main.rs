@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("consentry: {}", told(&error));
-            let config = error.downcast_ref::<consentry::config::ConfigError>().is_some();
+            let config = error.is::<consentry::config::ConfigError>() || error.is::<consentry::compose::ComposeError>();
             ExitCode::from(if config { EX_CONFIG } else { EX_SOFTWARE })
         }
     }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use crate::compose::{Composer, Footers, PublicUrl};
 use crate::config::Config;
+use crate::consent::Language;
+use crate::http::Pages;
 use crate::office::TotpPolicy;
 
 /// Prints the effective values without secrets; fails with all faults found.
@@ -12,7 +15,12 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let signers = super::serve::signers(&config)?;
     super::serve::acceptor(&config)?;
     super::serve::connector(&config)?;
-    crate::compose::PublicUrl::parse(&config.public_url)?;
+    PublicUrl::parse(&config.public_url)?;
+    let catalogue = config.catalogue();
+    let words = super::serve::words(&config, &catalogue)?;
+    Composer::new(&catalogue, &words)?;
+    Footers::new(&catalogue, &words)?;
+    Pages::new("", &catalogue, &words)?;
     println!("{}: good", path.display());
     println!("data        {}", config.data_dir.display());
     println!("links       {}", config.public_url);
@@ -41,7 +49,8 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         if config.outbound.tls_required() { "required" } else { "off" }
     );
     for controller in &config.controllers {
-        println!("controller  {} ({})", controller.key, controller.name);
+        let languages: Vec<&str> = words.languages(Some(&controller.key)).iter().map(Language::as_str).collect();
+        println!("controller  {} ({}), speaks {}", controller.key, controller.name, languages.join(" "));
     }
     for topic in &config.topics {
         println!("topic       {} of {}: {} <{}>", topic.name, topic.controller, topic.title, topic.list_id);

@@ -8,8 +8,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::compose::{Footers, PublicUrl};
+use crate::compose::{Footers, PublicUrl, Words};
 use crate::config::Config;
+use crate::consent::Catalogue;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::entropy::random;
@@ -26,7 +27,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
     let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
-    let router = http::router(&parts.desk, &config.http, axum::Router::new());
+    let router = http::router(&parts.desk, &parts.office, &config.http, axum::Router::new())?;
     let (stop, stopped) = watch::channel(false);
     let running = start(&config, &parts, sockets, router, stopped)?;
     wait_for_signal().await?;
@@ -76,8 +77,9 @@ impl Parts {
         let public_url = PublicUrl::parse(&config.public_url)?;
         let outbound = &config.outbound;
         let relay = Relay::new(outbound.clone(), &config.smtp.hostname, connector(config)?);
-        let desk = Desk::new(store.clone(), Arc::clone(&catalogue), Arc::clone(&signers), public_url.clone())?;
-        let footers = Footers::new(&catalogue)?;
+        let words = words(config, &catalogue)?;
+        let footers = Footers::new(&catalogue, &words)?;
+        let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
         let gateway = Arc::new(Gateway {
             store: store.clone(),
             relay: relay.clone(),
@@ -92,6 +94,15 @@ impl Parts {
         let office = Office::new(store.clone(), config.admin.clone());
         Ok(Self { store, relay, gateway, desk, office })
     }
+}
+
+/// The built-in texts and templates, and the operator's over them.
+pub(super) fn words(config: &Config, catalogue: &Catalogue) -> anyhow::Result<Arc<Words>> {
+    let words = Words::new(catalogue, config.overrides()?)?;
+    for language in words.unfinished() {
+        tracing::warn!("{language}");
+    }
+    Ok(Arc::new(words))
 }
 
 /// The certificate of the SMTP listeners.

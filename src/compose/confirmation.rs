@@ -1,20 +1,23 @@
 //! The confirmation mail of a double opt-in: says who asks and what for, carries one link, and
 //! nothing that a court could call advertising (L-DOI-02, LG Stendal 22 S 87/20).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, context};
 
-use super::{ComposeError, templates};
+use super::mails::Mails;
+use super::{ComposeError, Words};
 use crate::consent::{Catalogue, Controller, Language, OptIn};
 use crate::mail::Address;
 
 /// Composes confirmation mails.
 #[derive(Debug)]
 pub struct Composer {
-    templates: Environment<'static>,
+    mails: Mails,
 }
 
 /// What one confirmation mail says.
@@ -32,14 +35,14 @@ pub struct ConfirmationRequest<'a> {
     pub message_id: &'a str,
     /// When the sign-up came in; the mail's Date.
     pub at: Timestamp,
-    /// Language of the sign-up form.
+    /// Language of the sign-up form; where there is no mail in it, that of the controller stands in.
     pub language: Language,
 }
 
 impl Composer {
-    /// Checks that every controller of `catalogue` can send a lawful confirmation mail in every language.
-    pub fn new(catalogue: &Catalogue) -> Result<Self, ComposeError> {
-        let composer = Self { templates: templates()? };
+    /// Checks that every controller of `catalogue` can send a lawful confirmation mail in every language it offers.
+    pub fn new(catalogue: &Catalogue, words: &Arc<Words>) -> Result<Self, ComposeError> {
+        let composer = Self { mails: Mails::new(words)? };
         for controller in &catalogue.controllers {
             composer.check(controller)?;
         }
@@ -70,26 +73,20 @@ impl Composer {
 
     /// Subject and text.
     fn text(&self, request: &ConfirmationRequest<'_>) -> Result<(String, String), ComposeError> {
-        let name = match request.language {
-            Language::De => "confirm.de.txt",
-            Language::En => "confirm.en.txt",
-        };
-        let (day, hour) = match request.language {
-            Language::De => ("%d.%m.%Y", "%H:%M"),
-            Language::En => ("%-d %B %Y", "%H:%M"),
-        };
-        let rendered = self.templates.get_template(name)?.render_captured(context! {
+        let controller = request.controller;
+        let language = self.mails.words().served(Some(&controller.key), [request.language]);
+        let values = context! {
             controller => context! {
-                name => request.controller.name.as_str(),
-                imprint => request.controller.imprint.trim(),
-                privacy_url => request.controller.privacy_url.as_str(),
+                name => controller.name.as_str(),
+                imprint => controller.imprint.trim(),
+                privacy_url => controller.privacy_url.as_str(),
             },
             topics => Serde(request.topics),
             link => request.link,
-            day => request.at.strftime(day).to_string(),
-            hour => request.at.strftime(hour).to_string(),
+            at => request.at.to_string(),
             valid_days => OptIn::LIFETIME.as_hours() / 24,
-        })?;
+        };
+        let rendered = self.mails.render(controller, "confirm", language, "txt", values)?;
         let subject = rendered.state().lookup("subject").map(|subject| subject.to_string()).unwrap_or_default();
         Ok((subject, rendered.into_output().trim_start().to_owned()))
     }
@@ -101,7 +98,7 @@ impl Composer {
         if !["https://", "http://"].iter().any(|scheme| controller.privacy_url.starts_with(scheme)) {
             return Err(ComposeError::Privacy { controller: controller.key.clone() });
         }
-        for language in [Language::De, Language::En] {
+        for &language in self.mails.words().languages(Some(&controller.key)) {
             let request = ConfirmationRequest {
                 controller,
                 to: &from,
@@ -112,8 +109,11 @@ impl Composer {
                 language,
             };
             let (subject, text) = self.text(&request)?;
-            lint_confirmation(&format!("{subject}\n{text}"), request.link, controller)
-                .map_err(|fault| ComposeError::Lint { controller: controller.key.clone(), fault })?;
+            lint_confirmation(&format!("{subject}\n{text}"), request.link, controller).map_err(|fault| ComposeError::Lint {
+                controller: controller.key.clone(),
+                file: self.mails.path(controller, "confirm", language, "txt"),
+                fault,
+            })?;
             self.confirmation(&request)?;
         }
         Ok(())
@@ -169,6 +169,12 @@ pub fn lint_confirmation(text: &str, link: &str, controller: &Controller) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compose::{Kind, Overrides};
+
+    fn composer(controller: &Controller, overrides: Overrides) -> Result<Composer, ComposeError> {
+        let catalogue = Catalogue { controllers: vec![controller.clone()], topics: vec![] };
+        Composer::new(&catalogue, &Arc::new(Words::new(&catalogue, overrides)?))
+    }
 
     fn controller() -> Controller {
         Controller {
@@ -176,32 +182,37 @@ mod tests {
             name: "Müller & Söhne GmbH".into(),
             imprint: "Hauptstraße 1, 12345 Musterstadt\nhttps://acme.example/imprint".into(),
             privacy_url: "https://acme.example/privacy".into(),
-            language: Language::De,
+            language: Language::DE,
             from: "newsletter@acme.example".into(),
+        }
+    }
+
+    fn request<'a>(controller: &'a Controller, to: &'a Address, language: Language) -> ConfirmationRequest<'a> {
+        ConfirmationRequest {
+            controller,
+            to,
+            topics: &["Wochenbrief", "Angebote für Gärtner"],
+            link: "https://mail.acme.example/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            message_id: "<0123456789abcdef@acme.example>",
+            at: "2026-11-23T09:05:00Z".parse().expect("valid"),
+            language,
         }
     }
 
     fn mail(to: &str, language: Language) -> String {
         let to = Address::parse(to).expect(to);
-        Composer { templates: templates().expect("parses") }
-            .confirmation(&ConfirmationRequest {
-                controller: &controller(),
-                to: &to,
-                topics: &["Wochenbrief", "Angebote für Gärtner"],
-                link: "https://mail.acme.example/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-                message_id: "<0123456789abcdef@acme.example>",
-                at: "2026-11-23T09:05:00Z".parse().expect("valid"),
-                language,
-            })
+        composer(&controller(), Overrides::default())
+            .expect("lawful")
+            .confirmation(&request(&controller(), &to, language))
             .expect("composes")
     }
 
     #[test]
     fn the_mail_says_who_asks_what_for_when_and_how_long_and_nothing_else() {
         for (language, says) in [
-            (Language::De, ["Müller & Söhne GmbH", "Wochenbrief", "Angebote für Gärtner", "23.11.2026", "09:05", "7 Tage", "Impressum"]),
+            (Language::DE, ["Müller & Söhne GmbH", "Wochenbrief", "Angebote für Gärtner", "23.11.2026", "09:05", "7 Tage", "Impressum"]),
             (
-                Language::En,
+                Language::EN,
                 ["Müller & Söhne GmbH", "Wochenbrief", "Angebote für Gärtner", "23 November 2026", "09:05", "7 days", "Imprint"],
             ),
         ] {
@@ -218,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_header_is_what_the_standards_want() {
-        let mail = mail("olivia@example.org", Language::De);
+        let mail = mail("olivia@example.org", Language::DE);
         let head = &mail[..mail.find("\r\n\r\n").expect("has a body")];
         for field in [
             "From: ",
@@ -240,7 +251,7 @@ mod tests {
     #[test]
     fn every_address_we_take_can_be_written_to() {
         for to in ["\"a b\"@example.org", "grün@münchen.example", "a@[127.0.0.1]", "用户@例子.example", "a@localhost"] {
-            let mail = mail(to, Language::En);
+            let mail = mail(to, Language::EN);
             assert!(mail.contains(&format!("\r\nTo: {to}\r\n")), "{mail}");
         }
     }
@@ -271,11 +282,45 @@ mod tests {
         let refused = |change: fn(&mut Controller)| {
             let mut controller = controller();
             change(&mut controller);
-            Composer::new(&Catalogue { controllers: vec![controller], topics: vec![] }).is_err()
+            composer(&controller, Overrides::default()).is_err()
         };
         assert!(!refused(|_| {}));
         assert!(refused(|c| c.name = "ACME - 20 % Rabatt".into()));
         assert!(refused(|c| c.from = "nobody".into()));
         assert!(refused(|c| c.privacy_url = "javascript:alert(1)".into()));
+    }
+    #[test]
+    fn an_operators_mail_is_sent_and_one_that_advertises_or_is_broken_is_refused_at_start() {
+        let good = "{% set subject = \"Bestätigung\" %}\nBitte bestätigen ({{ at | date }}):\n{{ link }}\n{{ controller.imprint }}\n";
+        for (controller_key, name, more, fault) in [
+            (Some("acme"), "confirm.de.txt", "", None),
+            (None, "confirm.de.txt", "", None),
+            (Some("acme"), "confirm.de.txt", "Herzlich willkommen!", Some("acme/mail/confirm.de.txt holds the phrase")),
+            (None, "confirm.de.txt", "<img src=x>", Some("mail/confirm.de.txt holds markup")),
+            (None, "confirm.en.txt", "{{ link }}", Some("mail/confirm.en.txt holds the confirmation link 2 times")),
+            (None, "confirm.de.txt", "{{ adress }}", Some("undefined value")),
+            (None, "confirm.de.txt", "{{ adress", Some("mail/confirm.de.txt: syntax error")),
+            (Some("acme"), "confirm.txt", "", Some("acme/mail/confirm.txt: is no mail")),
+        ] {
+            let mut overrides = Overrides::default();
+            overrides.add(controller_key, Kind::Mail, name, format!("{good}{more}"));
+            let made = composer(&controller(), overrides).map_err(|error| error.to_string());
+            match fault {
+                None => {
+                    let composer = made.expect(name);
+                    let to = Address::parse("a@x.example").expect("valid");
+                    let (subject, text) = composer.text(&request(&controller(), &to, Language::DE)).expect("renders");
+                    assert!(subject == "Bestätigung" && text.starts_with("Bitte bestätigen (23.11.2026):"), "{text}");
+                }
+                Some(fault) => assert!(made.as_ref().is_err_and(|error| error.contains(fault)), "{fault} in {made:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_language_there_is_no_mail_in_gets_that_of_the_controller() {
+        let welsh = mail("a@example.org", Language::parse("cy").expect("valid"));
+        assert_eq!(welsh, mail("a@example.org", Language::DE));
+        assert_ne!(welsh, mail("a@example.org", Language::EN));
     }
 }

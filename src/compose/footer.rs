@@ -2,12 +2,14 @@
 //! Rendered once per topic and language; a message only costs putting its link in.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use minijinja::context;
 use minijinja::value::Serde;
 
-use super::{ComposeError, templates};
-use crate::consent::{Catalogue, Language, Topic};
+use super::mails::Mails;
+use super::{ComposeError, Words};
+use crate::consent::{Catalogue, Controller, Language, Topic};
 
 /// Stands where the link goes; cannot occur in a template or in the configuration.
 const LINK: &str = "\u{1}";
@@ -15,41 +17,54 @@ const LINK: &str = "\u{1}";
 /// All footers, ready but for the link.
 #[derive(Debug)]
 pub struct Footers {
-    ready: HashMap<Topic, [Footer; 2]>,
+    ready: HashMap<Topic, Vec<Footer>>,
+    words: Arc<Words>,
 }
 
 #[derive(Debug)]
 struct Footer {
+    language: Language,
     text: String,
     html: String,
 }
 
 impl Footers {
-    /// Renders the footers of all topics.
-    pub fn new(catalogue: &Catalogue) -> Result<Self, ComposeError> {
-        let templates = templates()?;
+    /// Renders the footers of all topics in all languages.
+    pub fn new(catalogue: &Catalogue, words: &Arc<Words>) -> Result<Self, ComposeError> {
+        let mails = Mails::new(words)?;
         let mut ready = HashMap::new();
         for topic in &catalogue.topics {
             let controller =
                 catalogue.controller(&topic.controller).ok_or_else(|| ComposeError::Topic { topic: topic.name.to_string() })?;
-            let context = context! {
-                controller => context! {
-                    name => controller.name.as_str(),
-                    imprint => Serde(controller.imprint.trim().lines().collect::<Vec<_>>()),
-                    privacy_url => controller.privacy_url.as_str(),
-                },
-                topic => topic.title.as_str(),
-                link => LINK,
+            let render = |language, extension| -> Result<String, ComposeError> {
+                let values = context! {
+                    controller => context! {
+                        name => controller.name.as_str(),
+                        imprint => Serde(controller.imprint.trim().lines().collect::<Vec<_>>()),
+                        privacy_url => controller.privacy_url.as_str(),
+                    },
+                    topic => topic.title.as_str(),
+                    link => LINK,
+                };
+                let footer = mails.render(controller, "footer", language, extension, values)?.into_output();
+                let fault = |fault| format!("{}: {fault}", mails.path(controller, "footer", language, extension));
+                lint(&footer, controller).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
+                Ok(footer)
             };
-            let render = |name| templates.get_template(name)?.render(&context);
-            let de = Footer { text: render("footer.de.txt")?, html: render("footer.de.html")? };
-            let en = Footer { text: render("footer.en.txt")?, html: render("footer.en.html")? };
-            ready.insert(topic.name.clone(), [de, en]);
+            let languages = words.languages(Some(&controller.key)).iter();
+            let footer = |&language| Ok(Footer { language, text: render(language, "txt")?, html: render(language, "html")? });
+            ready.insert(topic.name.clone(), languages.map(footer).collect::<Result<_, ComposeError>>()?);
         }
-        Ok(Self { ready })
+        Ok(Self { ready, words: Arc::clone(words) })
     }
 
-    /// The footer as plain text, lines ended by LF; `None` for a topic that is not configured.
+    /// The language of the footer for a mail of `controller`: the first of the mail's own (`Content-Language`)
+    /// that there is, else the controller's.
+    pub fn language(&self, controller: &str, declared: Option<&str>) -> Language {
+        self.words.served(Some(controller), declared.map(Language::ranges).unwrap_or_default())
+    }
+
+    /// The footer as plain text, lines ended by LF; `None` for a topic or a language that there is not.
     /// `link` is made by [`super::PublicUrl::unsubscribe`].
     pub fn text(&self, topic: &Topic, language: Language, link: &str) -> Option<String> {
         Some(self.footer(topic, language)?.text.replace(LINK, link))
@@ -61,41 +76,66 @@ impl Footers {
     }
 
     fn footer(&self, topic: &Topic, language: Language) -> Option<&Footer> {
-        let [de, en] = self.ready.get(topic)?;
-        Some(match language {
-            Language::De => de,
-            Language::En => en,
-        })
+        self.ready.get(topic)?.iter().find(|footer| footer.language == language)
+    }
+}
+
+/// Refuses an operator's footer that does not do a footer's job, or does another.
+fn lint(footer: &str, controller: &Controller) -> Result<(), &'static str> {
+    let seen = footer.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
+    let lower = footer.to_ascii_lowercase();
+    match () {
+        () if !footer.contains(LINK) => Err("lacks {{ link }}: every advertising mail has a link to withdraw (S1-15)"),
+        () if !seen.contains(&controller.name) => Err("lacks {{ controller.name }}: every advertising mail names its sender (L-ID-02)"),
+        () if controller.imprint.trim().lines().any(|line| !seen.contains(line)) => {
+            Err("lacks a line of {{ controller.imprint }}: every advertising mail has the imprint (L-ID-02)")
+        }
+        () if ["<script", "<img", "background", "url("].iter().any(|bad| lower.contains(bad)) => {
+            Err("holds a script or an image: it would tell who reads (S1-16)")
+        }
+        () => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consent::{Controller, TopicEntry};
+    use crate::compose::{Kind, Overrides};
+    use crate::consent::TopicEntry;
 
-    #[test]
-    fn the_footer_names_sender_reason_link_and_imprint() {
-        let topic = Topic::parse("news.weekly").expect("valid");
-        let catalogue = Catalogue {
+    fn made(catalogue: &Catalogue, overrides: Overrides) -> Result<Footers, ComposeError> {
+        Footers::new(catalogue, &Arc::new(Words::new(catalogue, overrides)?))
+    }
+
+    fn topic() -> Topic {
+        Topic::parse("news.weekly").expect("valid")
+    }
+
+    fn catalogue() -> Catalogue {
+        Catalogue {
             controllers: vec![Controller {
                 key: "acme".into(),
                 name: "Müller & Söhne".into(),
                 imprint: "Hauptstraße 1\n12345 Musterstadt".into(),
                 privacy_url: "https://acme.example/privacy".into(),
-                language: Language::De,
+                language: Language::DE,
                 from: "news@acme.example".into(),
             }],
             topics: vec![TopicEntry {
-                name: topic.clone(),
+                name: topic(),
                 controller: "acme".into(),
                 title: "Wochenbrief <neu>".into(),
                 list_id: "w.acme.example".into(),
             }],
-        };
-        let footers = Footers::new(&catalogue).expect("renders");
+        }
+    }
+
+    #[test]
+    fn the_footer_names_sender_reason_link_and_imprint() {
+        let (topic, catalogue) = (topic(), catalogue());
+        let footers = made(&catalogue, Overrides::default()).expect("renders");
         let link = "https://mail.acme.example/u/TOKEN";
-        for language in [Language::De, Language::En] {
+        for language in [Language::DE, Language::EN] {
             let text = footers.text(&topic, language, link).expect("configured");
             for needle in ["Müller & Söhne", "Wochenbrief <neu>", link, "Hauptstraße 1", "12345 Musterstadt"] {
                 assert!(text.contains(needle), "{needle} in {text}");
@@ -108,7 +148,42 @@ mod tests {
             }
             assert!(!html.contains(LINK) && !html.contains("<script") && !html.contains("<img") && !html.contains("background"));
         }
-        assert_eq!(footers.text(&Topic::parse("other").expect("valid"), Language::De, link), None);
-        assert!(Footers::new(&Catalogue { controllers: vec![], ..catalogue }).is_err());
+        assert_eq!(footers.text(&Topic::parse("other").expect("valid"), Language::DE, link), None);
+        assert!(made(&Catalogue { controllers: vec![], ..catalogue }, Overrides::default()).is_err());
+    }
+    #[test]
+    fn a_mail_gets_the_footer_of_its_language_or_of_its_sender() {
+        let footers = made(&catalogue(), Overrides::default()).expect("renders");
+        for (declared, expected) in [
+            (None, Language::DE),
+            (Some("en-GB"), Language::EN),
+            (Some("fr, en"), Language::EN),
+            (Some("fr"), Language::DE),
+            (Some("nonsense, of a header"), Language::DE),
+        ] {
+            assert_eq!(footers.language("acme", declared), expected, "{declared:?}");
+        }
+    }
+
+    #[test]
+    fn an_operators_footer_without_link_sender_or_imprint_is_refused() {
+        const GOOD: &str = "{{ controller.name }}{% for line in controller.imprint %} {{ line }}{% endfor %} {{ link }}";
+        for (name, from, to, fault) in [
+            ("footer.de.txt", "", "", None),
+            ("footer.en.html", "", "", None),
+            ("footer.de.txt", "{{ link }}", "", Some("acme/mail/footer.de.txt: lacks {{ link }}")),
+            ("footer.de.html", "{{ controller.name }}", "", Some("acme/mail/footer.de.html: lacks {{ controller.name }}")),
+            ("footer.en.txt", "{{ line }}", "", Some("acme/mail/footer.en.txt: lacks a line")),
+            ("footer.de.html", "{{ link }}", "<img src=x>{{ link }}", Some("acme/mail/footer.de.html: holds a script or an image")),
+            ("footer.de.html", "{{ link }}", "{{ lnk }}", Some("undefined value")),
+        ] {
+            let mut overrides = Overrides::default();
+            overrides.add(Some("acme"), Kind::Mail, name, if from.is_empty() { GOOD.to_owned() } else { GOOD.replace(from, to) });
+            let made = made(&catalogue(), overrides).map_err(|error| error.to_string());
+            match fault {
+                None => assert!(made.is_ok(), "{made:?}"),
+                Some(fault) => assert!(made.as_ref().is_err_and(|error| error.contains(fault)), "{fault} in {made:?}"),
+            }
+        }
     }
 }

@@ -1,16 +1,21 @@
-//! The gateway's own words in mail: the confirmation mail and the footer of marketing mails.
-//! Pure: addresses, times and links are arguments, nothing is sent here (only the relay sends).
+//! The gateway's own words: the texts of its pages, the confirmation mail, the footer of marketing mails.
+//! Pure: addresses, times, links and the operator's files are arguments, nothing is sent here (only the relay sends).
 
 mod confirmation;
+mod embedded;
 mod footer;
 mod link;
+mod mails;
+mod overrides;
 mod template;
+mod words;
 
 pub use confirmation::{Composer, ConfirmationRequest, lint_confirmation};
 pub use footer::Footers;
 pub use link::PublicUrl;
-
-use minijinja::Environment;
+pub use overrides::{Kind, Override, Overrides};
+pub use template::environment;
+pub use words::Words;
 
 /// Why a mail or a footer cannot be composed. The texts hold configuration, never personal data.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +30,12 @@ pub enum ComposeError {
         controller: String,
     },
     /// The confirmation mail of a controller would break L-DOI-02.
-    #[error("controller {controller}: the confirmation mail {fault}")]
+    #[error("controller {controller}: the confirmation mail {file} {fault}")]
     Lint {
         /// Key of the controller.
         controller: String,
+        /// The template.
+        file: String,
         /// What is wrong with it.
         fault: String,
     },
@@ -44,22 +51,13 @@ pub enum ComposeError {
         /// Name of the topic.
         topic: String,
     },
+    /// Files of the operator's, or the embedded ones, are not usable; each fault names file and mend.
+    #[error("templates: {}", .0.join("\n  "))]
+    Templates(Vec<String>),
     /// A template asks for something it is not given.
-    #[error("template: {0}")]
+    #[error("template: {0:#}")]
     Template(#[from] minijinja::Error),
     /// The mail library refused a field.
     #[error("mail: {0}")]
     Mail(#[from] lettre::error::Error),
-}
-
-/// The mail templates, embedded.
-fn templates() -> Result<Environment<'static>, minijinja::Error> {
-    let mut env = template::environment()?;
-    env.add_template("confirm.de.txt", include_str!("../../templates/mail/confirm.de.txt"))?;
-    env.add_template("confirm.en.txt", include_str!("../../templates/mail/confirm.en.txt"))?;
-    env.add_template("footer.de.txt", include_str!("../../templates/mail/footer.de.txt"))?;
-    env.add_template("footer.en.txt", include_str!("../../templates/mail/footer.en.txt"))?;
-    env.add_template("footer.de.html", include_str!("../../templates/mail/footer.de.html"))?;
-    env.add_template("footer.en.html", include_str!("../../templates/mail/footer.en.html"))?;
-    Ok(env)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Config, StreamEntry};
+use crate::compose::Kind;
 use crate::credentials::is_password_hash;
 use crate::mail::{Address, DomainPattern, StreamClass};
 
@@ -56,6 +57,9 @@ impl Config {
             let place = format!("controller {:?}", controller.key);
             if controller.key.is_empty() || controller.key.len() > 64 {
                 faults.push(format!("{place}: key must have 1 to 64 characters"));
+            }
+            if Kind::ALL.iter().any(|kind| kind.as_str() == controller.key) {
+                faults.push(format!("{place}: key is the name of a directory in templates_dir; choose another"));
             }
             for (name, value) in [("name", &controller.name), ("imprint", &controller.imprint)] {
                 if value.trim().is_empty() {

@@ -105,29 +105,29 @@ impl Reason {
         }
     }
 
-    /// One sentence for people.
+    /// One sentence for people: in German, or in English for everyone else.
     pub fn sentence(self, language: Language) -> &'static str {
         match (self, language) {
-            (Self::Transactional, Language::En) => "It is not advertising, so it needs no consent.",
-            (Self::Transactional, Language::De) => "Es ist keine Werbung und braucht daher keine Einwilligung.",
-            (Self::DoiConsent, Language::En) => "The person confirmed by double opt-in that they want mail about this topic.",
-            (Self::DoiConsent, Language::De) => "Die Person hat per Double-Opt-in bestätigt, dass sie E-Mails zu diesem Thema möchte.",
-            (Self::NoConsent, Language::En) => "It is advertising, and there is no consent of this person on record for this topic.",
-            (Self::NoConsent, Language::De) => "Es ist Werbung, und für dieses Thema liegt keine Einwilligung dieser Person vor.",
-            (Self::OptInPending, Language::En) => "The person signed up but has not confirmed yet.",
-            (Self::OptInPending, Language::De) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
-            (Self::Withdrawn, Language::En) => "The person has withdrawn the consent to this topic.",
-            (Self::Withdrawn, Language::De) => "Die Person hat die Einwilligung zu diesem Thema widerrufen.",
-            (Self::Objected, Language::En) => "The person has objected to all advertising of this company.",
-            (Self::Objected, Language::De) => "Die Person hat jeder Werbung dieses Unternehmens widersprochen.",
-            (Self::OtherController, Language::En) => "The topic belongs to another company than the one that sends this mail.",
-            (Self::OtherController, Language::De) => "Das Thema gehört zu einem anderen Unternehmen als dem Absender.",
-            (Self::UnknownTopic, Language::En) => "It is advertising without a topic, or with one that is not configured.",
-            (Self::UnknownTopic, Language::De) => "Es ist Werbung ohne Thema oder mit einem nicht eingerichteten Thema.",
-            (Self::FromNotAllowed, Language::En) => "This stream may not send from this domain.",
-            (Self::FromNotAllowed, Language::De) => "Dieser Stream darf nicht mit dieser Absenderdomain senden.",
-            (Self::LedgerUnavailable, Language::En) => "The consent ledger could not be asked, so nothing was sent.",
-            (Self::LedgerUnavailable, Language::De) => "Das Einwilligungsregister war nicht erreichbar, daher wurde nichts versendet.",
+            (Self::Transactional, Language::DE) => "Es ist keine Werbung und braucht daher keine Einwilligung.",
+            (Self::Transactional, _) => "It is not advertising, so it needs no consent.",
+            (Self::DoiConsent, Language::DE) => "Die Person hat per Double-Opt-in bestätigt, dass sie E-Mails zu diesem Thema möchte.",
+            (Self::DoiConsent, _) => "The person confirmed by double opt-in that they want mail about this topic.",
+            (Self::NoConsent, Language::DE) => "Es ist Werbung, und für dieses Thema liegt keine Einwilligung dieser Person vor.",
+            (Self::NoConsent, _) => "It is advertising, and there is no consent of this person on record for this topic.",
+            (Self::OptInPending, Language::DE) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
+            (Self::OptInPending, _) => "The person signed up but has not confirmed yet.",
+            (Self::Withdrawn, Language::DE) => "Die Person hat die Einwilligung zu diesem Thema widerrufen.",
+            (Self::Withdrawn, _) => "The person has withdrawn the consent to this topic.",
+            (Self::Objected, Language::DE) => "Die Person hat jeder Werbung dieses Unternehmens widersprochen.",
+            (Self::Objected, _) => "The person has objected to all advertising of this company.",
+            (Self::OtherController, Language::DE) => "Das Thema gehört zu einem anderen Unternehmen als dem Absender.",
+            (Self::OtherController, _) => "The topic belongs to another company than the one that sends this mail.",
+            (Self::UnknownTopic, Language::DE) => "Es ist Werbung ohne Thema oder mit einem nicht eingerichteten Thema.",
+            (Self::UnknownTopic, _) => "It is advertising without a topic, or with one that is not configured.",
+            (Self::FromNotAllowed, Language::DE) => "Dieser Stream darf nicht mit dieser Absenderdomain senden.",
+            (Self::FromNotAllowed, _) => "This stream may not send from this domain.",
+            (Self::LedgerUnavailable, Language::DE) => "Das Einwilligungsregister war nicht erreichbar, daher wurde nichts versendet.",
+            (Self::LedgerUnavailable, _) => "The consent ledger could not be asked, so nothing was sent.",
         }
     }
 }
@@ -146,7 +146,7 @@ mod tests {
     fn every_reason_has_its_word_its_sentences_and_a_basis_when_it_passes() {
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
-            assert_ne!(reason.sentence(Language::De), reason.sentence(Language::En));
+            assert_ne!(reason.sentence(Language::DE), reason.sentence(Language::EN));
             assert_eq!(reason.basis().is_some(), reason.verdict() == Verdict::Pass, "{reason}");
         }
     }

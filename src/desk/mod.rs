@@ -13,7 +13,7 @@ pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
 pub use opt_in::{AskedFor, OptInPage};
 pub use sign_up::{FieldProblem, SignUp, SignUpError};
 
-use crate::compose::{ComposeError, Composer, PublicUrl};
+use crate::compose::{ComposeError, Composer, PublicUrl, Words};
 use crate::consent::{Catalogue, Controller, DecisionId, Source, WithdrawalEvidence};
 use crate::sign::Signers;
 use crate::store::{NewWithdrawal, Store, WithdrawAnswer};
@@ -29,6 +29,7 @@ struct Inner {
     store: Store,
     links: LinkRing,
     composer: Composer,
+    words: Arc<Words>,
     catalogue: Arc<Catalogue>,
     signers: Arc<Signers>,
     public_url: PublicUrl,
@@ -69,11 +70,23 @@ impl Subscription {
 }
 
 impl Desk {
-    /// A desk over `store`; `signers` sign the confirmation mails. Fails when a controller or `public_url` is configured so that no lawful mail can be composed.
-    pub fn new(store: Store, catalogue: Arc<Catalogue>, signers: Arc<Signers>, public_url: PublicUrl) -> Result<Self, ComposeError> {
+    /// A desk over `store` that speaks with `words`; `signers` sign the confirmation mails. Fails when a controller or
+    /// `public_url` is configured so that no lawful mail can be composed.
+    pub fn new(
+        store: Store,
+        catalogue: Arc<Catalogue>,
+        words: Arc<Words>,
+        signers: Arc<Signers>,
+        public_url: PublicUrl,
+    ) -> Result<Self, ComposeError> {
         let links = LinkRing::new(store.keyring().link_keys());
-        let composer = Composer::new(&catalogue)?;
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, catalogue, signers, public_url }) })
+        let composer = Composer::new(&catalogue, &words)?;
+        Ok(Self { inner: Arc::new(Inner { store, links, composer, words, catalogue, signers, public_url }) })
+    }
+
+    /// The words of mails and pages.
+    pub fn words(&self) -> &Arc<Words> {
+        &self.inner.words
     }
 
     /// Under which address people reach the gateway.

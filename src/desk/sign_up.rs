@@ -287,7 +287,7 @@ mod tests {
             name: name.into(),
             imprint: "Hauptstraße 1".into(),
             privacy_url: "https://acme.example/privacy".into(),
-            language: Language::De,
+            language: Language::DE,
             from: "news@acme.example".into(),
         };
         let topic = |name: &str, controller: &str| TopicEntry {

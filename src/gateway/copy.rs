@@ -3,8 +3,8 @@
 
 use super::Gateway;
 use super::incoming::{Hop, Incoming};
-use crate::consent::{Decision, Language, Reason, TopicEntry};
-use crate::mail::{Message, Outcome};
+use crate::consent::{Decision, Reason};
+use crate::mail::Outcome;
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
@@ -35,7 +35,7 @@ impl Gateway {
                     decision: decision.id,
                 });
                 let url = self.public_url.unsubscribe(&token);
-                let language = self.language(message, entry);
+                let language = self.footers.language(&entry.controller, message.value("Content-Language").as_deref());
                 let marketing = Marketing {
                     unsubscribe_url: &url,
                     list_id_phrase: &entry.title,
@@ -48,12 +48,6 @@ impl Gateway {
         };
         // U-40: the signature is the last change
         Ok(self.signers.signed(copy, &incoming.senders[0], decision.at)?)
-    }
-
-    /// The language of the mail, else that of its sender.
-    fn language(&self, message: &Message, entry: &TopicEntry) -> Language {
-        let declared = message.value("Content-Language").and_then(|value| Language::preferred(&value));
-        declared.or_else(|| self.catalogue.controller(&entry.controller).map(|controller| controller.language)).unwrap_or_default()
     }
 }
 

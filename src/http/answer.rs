@@ -24,6 +24,11 @@ impl Answers {
         Self { desk, pages: Arc::new(pages) }
     }
 
+    /// The language to answer in: the one the visitor wants most of those there are, else the controller's.
+    pub(super) fn language(&self, visitor: &Visitor, controller: Option<&Controller>) -> Language {
+        self.pages.words().served(controller.map(|controller| controller.key.as_str()), visitor.languages.iter().copied())
+    }
+
     /// The page's HTML; an error is ours, logged here.
     pub(super) fn html(&self, page: Page, language: Language, controller: Option<&Controller>, content: &Content<'_>) -> Option<String> {
         let rendered = self.pages.render(page, language, controller, content);
@@ -39,6 +44,7 @@ impl Answers {
         controller: Option<&Controller>,
         content: &Content<'_>,
     ) -> Response {
+        let language = self.pages.words().served(controller.map(|controller| controller.key.as_str()), [language]);
         match self.html(page, language, controller, content) {
             Some(html) => (status, [(header::CONTENT_LANGUAGE, language.as_str())], Html(html)).into_response(),
             None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -50,8 +56,7 @@ impl Answers {
         if path.starts_with("/api/") {
             return Problem::new(status, "there is nothing under this path, or not with this method").into_response();
         }
-        let first = self.desk.catalogue().controllers.first();
-        let language = visitor.language.or(first.map(|controller| controller.language)).unwrap_or_default();
+        let language = self.language(visitor, self.desk.catalogue().controllers.first());
         self.page(page, status, language, None, &Content::default())
     }
 

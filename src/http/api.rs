@@ -105,7 +105,7 @@ fn view(row: &DecisionRow) -> Value {
         "steps": steps,
         "verdict": reason.verdict().as_str(),
         "reason": reason.as_str(),
-        "sentence": { "de": reason.sentence(Language::De), "en": reason.sentence(Language::En) },
+        "sentence": { "de": reason.sentence(Language::DE), "en": reason.sentence(Language::EN) },
         "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": basis.articles() })),
         "event": decision.event,
         "folded_from": decision.folded_from,

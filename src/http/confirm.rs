@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Answers;
 use super::form;
-use super::page::{Content, Page, day};
+use super::page::{Content, Page};
 use super::visitor::Visitor;
 use crate::consent::OptIn;
 use crate::desk::{AskedFor, OptInPage, StoreError};
@@ -84,7 +84,7 @@ fn content(asked: &AskedFor) -> Content<'_> {
         controller: asked.controller_name(),
         privacy_url: asked.controller.as_ref().map_or("", |controller| &controller.privacy_url),
         topics: asked.topics.iter().map(String::as_str).collect(),
-        day: day(asked.requested_at, asked.language),
+        at: Some(asked.requested_at),
         valid_days: OptIn::LIFETIME.as_hours() / 24,
     }
 }

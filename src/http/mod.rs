@@ -1,7 +1,8 @@
 //! Joiner: what people and tools reach over HTTP. Public pages (`/u/` unsubscribe, `/c/` confirm)
-//! without cookies, scripts or redirects, the machine API, and the probes. What an answer means is
-//! the business of `desk`; this room only reads requests and writes answers.
+//! without cookies, scripts or redirects, the machine API, the operators' pages (`/admin`), and the probes. What an
+//! answer means is the business of `desk` and `office`; this room only reads requests and writes answers.
 
+mod admin;
 mod answer;
 mod api;
 mod confirm;
@@ -26,7 +27,9 @@ use tokio::net::TcpListener;
 
 pub use page::{Content, Page, Pages};
 
+use crate::compose::ComposeError;
 use crate::desk::Desk;
+use crate::office::Office;
 use answer::Answers;
 use connection::{Bounded, Peer};
 use visitor::Visitor;
@@ -51,18 +54,17 @@ impl Default for HttpSettings {
     }
 }
 
-/// All pages and the API over `desk`, and `more` pages, which get the same headers and limits.
-///
-/// # Panics
-/// When an embedded template does not parse, which a test excludes.
-pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Router {
-    let pages = Pages::new(desk.public_url().path()).expect("the embedded templates parse; tests render each of them");
+/// All pages and the API over `desk` and `office`, and `more` pages, which get the same headers and limits. Fails when a
+/// page of the operator's cannot serve.
+pub fn router(desk: &Desk, office: &Office, settings: &HttpSettings, more: Router) -> Result<Router, ComposeError> {
+    let pages = Pages::new(desk.public_url().path(), desk.catalogue(), desk.words())?;
     let answers = Answers::new(desk.clone(), pages);
     let shell = Arc::new(shell::Shell::new(desk.public_url().is_https(), settings));
-    Router::new()
+    let router = Router::new()
         .merge(unsubscribe::router(answers.clone()))
         .merge(confirm::router(answers.clone()))
         .nest("/api", api::router(desk.clone()))
+        .merge(admin::router(office, &answers)?)
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))
         .route("/assets/style.css", get(style))
@@ -70,7 +72,8 @@ pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Router {
         .method_not_allowed_fallback(not_that_method)
         .with_state(answers)
         .merge(more)
-        .layer(middleware::from_fn_with_state(shell, shell::wrap))
+        .layer(middleware::from_fn_with_state(shell, shell::wrap));
+    Ok(router)
 }
 
 /// Serves `router`, which [`router`] made, until `shutdown`; then lets running requests end.

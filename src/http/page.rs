@@ -1,15 +1,17 @@
 //! The public pages: templates and what they are given. Plain HTML that works on a phone, without
 //! scripts, cookies or anything from elsewhere.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, Error, UndefinedBehavior, context};
+use minijinja::{Environment, Error, context};
 use sha2::{Digest, Sha256};
 
-use crate::consent::{Controller, Language};
+use crate::compose::{self, ComposeError, Kind, Words};
+use crate::consent::{Catalogue, Controller, Language};
 
 /// The one stylesheet.
 pub(super) const STYLE: &str = include_str!("../../templates/web/style.css");
@@ -68,6 +70,22 @@ impl Page {
         self.file().0
     }
 
+    /// Refuses a page of the operator's that does not do its job, or that a browser would not show as meant.
+    fn lint(self, html: &str) -> Result<(), String> {
+        let needed: &[&str] = match self {
+            Self::Confirm => &["method=\"post\"", "name=\"answer\" value=\"yes\"", "name=\"answer\" value=\"no\""], // S1-17
+            Self::Unsubscribe => &["method=\"post\"", "name=\"scope\" value=\"topic\"", "name=\"scope\" value=\"all\""], // L-OBJ-04
+            _ => &[],
+        };
+        if let Some(lacks) = needed.iter().find(|needed| !html.contains(*needed)) {
+            return Err(format!("lacks {lacks}"));
+        }
+        match ["<script", "<style", " style=", "<iframe", "javascript:"].iter().find(|bad| html.to_ascii_lowercase().contains(*bad)) {
+            Some(bad) => Err(format!("holds {bad}, which browsers are told to ignore")),
+            None => Ok(()),
+        }
+    }
+
     fn file(self) -> (&'static str, &'static str) {
         macro_rules! file {
             ($name:literal) => {
@@ -101,61 +119,110 @@ pub struct Content<'a> {
     pub privacy_url: &'a str,
     /// Titles of the topics.
     pub topics: Vec<&'a str>,
-    /// The day of the sign-up, as people of the page's language write it.
-    pub day: String,
+    /// When the sign-up came in; `None` on pages that speak of none.
+    pub at: Option<Timestamp>,
     /// Days for which a confirmation link works.
     pub valid_days: i64,
 }
 
-/// A day as people of that language write it (UTC).
-pub(super) fn day(at: Timestamp, language: Language) -> String {
-    at.strftime(match language {
-        Language::De => "%d.%m.%Y",
-        Language::En => "%-d %B %Y",
-    })
-    .to_string()
-}
+/// The frame around every page.
+const LAYOUT: (&str, &str) = ("layout.html", include_str!("../../templates/web/layout.html"));
 
 /// All pages, parsed.
 #[derive(Debug)]
 pub struct Pages {
     templates: Environment<'static>,
+    words: Arc<Words>,
     /// Path of the stylesheet; changes with its content, so that browsers may keep it for ever.
     style: String,
 }
 
 impl Pages {
-    /// The pages, for a gateway whose paths are reached below `path`: empty, or like `/consent`.
-    pub fn new(path: &str) -> Result<Self, Error> {
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-        templates.add_template("layout.html", include_str!("../../templates/web/layout.html"))?;
-        for page in Page::ALL {
-            let (name, source) = page.file();
-            templates.add_template(name, source)?;
+    /// The pages, for a gateway whose paths are reached below `path`: empty, or like `/consent`. Each of the
+    /// operator's pages is rendered before one of them serves; fails with all that is wrong.
+    pub fn new(path: &str, catalogue: &Catalogue, words: &Arc<Words>) -> Result<Self, ComposeError> {
+        let mut templates = compose::environment(words)?;
+        let files: Vec<(&str, &str)> = Page::ALL.into_iter().map(Page::file).chain([LAYOUT]).collect();
+        for (name, source) in &files {
+            templates.add_template_owned(format!("web/{name}"), *source)?;
+        }
+        let mut faults = Vec::new();
+        for file in words.overrides().of(Kind::Web) {
+            let path = file.path(Kind::Web);
+            if !files.iter().any(|(name, _)| *name == file.name) {
+                faults.push(format!("{path}: there is no such page"));
+            } else if let Err(error) = templates.add_template_owned(path.clone(), file.text.to_owned()) {
+                faults.push(format!("{path}: {error}"));
+            }
         }
         let mut style = format!("{path}/assets/style.css?");
         for octet in &Sha256::digest(STYLE)[..4] {
             write!(style, "{octet:02x}").expect("a String takes any text");
         }
-        Ok(Self { templates, style })
+        let pages = Self { templates, words: Arc::clone(words), style };
+        if faults.is_empty() && !words.overrides().is_empty() {
+            pages.try_all(catalogue, &mut faults);
+        }
+        if faults.is_empty() { Ok(pages) } else { Err(ComposeError::Templates(faults)) }
     }
 
-    /// The whole page. `controller` gives imprint and privacy policy, where the page belongs to one.
+    /// The words that the pages speak with.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// The whole page, in `language` or, where the controller does not offer it, in the controller's own.
+    /// `controller` gives imprint and privacy policy, where the page belongs to one.
     pub fn render(&self, page: Page, language: Language, controller: Option<&Controller>, content: &Content<'_>) -> Result<String, Error> {
-        let given = context! { language => language.as_str(), .. Value::from(Serde(content)) };
-        let inner = self.templates.get_template(page.template())?.render_captured(given)?;
+        let key = controller.map(|controller| controller.key.as_str());
+        let language = self.words.served(key, [language]);
+        let speaker = context! { language => language.as_str(), controller_key => key };
+        let inner = self.template(key, page.template())?.render_captured(context! { ..speaker.clone(), ..Value::from(Serde(content)) })?;
         let title = inner.state().lookup("title");
         let imprint: Vec<&str> = controller.map(|controller| controller.imprint.trim().lines().collect()).unwrap_or_default();
-        self.templates.get_template("layout.html")?.render(context! {
-            language => language.as_str(),
+        self.template(key, LAYOUT.0)?.render(context! {
+            dir => language.dir(),
             title => title,
             style => self.style.as_str(),
             controller => controller.map(|controller| controller.name.as_str()),
             privacy_url => controller.map(|controller| controller.privacy_url.as_str()),
             imprint => Serde(imprint),
             content => Value::from_safe_string(inner.into_output()),
+            ..speaker
         })
     }
+
+    fn template(&self, controller: Option<&str>, name: &str) -> Result<minijinja::Template<'_, '_>, Error> {
+        self.templates.get_template(&self.words.overrides().path(controller, Kind::Web, name))
+    }
+
+    /// Renders every page for everyone the operator's files may concern.
+    fn try_all(&self, catalogue: &Catalogue, faults: &mut Vec<String>) {
+        let mut told = BTreeSet::new();
+        for controller in catalogue.controllers.iter().map(Some).chain([None]) {
+            let key = controller.map(|controller| controller.key.as_str());
+            for (&language, page) in self.words.languages(key).iter().flat_map(|language| Page::ALL.map(|page| (language, page))) {
+                for content in samples(controller) {
+                    let path = self.words.overrides().path(key, Kind::Web, page.template());
+                    match self.render(page, language, controller, &content) {
+                        Err(error) => told.insert(format!("{path} in {language}: {error:#}")),
+                        Ok(html) => page.lint(&html).is_err_and(|fault| told.insert(format!("{path}: {fault}"))),
+                    };
+                }
+            }
+        }
+        faults.extend(told);
+    }
+}
+
+/// What pages are tried with.
+fn samples(controller: Option<&Controller>) -> [Content<'_>; 2] {
+    let of = |topics, privacy_url| Content {
+        controller: controller.map_or("controller", |controller| &controller.name),
+        privacy_url,
+        topics,
+        at: Some(Timestamp::UNIX_EPOCH),
+        valid_days: 7,
+    };
+    [of(vec!["topic"], ""), of(vec!["one topic", "another topic"], "https://privacy.example/")]
 }

@@ -93,7 +93,7 @@ async fn demand(headers: &HeaderMap, body: &[u8]) -> Option<Demand> {
 
 fn page(answers: &Answers, page: Page, visitor: &Visitor, subscription: &Subscription) -> Response {
     let controller = subscription.controller.as_ref();
-    let language = visitor.language.or(controller.map(|controller| controller.language)).unwrap_or_default();
+    let language = answers.language(visitor, controller);
     let content = Content { controller: subscription.controller_name(), topics: vec![&subscription.topic], ..Content::default() };
     answers.page(page, StatusCode::OK, language, controller, &content)
 }

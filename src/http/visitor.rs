@@ -18,8 +18,8 @@ pub(super) struct Visitor {
     /// `None` when it cannot be told for sure.
     ip: Option<IpAddr>,
     user_agent: Option<String>,
-    /// The first language of Accept-Language that we have.
-    pub(super) language: Option<Language>,
+    /// The languages of Accept-Language, the most wanted first.
+    pub(super) languages: Vec<Language>,
 }
 
 impl Visitor {
@@ -32,8 +32,13 @@ impl Visitor {
             user_agent: headers
                 .get(header::USER_AGENT)
                 .map(|agent| String::from_utf8_lossy(agent.as_bytes()).chars().take(USER_AGENT_LIMIT).collect()),
-            language: text(header::ACCEPT_LANGUAGE).and_then(Language::preferred),
+            languages: text(header::ACCEPT_LANGUAGE).map(Language::ranges).unwrap_or_default(),
         }
+    }
+
+    /// The client's address, to limit how often one place may try.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        self.ip
     }
 
     /// For the evidence.

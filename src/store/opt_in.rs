@@ -232,7 +232,7 @@ fn read((id, subject, controller, topic_names, requested, requested_at, language
             _ => return Err(StoreError::Damaged("an opt-in's stage")),
         },
     };
-    Ok((opt_in, Language::preferred(&language).ok_or(StoreError::Damaged("an opt-in's language"))?))
+    Ok((opt_in, Language::parse(&language).ok_or(StoreError::Damaged("an opt-in's language"))?))
 }
 
 fn stage_word(stage: Stage) -> &'static str {

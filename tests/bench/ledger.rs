@@ -63,7 +63,7 @@ async fn subject(store: Store, address: Address, withdrawn: bool, controller: Ar
         consent_text: "synthetic, for benchmarks".into(),
         text_version: "synthetic".into(),
         checkbox: Some(true),
-        language: Language::En,
+        language: Language::EN,
         ip: None,
         user_agent: None,
         reported_by: "benchmark".into(),

@@ -55,7 +55,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("desk", JOINER),
     ("office", JOINER),
     ("spooler", JOINER),
-    ("http", &["desk", "office", "mail", "consent"]),
+    ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];
 
 /// Rooms that put the others together.

@@ -103,3 +103,65 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
         assert!(!output.status.success() && told.contains(expected), "{expected} in {told}");
     }
 }
+
+#[test]
+fn check_tries_the_operators_templates_and_names_the_file_at_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("dkim.pem").display().to_string();
+    crate::world::consentry(&["keys", "dkim-generate", "--domain", "example.com", "--selector", "s", "--out", &key], "");
+    let (certificate, certificate_key) = crate::smtp_server::certificate();
+    let good = std::fs::read_to_string(repository().join("deploy/consentry.toml"))
+        .unwrap()
+        .replace("/etc/consentry/dkim-example.com.pem", &key)
+        .replace("/etc/consentry/smtp.crt", &certificate.display().to_string())
+        .replace("/etc/consentry/smtp.key", &certificate_key.display().to_string());
+    let templates = dir.path().join("templates");
+    let good = format!("templates_dir = \"{}\"\n{good}", templates.display());
+    let missing = check(&good);
+    assert!(!missing.status.success() && String::from_utf8(missing.stderr).unwrap().contains("templates: No such file"));
+
+    let write = |path: &str, text: &str| {
+        std::fs::create_dir_all(templates.join(path).parent().unwrap()).unwrap();
+        std::fs::write(templates.join(path), text).unwrap();
+    };
+    let built_in = |path: &str| std::fs::read_to_string(repository().join("templates").join(path)).unwrap();
+    write(".git/HEAD", "hidden files are nobody's business");
+    write("README.md", "neither is what explains");
+    write("text/fr.toml", &built_in("text/en.toml").replace("Unsubscribe", "Se désabonner"));
+    for name in ["confirm.{}.txt", "footer.{}.txt", "footer.{}.html"] {
+        write(&format!("mail/{}", name.replace("{}", "fr")), &built_in(&format!("mail/{}", name.replace("{}", "en"))));
+    }
+    write("example/text/de.toml", "[confirm]\ntitle = \"Unsere Frage\"");
+    write("example/web/expired.html", "{% set title = t(\"expired.title\") %}<p>{{ t(\"expired.note\") }}</p>");
+    let output = check(&good);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("controller  example (Example GmbH), speaks de en fr"), "{told}");
+
+    for (path, text, expected) in [
+        ("example/mail/confirm.de.txt", "{% set subject = \"x\" %}Herzlich willkommen! {{ link }}", "confirm.de.txt holds the phrase"),
+        ("mail/footer.fr.txt", "{{ controller.name }}", "mail/footer.fr.txt: lacks {{ link }}"),
+        ("web/confirm.html", "{{ nothing }}", "web/confirm.html in de: undefined value"),
+        ("text/de.toml", "[confirm]\ntitel = \"x\"", "text/de.toml: confirm.titel is no text of the pages"),
+        ("other/text/de.toml", "", "other/: no [[controller]] has this key"),
+        ("example/images/x.svg", "", "images: is neither text/, web/ or mail/"),
+        ("notes.txt", "", "notes.txt: is neither text/, web/ or mail/"),
+        ("web/expired.html", &"x".repeat(300 * 1024), "web/expired.html: is bigger than 256 KiB"),
+    ] {
+        let before = std::fs::read_to_string(templates.join(path)).ok();
+        write(path, text);
+        let output = check(&good);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(78) && told.contains(expected), "{expected} in {told}");
+        match before {
+            Some(before) => write(path, &before),
+            None => std::fs::remove_file(templates.join(path)).unwrap(),
+        }
+        if path.starts_with("other") || path.contains("images") {
+            std::fs::remove_dir_all(templates.join(path).parent().unwrap()).unwrap();
+        }
+        if path.starts_with("other") {
+            std::fs::remove_dir(templates.join("other")).unwrap();
+        }
+    }
+}

@@ -65,7 +65,7 @@ fn the_evidence_of_both_steps_is_complete_and_cannot_be_altered() {
         let Some(Evidence::Request(asked)) = &events[0].evidence else { panic!("the declaration") };
         assert_eq!((asked.address.as_str(), asked.form_url.as_str()), (WHO, "https://acme.example/newsletter?form=7"));
         assert_eq!((asked.consent_text.as_str(), &asked.text_version), (TEXT, &sha256(TEXT)));
-        assert_eq!((asked.checkbox, asked.language, asked.reported_by.as_str()), (Some(true), Language::De, "website"));
+        assert_eq!((asked.checkbox, asked.language, asked.reported_by.as_str()), (Some(true), Language::DE, "website"));
         assert_eq!((asked.ip.as_deref(), asked.user_agent.as_deref()), (Some("2001:db8::77"), Some("TestBrowser/1.0 (\"quoted\"; Ü)")));
         assert_eq!(asked.referrer.as_deref(), Some("https://search.example/?q=acme"));
         assert_eq!(asked.mail.as_bytes(), sent, "the mail as it left");

@@ -9,11 +9,12 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
-use consentry::compose::PublicUrl;
+use consentry::compose::{Overrides, PublicUrl, Words};
 use consentry::consent::{Catalogue, Controller, DecisionId, Event, Language, SubjectId, Topic, TopicEntry, TopicStanding};
 use consentry::desk::{Desk, Scope, SignUp};
 use consentry::http::{HttpSettings, router, serve};
 use consentry::mail::Address;
+use consentry::office::{Office, OfficeSettings};
 use consentry::store::Store;
 use consentry::token::{Link, LinkRing};
 use jiff::{SignedDuration, Timestamp};
@@ -77,7 +78,7 @@ fn catalogue() -> Catalogue {
             name: "ACME GmbH".into(),
             imprint: "Hauptstraße 1\n12345 Musterstadt".into(),
             privacy_url: "https://acme.example/privacy".into(),
-            language: Language::De,
+            language: Language::DE,
             from: "newsletter@acme.example".into(),
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
@@ -100,12 +101,15 @@ impl World {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let base = format!("http://{}", listener.local_addr().expect("bound"));
             let public_url = PublicUrl::parse(public_url.unwrap_or(&base)).expect("valid");
-            let desk = Desk::new(store.clone(), Arc::new(catalogue()), Arc::default(), public_url).expect("configured");
+            let words = Arc::new(Words::new(&catalogue(), Overrides::default()).expect("complete"));
+            let desk = Desk::new(store.clone(), Arc::new(catalogue()), words, Arc::default(), public_url).expect("configured");
             let scopes = [Scope::OptIn, Scope::Decisions];
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();
             let settings = HttpSettings { trusted_proxies: vec!["127.0.0.0/8".parse().expect("valid")], ..HttpSettings::default() };
             let (stop, stopped) = oneshot::channel::<()>();
-            tokio::spawn(serve(listener, router(&desk, &settings, Router::new()), settings, async {
+            let office = Office::new(store.clone(), OfficeSettings::default());
+            let router = router(&desk, &office, &settings, Router::new()).expect("the pages render");
+            tokio::spawn(serve(listener, router, settings, async {
                 stopped.await.ok();
             }));
             (store, desk, base, token, stop)

@@ -90,7 +90,7 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
             consent_text: "Yes, send me the newsletter. I can stop it any time.".into(),
             text_version: String::new(),
             checkbox: Some(true),
-            language: Language::De,
+            language: Language::DE,
             ip: Some("192.0.2.77".into()),
             user_agent: Some("Browser/1.0".into()),
             reported_by: "website".into(),

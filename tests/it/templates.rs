@@ -1,8 +1,15 @@
 //! Every page in every language with every sample: it renders, its tags balance, and it holds no
 //! script, no style of its own and nothing from elsewhere. (The mail templates are tested in `compose`.)
 
-use consentry::consent::{Controller, Language};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use consentry::compose::{Kind, Overrides, Words};
+use consentry::consent::{Catalogue, Controller, Language};
 use consentry::http::{Content, Page, Pages};
+
+use crate::environment::repository;
 
 fn controller() -> Controller {
     Controller {
@@ -10,7 +17,7 @@ fn controller() -> Controller {
         name: "Müller & <Söhne> GmbH".into(),
         imprint: "Hauptstraße 1\n12345 Musterstadt\nHRB 1 \"x\"".into(),
         privacy_url: "https://acme.example/privacy".into(),
-        language: Language::De,
+        language: Language::DE,
         from: "news@acme.example".into(),
     }
 }
@@ -21,18 +28,24 @@ fn samples() -> Vec<Content<'static>> {
         controller: "Müller & <Söhne> GmbH",
         privacy_url: if number == 1 { "" } else { "https://acme.example/privacy" },
         topics: topics[..number].to_vec(),
-        day: "23 November 2026".into(),
+        at: Some("2026-11-23T09:05:00Z".parse().expect("valid")),
         valid_days: 7,
     };
     vec![of(1), of(3)]
 }
 
+fn pages(path: &str, overrides: Overrides) -> Result<Pages, String> {
+    let catalogue = Catalogue { controllers: vec![controller()], topics: vec![] };
+    let words = Arc::new(Words::new(&catalogue, overrides).map_err(|error| error.to_string())?);
+    Pages::new(path, &catalogue, &words).map_err(|error| error.to_string())
+}
+
 /// What the pages are rendered to, with their names.
 fn rendered() -> Vec<(String, String)> {
-    let pages = Pages::new("/consent").expect("the templates parse");
+    let pages = pages("/consent", Overrides::default()).expect("the templates parse");
     let mut all = Vec::new();
     for page in Page::ALL {
-        for language in [Language::De, Language::En] {
+        for language in [Language::DE, Language::EN] {
             for controller in [Some(&controller()), None] {
                 for (number, content) in samples().iter().enumerate() {
                     let name = format!("{} {} {} {number}", page.template(), language.as_str(), controller.is_some());
@@ -114,9 +127,97 @@ fn the_confirmation_page_offers_yes_and_no_alike() {
 
 #[test]
 fn no_text_is_for_one_language_only() {
-    let pages = Pages::new("").expect("the templates parse");
+    let pages = pages("", Overrides::default()).expect("the templates parse");
     for page in Page::ALL {
-        let [de, en] = [Language::De, Language::En].map(|language| pages.render(page, language, None, &samples()[0]).expect("renders"));
+        let [de, en] = [Language::DE, Language::EN].map(|language| pages.render(page, language, None, &samples()[0]).expect("renders"));
         assert_ne!(de.replace("lang=\"de\"", "lang=\"en\""), en, "{page:?}");
+    }
+}
+
+#[test]
+fn every_text_is_used() {
+    fn collect(dir: &Path, into: &mut String) {
+        for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                _ if path.is_dir() => collect(&path, into),
+                Some("html" | "rs") => into.push_str(&std::fs::read_to_string(&path).unwrap()),
+                _ => {}
+            }
+        }
+    }
+    let mut using = String::new();
+    for dir in ["src", "templates"] {
+        collect(&repository().join(dir), &mut using);
+    }
+    fn leaves(prefix: &str, table: &toml::Table, into: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value.as_table() {
+                Some(inner) => leaves(&format!("{prefix}{key}."), inner, into),
+                None => drop(into.insert(format!("{prefix}{key}"))),
+            }
+        }
+    }
+    let mut keys = BTreeSet::new();
+    for file in std::fs::read_dir(repository().join("templates/text")).unwrap().map(Result::unwrap) {
+        leaves("", &std::fs::read_to_string(file.path()).unwrap().parse().unwrap(), &mut keys);
+    }
+    keys.remove("language.name"); // for the operator
+    assert!(keys.len() > 30);
+    // By its name, or by a name that is put together: `t("admin.deed." ~ line.deed)`.
+    let together = |key: &str| key.rsplit_once('.').is_some_and(|(page, _)| using.contains(&format!("\"{page}.\" ~ ")));
+    let unused: Vec<_> = keys.iter().filter(|key| !using.contains(&format!("\"{key}\"")) && !together(key)).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn a_language_written_from_right_to_left_is_shown_so() {
+    let mut overrides = Overrides::default();
+    let english = std::fs::read_to_string(repository().join("templates/text/en.toml")).unwrap();
+    overrides.add(None, Kind::Text, "ar.toml", english.replace("Do you want", "هل تريد"));
+    for name in ["confirm.ar.txt", "footer.ar.txt", "footer.ar.html"] {
+        overrides.add(None, Kind::Mail, name, "x".into());
+    }
+    let html = pages("", overrides).unwrap().render(Page::Confirm, Language::parse("ar").unwrap(), Some(&controller()), &samples()[0]);
+    let html = html.unwrap();
+    assert!(html.contains("<html lang=\"ar\" dir=\"rtl\">") && html.contains("هل تريد"), "{html}");
+}
+
+#[test]
+fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
+    // S1-17, L-OBJ-04
+    const CONFIRM: &str = "{% set title = \"Ours\" %}<form method=\"post\"><button name=\"answer\" value=\"yes\">{{ t(\"confirm.yes\") }}</button>\
+                           <button name=\"answer\" value=\"no\">{{ t(\"confirm.no\") }}</button></form>";
+    for (controller_key, name, text, fault) in [
+        (Some("acme"), "confirm.html", CONFIRM.to_owned(), None),
+        (None, "confirm.html", CONFIRM.to_owned(), None),
+        (
+            Some("acme"),
+            "confirm.html",
+            CONFIRM.replace("=\"no\"", "=\"\""),
+            Some("acme/web/confirm.html: lacks name=\"answer\" value=\"no\""),
+        ),
+        (Some("acme"), "confirm.html", CONFIRM.replace("confirm.no", "confirm.none"), Some("there is no text confirm.none")),
+        (Some("acme"), "expired.html", "{{ adress }}".into(), Some("acme/web/expired.html in de: undefined value")),
+        (None, "expired.html", "{{ adress".into(), Some("web/expired.html: syntax error")),
+        (None, "expired.html", "{% if topics | length > 1 %}{{ x }}{% endif %}".into(), Some("web/expired.html in de: undefined value")),
+        (None, "expired.html", "<p style=\"x\">".into(), Some("web/expired.html: holds  style=")),
+        (None, "unsubscribe.html", "nothing".into(), Some("web/unsubscribe.html: lacks method=\"post\"")),
+        (None, "expire.html", String::new(), Some("web/expire.html: there is no such page")),
+        (None, "layout.html", "{{ content }}{{ nothing }}".into(), Some("undefined value")),
+    ] {
+        let mut overrides = Overrides::default();
+        overrides.add(controller_key, Kind::Web, name, text);
+        let made = pages("", overrides);
+        match fault {
+            None => {
+                let html = made.expect(name).render(Page::Confirm, Language::DE, Some(&controller()), &samples()[0]).unwrap();
+                assert!(
+                    html.contains("<h1>Ours</h1>") && html.contains("Ja, ich möchte sie") && html.contains("12345 Musterstadt"),
+                    "{html}"
+                );
+            }
+            Some(fault) => assert!(made.as_ref().is_err_and(|error| error.contains(fault)), "{fault} in {:?}", made.err()),
+        }
     }
 }

@@ -51,7 +51,7 @@ async fn sign_up(State(demo): State<Demo>, Form(form): Form<SignUpForm>) -> Resp
         form_url: "https://nordlicht.example/newsletter".into(),
         consent_text: "Yes, Nordlicht Kaffee GmbH may send me its coffee newsletter by e-mail. I can withdraw at any time.".into(),
         checkbox: Some(true),
-        language: Some(Language::En),
+        language: Some(Language::EN),
         ..SignUp::default()
     };
     let notice = match demo.desk.sign_up(&sign_up, "demo page", jiff::Timestamp::now()).await {
@@ -89,7 +89,7 @@ async fn page(demo: &Demo, notice: Option<String>) -> Response {
                 class => decision.classification.class.as_str(),
                 verdict => decision.reason.verdict().as_str(),
                 reason => decision.reason.as_str(),
-                sentence => decision.reason.sentence(Language::En),
+                sentence => decision.reason.sentence(Language::EN),
                 topic => decision.topic.as_ref().map(|topic| topic.as_str()),
                 steps => decision.classification.steps.iter().map(|step| format!("{}: {}", step.trust.as_str(), step.why)).collect::<Vec<_>>(),
                 outcome => row.outcome.as_ref().map(|(_, word, _)| word.clone()),

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -54,10 +54,9 @@ pub(in crate::http) struct Inside {
 
 impl Caller {
     /// Looks the session up; without the ledger it is a caller without one, who can be told so.
-    pub(super) async fn of(admin: &Admin, visitor: &Visitor, request: &Request, now: Timestamp) -> Result<Self, (Self, StoreError)> {
-        let headers = request.headers();
-        let read = |name| cookie::read(headers, name, admin.https);
-        let uri = request.extensions().get::<axum::extract::OriginalUri>().map_or(request.uri(), |original| &original.0);
+    pub(super) async fn of(admin: &Admin, visitor: &Visitor, request: &Parts, now: Timestamp) -> Result<Self, (Self, StoreError)> {
+        let read = |name| cookie::read(&request.headers, name, admin.https);
+        let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
         let chosen = read(cookie::LANGUAGE).and_then(|tag| Language::parse(&tag));
         let languages = chosen.into_iter().chain(visitor.languages.iter().copied());
         let mut caller = Self {
@@ -160,9 +159,9 @@ impl Caller {
             base => &*self.admin.base,
             here => if is_ours(&self.here) { &*self.here } else { "/admin" },
             token => self.admin.office.form_token(binding),
-            operator => operator.map(|operator| context! { name => operator.name, role => operator.role.as_str() }),
+            operator => operator.map(|operator| context! { name => operator.name.as_str(), role => operator.role.as_str() }),
             may => Action::ALL.into_iter().map(|action| (action.as_str(), may(action))).collect::<Value>(),
-            nav => nav.map(|(own, name, _)| context! { path => own, name, current => is_here(own) }).collect::<Vec<_>>(),
+            nav => nav.map(|(own, name, _)| context! { path => *own, name => *name, current => is_here(own) }).collect::<Vec<_>>(),
         };
         let html = self.admin.pages.render(template, context! { ..values, ..frame });
         let mut response = match html {

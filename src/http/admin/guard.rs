@@ -13,8 +13,8 @@ use minijinja::context;
 use super::super::form;
 use super::super::page::Page;
 use super::super::visitor::Visitor;
+use super::Admin;
 use super::caller::Caller;
-use super::{Admin, cookie};
 
 /// The pairs of a form of ours.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub(in crate::http) struct Posted(Vec<(String, String)>);
 
 impl Posted {
     /// The first value of that name; empty when there is none.
-    pub(in crate::http) fn value(&self, name: &str) -> &str {
+    pub(in crate::http) fn value<'a>(&'a self, name: &'a str) -> &'a str {
         self.values(name).next().unwrap_or_default()
     }
 
@@ -42,12 +42,7 @@ impl FromRequestParts<Admin> for Posted {
 }
 
 /// The layer.
-pub(super) async fn wrap(
-    State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn wrap(State(admin): State<Admin>, Extension(visitor): Extension<Visitor>, request: Request, next: Next) -> Response {
     let mut response = if admin.office.admits(visitor.ip()) {
         admit(admin, &visitor, request, next).await
     } else {
@@ -57,29 +52,26 @@ pub(super) async fn wrap(
     response
 }
 
-async fn admit(admin: Admin, visitor: &Visitor, mut request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_ours = reads || is_from_our_pages(request.headers(), &admin.origin);
-    let caller = match Caller::of(&admin, visitor, &request, Timestamp::now()).await {
+async fn admit(admin: Admin, visitor: &Visitor, request: Request, next: Next) -> Response {
+    let (mut parts, mut body) = request.into_parts();
+    let caller = match Caller::of(&admin, visitor, &parts, Timestamp::now()).await {
         Ok(caller) => caller,
         Err((caller, error)) => return caller.unavailable(&error),
     };
-    if !reads {
-        let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, form::LIMIT).await else {
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        let Ok(octets) = to_bytes(body, form::LIMIT).await else {
             return caller.page_with(StatusCode::PAYLOAD_TOO_LARGE, "form_refused.html", context! {});
         };
-        let pairs = form::pairs(&parts.headers, &body).await.unwrap_or_default();
-        let posted = Posted(pairs);
-        if !is_ours || !caller.is_form_token(posted.value("token")) {
-            tracing::warn!(is_ours, "a form of the admin pages was refused");
+        let posted = Posted(form::pairs(&parts.headers, &octets).await.unwrap_or_default());
+        if !is_from_our_pages(&parts.headers, &admin.origin) || !caller.is_form_token(posted.value("token")) {
+            tracing::warn!("a form of the admin pages was refused");
             return caller.page_with(StatusCode::FORBIDDEN, "form_refused.html", context! {});
         }
-        request = Request::from_parts(parts, Body::empty());
-        request.extensions_mut().insert(posted);
+        body = Body::empty();
+        parts.extensions.insert(posted);
     }
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+    parts.extensions.insert(caller);
+    next.run(Request::from_parts(parts, body)).await
 }
 
 /// True when the browser says that one of our own pages sent it. Browsers tell `Sec-Fetch-Site` over https and on
@@ -94,7 +86,7 @@ fn is_from_our_pages(headers: &HeaderMap, origin: &str) -> bool {
 
 /// True for a request that a link on another site's page made: then the browser keeps strict cookies back.
 pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") && cookie::read(headers, cookie::SESSION, true).is_none()
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
 /// The origin of a URL as browsers write it (RFC 6454 s.6.2).

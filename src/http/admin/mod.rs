@@ -68,7 +68,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap))
         .with_state(admin);
-    Ok(Router::new().nest("/admin", router.clone()).nest("/admin/", router))
+    Ok(Router::new().nest("/admin", router))
 }
 
 async fn overview(inside: Inside) -> Response {

@@ -50,7 +50,7 @@ fn each_fault_of_a_sign_up_names_its_field() {
         ("consent_text", 422, |b| b["consent_text"] = json!("Ja, ich möchte E-Mails.")),
         ("prechecked", 422, |b| b["prechecked"] = json!(true)),
         ("checkbox", 422, |b| b["checkbox"] = json!(false)),
-        ("language", 422, |b| b["language"] = json!("fr")),
+        ("language", 422, |b| b["language"] = json!("in French")),
         ("ip", 422, |b| b["ip"] = json!("localhost")),
         ("e_mail", 422, |b| b["e_mail"] = json!("x@example.org")),
     ];

@@ -136,7 +136,7 @@ async fn a_link_works_once_in_time_and_not_after_a_withdrawal() {
 
     request(&store, "once@x.example", "news", 1, start()).await;
     let (opt_in, language) = store.opt_in(&token(&store, 1)).await.expect("reads").expect("is there");
-    assert_eq!((opt_in.stage, language, opt_in.requested), (Stage::Pending, Language::De, 1));
+    assert_eq!((opt_in.stage, language, opt_in.requested), (Stage::Pending, Language::DE, 1));
     assert_eq!(confirm(&store, 1, start() + week).await, Confirmation::Done);
     assert_eq!(confirm(&store, 1, start() + week + week).await, Confirmation::Repeated);
     assert_eq!(store.events(opt_in.subject).await.expect("reads").len(), 2);

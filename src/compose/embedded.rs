@@ -1,0 +1,37 @@
+//! The texts and mails that are built in. A new file of `templates/text` or `templates/mail` needs
+//! its line here and nothing else.
+
+use crate::consent::Language;
+
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("../../templates/text/", $name))
+    };
+}
+
+macro_rules! mail {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../templates/mail/", $name)))
+    };
+}
+
+/// What people read who open a link of a mail. Every language has all of these texts, and the operator may change them.
+pub(super) const PEOPLE: &[(Language, &str)] = &[(Language::DE, text!("de.toml")), (Language::EN, text!("en.toml"))];
+
+/// What those read who work with the gateway: `admin.de.toml` and `admin.en.toml`, in no other language and as built in.
+pub(super) const STAFF: &[(Language, &str)] = &[(Language::DE, text!("admin.de.toml")), (Language::EN, text!("admin.en.toml"))];
+
+/// The mails, by the names of their files.
+pub(super) const MAILS: &[(&str, &str)] = &[
+    mail!("confirm.de.txt"),
+    mail!("confirm.en.txt"),
+    mail!("footer.de.txt"),
+    mail!("footer.en.txt"),
+    mail!("footer.de.html"),
+    mail!("footer.en.html"),
+];
+
+/// The mails that a language needs.
+pub(super) fn mails_of(language: Language) -> [String; 3] {
+    ["confirm.{}.txt", "footer.{}.txt", "footer.{}.html"].map(|pattern| pattern.replace("{}", language.as_str()))
+}
