@@ -27,7 +27,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
     let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
-    let router = http::router(&parts.desk, &config.http, axum::Router::new())?;
+    let router = http::router(&parts.desk, &parts.office, &config.http, axum::Router::new())?;
     let (stop, stopped) = watch::channel(false);
     let running = start(&config, &parts, sockets, router, stopped)?;
     wait_for_signal().await?;

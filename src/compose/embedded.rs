@@ -19,7 +19,7 @@ macro_rules! mail {
 pub(super) const PEOPLE: &[(Language, &str)] = &[(Language::DE, text!("de.toml")), (Language::EN, text!("en.toml"))];
 
 /// What those read who work with the gateway: `admin.de.toml` and `admin.en.toml`, in no other language and as built in.
-pub(super) const STAFF: &[(Language, &str)] = &[];
+pub(super) const STAFF: &[(Language, &str)] = &[(Language::DE, text!("admin.de.toml")), (Language::EN, text!("admin.en.toml"))];
 
 /// The mails, by the names of their files.
 pub(super) const MAILS: &[(&str, &str)] = &[

@@ -1,8 +1,9 @@
 //! Joiner: what people and tools reach over HTTP. Public pages (`/u/` unsubscribe, `/c/` confirm)
-//! without cookies, scripts or redirects, the machine API, and the probes. What an answer means is
-//! the business of `desk`; this room only reads requests and writes answers.
+//! without cookies, scripts or redirects, the machine API, the operators' pages (`/admin`), and the probes. What an
+//! answer means is the business of `desk` and `office`; this room only reads requests and writes answers.
 
 mod access;
+mod admin;
 mod answer;
 mod api;
 mod choice;
@@ -34,6 +35,7 @@ pub use page::{Page, Pages};
 
 use crate::compose::ComposeError;
 use crate::desk::Desk;
+use crate::office::Office;
 use answer::Answers;
 use connection::{Bounded, Peer};
 use visitor::Visitor;
@@ -58,9 +60,9 @@ impl Default for HttpSettings {
     }
 }
 
-/// All pages and the API over `desk`, and `more` pages, which get the same headers and limits. Fails when a
+/// All pages and the API over `desk` and `office`, and `more` pages, which get the same headers and limits. Fails when a
 /// page of the operator's cannot serve.
-pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Result<Router, ComposeError> {
+pub fn router(desk: &Desk, office: &Office, settings: &HttpSettings, more: Router) -> Result<Router, ComposeError> {
     let pages = Pages::new(desk.public_url().path(), desk.catalogue(), desk.words())?;
     let answers = Answers::new(desk.clone(), pages);
     let shell = Arc::new(shell::Shell::new(desk.public_url().is_https(), settings));
@@ -70,6 +72,7 @@ pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Result<Rout
         .merge(access::router(answers.clone()))
         .merge(subscribe::router(answers.clone()))
         .nest("/api", api::router(desk.clone()))
+        .merge(admin::router(office, &answers)?)
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))
         .route("/assets/style.css", get(style))

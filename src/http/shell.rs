@@ -44,8 +44,8 @@ pub(super) async fn wrap(State(shell): State<Arc<Shell>>, mut request: Request, 
     response
 }
 
-/// The page may show itself, be styled by our own stylesheet and send its own forms, and nothing else.
-/// `form-action 'self'` is the page's own origin, whatever proxy stands between.
+/// The page may show itself, be styled by our own stylesheet and send its own forms, and nothing else, unless its room
+/// said what it may. `form-action 'self'` is the page's own origin, whatever proxy stands between.
 fn harden(response: &mut Response, https: bool) {
     const ALWAYS: [(HeaderName, &str); 4] = [
         (
@@ -59,7 +59,7 @@ fn harden(response: &mut Response, https: bool) {
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         if https || name != header::STRICT_TRANSPORT_SECURITY {
-            headers.insert(name, HeaderValue::from_static(value));
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -67,7 +67,7 @@ fn harden(response: &mut Response, https: bool) {
 
 /// The route, for the log.
 fn route(path: &str) -> &'static str {
-    const ROUTES: [&str; 9] =
-        ["/u/", "/c/", "/p/", "/subscribe/", "/api/v1/opt-ins", "/api/v1/decisions", "/healthz", "/readyz", "/assets/"];
+    const ROUTES: [&str; 10] =
+        ["/admin", "/u/", "/c/", "/p/", "/subscribe/", "/api/v1/opt-ins", "/api/v1/decisions", "/healthz", "/readyz", "/assets/"];
     ROUTES.into_iter().find(|route| path.starts_with(route)).unwrap_or("other")
 }

@@ -39,6 +39,11 @@ impl Visitor {
         }
     }
 
+    /// The client's address, to limit how often one place may try.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
     /// For the evidence.
     pub(super) fn actor(self) -> Actor {
         Actor { ip: self.ip.map(|ip| ip.to_string()), user_agent: self.user_agent }

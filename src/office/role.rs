@@ -42,6 +42,21 @@ impl Action {
         Self::Evidence,
     ];
 
+    /// The word in templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Decisions => "decisions",
+            Self::FindSubject => "find_subject",
+            Self::SubjectTimeline => "subject_timeline",
+            Self::Withdraw => "withdraw",
+            Self::ExportCsv => "export_csv",
+            Self::RevealAddress => "reveal_address",
+            Self::ReadAudit => "read_audit",
+            Self::Evidence => "evidence",
+        }
+    }
+
     /// Viewer, operator, compliance, legal (L-TOM-02). Accounts are the command line's business.
     #[rustfmt::skip]
     const fn table(self) -> [bool; Role::ALL.len()] {

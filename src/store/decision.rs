@@ -30,7 +30,7 @@ const KEPT: usize = 16 * 1024;
 
 /// One commit in one piece, so that it costs one hop to the connection's thread. Parameters, in this order: the standing of
 /// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; decisions; the tool's List-Unsubscribe
-/// values; the run and the ids of the decisions; combinations, thrice; outcomes. They are not numbered, because sqlx binds
+/// values; the run and the ids of the decisions; combinations and their minutes, twice; volumes; outcomes. They are not numbered, because sqlx binds
 /// numbered ones to the first of several statements only.
 ///
 /// A key that two messages bring at once gets the first one's subject, and so do both decisions.
@@ -46,14 +46,15 @@ INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, na
 INSERT OR ROLLBACK INTO decision_of_subject (run, subject, decision)
     SELECT ?, d.subject, d.id FROM json_each(?) AS new CROSS JOIN decision AS d ON d.id = unhex(new.value);
 INSERT OR ROLLBACK INTO mix (stream, controller, class, topic, campaign, reason)
-    SELECT value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8 FROM json_each(?) WHERE true
+    SELECT value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 FROM json_each(?) WHERE true
     ON CONFLICT (campaign, topic, stream, reason, class, controller) DO NOTHING;
 INSERT OR ROLLBACK INTO tally (hour, mix, minutes)
-    SELECT value ->> 0, mix.id, value ->> 2 FROM json_each(?) CROSS JOIN mix ON stream = value ->> 3 AND controller = value ->> 4
-        AND class = value ->> 5 AND topic = value ->> 6 AND campaign = value ->> 7 AND reason = value ->> 8 WHERE true
-    ON CONFLICT (hour, mix) DO UPDATE SET minutes = minutes | excluded.minutes WHERE minutes | excluded.minutes <> minutes;
+    SELECT value ->> 0, mix.id, value ->> 1 FROM json_each(?) CROSS JOIN mix ON stream = value ->> 2 AND controller = value ->> 3
+        AND class = value ->> 4 AND topic = value ->> 5 AND campaign = value ->> 6 AND reason = value ->> 7 WHERE true
+    ON CONFLICT (hour, mix) DO UPDATE SET minutes = minutes | excluded.minutes;
 INSERT OR ROLLBACK INTO volume (hour, stream, controller, class, reason, number)
-    SELECT value ->> 0, value ->> 3, value ->> 4, value ->> 5, value ->> 8, value ->> 1 FROM json_each(?) WHERE true
+    SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> '$[0][3]', value ->> '$[0][4]', value ->> 1
+    FROM json_each(?) WHERE true
     ON CONFLICT (hour, stream, controller, class, reason) DO UPDATE SET number = number + excluded.number;
 INSERT OR ROLLBACK INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?);
 INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
@@ -276,29 +277,30 @@ impl Batch {
 
     /// Commits all or nothing, and tells those who wait.
     async fn commit(&mut self, connection: &mut SqliteConnection) {
-        let combinations = array(&self.tally.drain().map(json).collect::<Vec<_>>());
+        let minutes = json(self.tally.minutes().collect::<Vec<_>>());
         let written = sqlx::query(COMMIT)
             .bind(ledger::state(&Standing::default()))
             .bind(array(&self.unknown))
             .bind(array(&self.decisions))
             .bind(self.run.number)
             .bind(array(&self.ids))
-            .bind(&combinations)
-            .bind(&combinations)
-            .bind(&combinations)
+            .bind(&minutes)
+            .bind(&minutes)
+            .bind(json(self.tally.volume().collect::<Vec<_>>()))
             .bind(array(&self.tool_unsubscribes))
             .bind(array(&self.outcomes))
             .execute(&mut *connection)
             .await;
         let result = match written {
-            Ok(_) => {
-                self.run.add(self.decisions.len());
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) => Err(undo(connection, error).await),
         };
         for done in self.waiting.drain(..) {
             let _ = done.send(result.clone());
+        }
+        self.tally.end(result.is_ok());
+        if result.is_ok() {
+            self.run.add(self.decisions.len());
         }
         self.unknown.clear();
         self.decisions.clear();

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::StoreError;
@@ -39,22 +40,30 @@ struct Place {
     mix: Mix,
 }
 
-/// The rows of the next commit, and what bounds them.
+/// What the next commit counts, and what bounds it.
 #[derive(Default)]
 pub(super) struct Tally {
     /// How many, and in which minutes.
     places: HashMap<Place, (u64, u64)>,
-    day: i64,
+    /// The minutes of the newest hour that are on disk: most commits have no others.
+    written: HashMap<Place, u64>,
+    hour: i64,
+    /// The pairs of topic and campaign of the newest day.
     names: HashSet<(String, String)>,
+    day: i64,
 }
 
 impl Tally {
     /// Counts one decision.
     pub(super) fn add(&mut self, id: DecisionId, mut mix: Mix) {
         let ms = id_ms(id);
-        let day = hour(ms) / 24;
-        if day > self.day {
-            self.day = day;
+        let hour = hour(ms);
+        if hour > self.hour {
+            self.hour = hour;
+            self.written.clear();
+        }
+        if hour / 24 > self.day {
+            self.day = hour / 24;
             self.names.clear();
         }
         let names = (mix.topic, mix.campaign);
@@ -64,16 +73,35 @@ impl Tally {
             self.names.insert(names.clone());
         }
         (mix.topic, mix.campaign) = if has_room { names } else { (ANY.into(), ANY.into()) };
-        let (number, minutes) = self.places.entry(Place { hour: hour(ms), mix }).or_default();
+        let (number, minutes) = self.places.entry(Place { hour, mix }).or_default();
         *number += 1;
         *minutes |= 1 << (ms / 60_000 % 60);
     }
 
-    /// The rows as JSON arrays, ready for the commit; none are left.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = impl serde::Serialize> {
-        self.places.drain().map(|(Place { hour, mix }, (number, minutes))| {
-            (hour, number, minutes, mix.stream, mix.controller, mix.class, mix.topic, mix.campaign, mix.reason)
+    /// Rows of combinations and their minutes, as far as they are not on disk.
+    pub(super) fn minutes(&self) -> impl Iterator<Item = impl Serialize> {
+        let news = |(place, (_, minutes)): (&Place, &(u64, u64))| minutes & !self.written.get(place).copied().unwrap_or(0) != 0;
+        self.places.iter().filter(move |row| news(*row)).map(|(Place { hour, mix }, (_, minutes))| {
+            (hour, minutes, &mix.stream, &mix.controller, mix.class, &mix.topic, &mix.campaign, mix.reason)
         })
+    }
+
+    /// Rows of how many there are in an hour.
+    pub(super) fn volume(&self) -> impl Iterator<Item = impl Serialize> {
+        let mut volume = HashMap::new();
+        for (Place { hour, mix }, (number, _)) in &self.places {
+            *volume.entry((hour, &mix.stream, &mix.controller, mix.class, mix.reason)).or_insert(0) += number;
+        }
+        volume.into_iter()
+    }
+
+    /// Forgets what was counted; it was committed, or it was not.
+    pub(super) fn end(&mut self, committed: bool) {
+        for (place, (_, minutes)) in self.places.drain() {
+            if committed && place.hour == self.hour {
+                *self.written.entry(place).or_default() |= minutes;
+            }
+        }
     }
 }
 
@@ -144,9 +172,27 @@ mod tests {
         let hour = 492_321;
         assert_eq!(of(&tally, "7"), Some((hour, (2, 1 | 1 << 59))));
         assert_eq!(of(&tally, ANY), Some((hour, (500, 1 << 59))));
-        assert_eq!(tally.drain().count(), NAMES + 1);
+        assert_eq!((tally.minutes().count(), tally.volume().count()), (NAMES + 1, 1));
         tally.add(id("2026-03-02T00:00:00Z"), mix(NAMES));
         assert_eq!(of(&tally, &NAMES.to_string()), Some((hour + 15, (1, 1))), "the next day has room again");
+    }
+
+    #[test]
+    fn a_minute_is_written_once_and_again_after_a_failed_commit() {
+        let mut tally = Tally::default();
+        let mut rows = |at: &str, committed: bool| {
+            tally.add(id(at), mix(1));
+            let rows = (tally.minutes().count(), tally.volume().count());
+            tally.end(committed);
+            rows
+        };
+        assert_eq!(rows("2026-03-01T09:00:00Z", false), (1, 1));
+        assert_eq!(rows("2026-03-01T09:00:10Z", true), (1, 1));
+        assert_eq!(rows("2026-03-01T09:00:20Z", true), (0, 1));
+        assert_eq!(rows("2026-03-01T09:01:00Z", true), (1, 1));
+        assert_eq!(rows("2026-03-01T08:01:00Z", true), (1, 1), "an earlier hour is not kept in mind");
+        assert_eq!(rows("2026-03-01T08:01:00Z", true), (1, 1));
+        assert_eq!(rows("2026-03-01T09:01:30Z", true), (0, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The decision log under load: what recording costs, and how fast the admin's questions are answered over a whole
 //! season of decisions (`season.rs`). Prints; judges nothing.
 //!
-//! `cargo run --release --example bench_decisions -- fill DIR [DECISIONS] [AT_ONCE]`
+//! `cargo run --release --example bench_decisions -- fill DIR [DECISIONS] [AT_ONCE] [HOURS]`
 
 mod season;
 
@@ -11,10 +11,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use consentry::store::Store;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use season::Season;
 
 const DECISIONS: u64 = 10_000_000;
+const HOURS: u64 = 90 * 24;
 const PEOPLE: u64 = 1_000_000;
 
 #[tokio::main]
@@ -23,15 +24,20 @@ async fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     let number = |n: usize, default: u64| words.get(n).map_or(Ok(default), |word| word.parse()).context("a number");
     match words.as_slice() {
-        ["fill", dir, ..] => fill(Path::new(dir), number(2, DECISIONS)?, number(3, 4096)?).await,
-        _ => bail!("usage: bench_decisions fill DIR [DECISIONS] [AT_ONCE]"),
+        ["fill", dir, ..] => fill(Path::new(dir), number(2, DECISIONS)?, number(3, 4096)?, number(4, HOURS)?).await,
+        _ => bail!("usage: bench_decisions fill DIR [DECISIONS] [AT_ONCE] [HOURS]"),
     }
 }
 
 /// Records a season through the store's own door, with so many decisions waiting for their commit at once.
-async fn fill(dir: &Path, total: u64, at_once: u64) -> Result<()> {
+async fn fill(dir: &Path, total: u64, at_once: u64, hours: u64) -> Result<()> {
     let store = Store::open(dir).await?;
-    let season = Season { end: Timestamp::now(), total, people: PEOPLE.min(total / 10 + 1) };
+    let season = Season {
+        end: Timestamp::now(),
+        total,
+        length: SignedDuration::from_hours(i64::try_from(hours)?),
+        people: PEOPLE.min(total / 10 + 1),
+    };
     // What making them up costs is no part of the figure.
     let (began, spent) = (Instant::now(), cpu()?);
     (0..total.min(100_000)).for_each(|n| drop(season.decision(n)));

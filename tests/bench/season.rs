@@ -5,8 +5,8 @@ use consentry::consent::{Decision, DecisionId, LookupKey, Reason, SubjectId, Top
 use consentry::mail::{Class, Classification, Step, Trust};
 use jiff::{SignedDuration, Timestamp};
 
-/// How long the season is.
-pub(crate) const DAYS: i64 = 90;
+/// How many days the season has by the calendar of its campaigns.
+const DAYS: u64 = 90;
 /// How many campaigns run in it, about every thirteenth at a time.
 pub(crate) const CAMPAIGNS: u64 = 300;
 /// How many topics the campaigns are about.
@@ -34,6 +34,8 @@ pub(crate) struct Season {
     pub(crate) end: Timestamp,
     /// How many decisions it has.
     pub(crate) total: u64,
+    /// How long it is: ninety days, or shorter than a season lasts.
+    pub(crate) length: SignedDuration,
     /// How many people they are about.
     pub(crate) people: u64,
 }
@@ -42,10 +44,10 @@ impl Season {
     /// Decision number `n`; later numbers come later.
     pub(crate) fn decision(&self, n: u64) -> Decision {
         let mut dice = Dice(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let length = SignedDuration::from_hours(24 * DAYS).as_millis();
-        let since = i64::try_from(i128::from(self.total - n) * length / i128::from(self.total)).expect("within the season");
+        let since = i128::from(self.total - n) * self.length.as_millis() / i128::from(self.total);
+        let since = i64::try_from(since).expect("within the season");
         let at = self.end - SignedDuration::from_millis(since);
-        let day = u64::try_from(DAYS - 1 - since / 86_400_000).unwrap_or(0);
+        let day = n * DAYS / self.total;
         let mut random = [0; 10];
         random[..8].copy_from_slice(&dice.roll(u64::MAX).to_be_bytes());
         let marketing = dice.roll(100) < 65;
@@ -88,7 +90,7 @@ impl Season {
     fn campaign(&self, day: u64, dice: &mut Dice) -> u64 {
         let running = |campaign: &u64| {
             let mut own = Dice(campaign + 1);
-            let (begin, length) = (own.roll(DAYS.unsigned_abs()), 2 + own.roll(11));
+            let (begin, length) = (own.roll(DAYS), 2 + own.roll(11));
             (begin..begin + length).contains(&day)
         };
         let running: Vec<u64> = (0..CAMPAIGNS).filter(running).collect();

@@ -19,6 +19,7 @@ use consentry::consent::{
 use consentry::desk::{Desk, Scope, SignUp};
 use consentry::http::{HttpSettings, router, serve};
 use consentry::mail::{Address, Class, Classification, Step, Trust};
+use consentry::office::{Office, OfficeSettings};
 use consentry::store::Store;
 use consentry::token::{Link, LinkRing};
 use jiff::{SignedDuration, Timestamp};
@@ -119,7 +120,8 @@ impl World {
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();
             let settings = HttpSettings { trusted_proxies: vec!["127.0.0.0/8".parse().expect("valid")], ..HttpSettings::default() };
             let (stop, stopped) = oneshot::channel::<()>();
-            let router = router(&desk, &settings, Router::new()).expect("the pages render");
+            let office = Office::new(store.clone(), OfficeSettings::default());
+            let router = router(&desk, &office, &settings, Router::new()).expect("the pages render");
             tokio::spawn(serve(listener, router, settings, async {
                 stopped.await.ok();
             }));

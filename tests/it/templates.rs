@@ -202,17 +202,23 @@ fn every_text_is_used() {
     for dir in ["src", "templates"] {
         collect(&repository().join(dir), &mut using);
     }
+    fn leaves(prefix: &str, table: &toml::Table, into: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value.as_table() {
+                Some(inner) => leaves(&format!("{prefix}{key}."), inner, into),
+                None => drop(into.insert(format!("{prefix}{key}"))),
+            }
+        }
+    }
     let mut keys = BTreeSet::new();
     for file in std::fs::read_dir(repository().join("templates/text")).unwrap().map(Result::unwrap) {
-        let table: toml::Table = std::fs::read_to_string(file.path()).unwrap().parse().unwrap();
-        keys.extend(table.iter().flat_map(|(page, texts)| texts.as_table().unwrap().keys().map(move |key| format!("{page}.{key}"))));
+        leaves("", &std::fs::read_to_string(file.path()).unwrap().parse().unwrap(), &mut keys);
     }
     keys.remove("language.name"); // for the operator
     assert!(keys.len() > 30);
-    // Some are put together: t("chosen." ~ chosen)
-    let is_used = |key: &String| {
-        using.contains(&format!("\"{key}\"")) || using.contains(&format!("t(\"{}.\" ~", key.split('.').next().unwrap_or_default()))
-    };
+    // By its name, or by one that is put together: `t("chosen." ~ chosen)`, `t("admin.deed." ~ line.deed)`.
+    let together = |key: &str| key.rsplit_once('.').is_some_and(|(page, _)| using.contains(&format!("\"{page}.\" ~ ")));
+    let is_used = |key: &String| using.contains(&format!("\"{key}\"")) || together(key);
     let unused: Vec<_> = keys.iter().filter(|key| !is_used(key)).collect();
     assert!(unused.is_empty(), "{unused:?}");
 }

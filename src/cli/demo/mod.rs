@@ -20,6 +20,7 @@ use super::serve::{Parts, Sockets, drain, start, wait_for_signal};
 use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::entropy::random;
+use crate::office::Role;
 use crate::sign::Signer;
 use crate::store::{Scope, Store};
 use crate::{http, smtp};
@@ -51,10 +52,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     let token = parts.desk.add_api_token("demo website", &[Scope::OptIn, Scope::Decisions], jiff::Timestamp::now()).await?;
 
+    let password = zeroize::Zeroizing::new(PASSWORD.to_owned());
+    parts.office.add_operator("demo", Role::Legal, password, jiff::Timestamp::now()).await?;
+
     let sink = Sink::new();
     let (stop, stopped) = watch::channel(false);
     let pages = pages::router(pages::Demo { sink: Arc::clone(&sink), desk: parts.desk.clone(), smtp: smtp_address });
-    let router = http::router(&parts.desk, &config.http, pages)?;
+    let router = http::router(&parts.desk, &parts.office, &config.http, pages)?;
     let mut running = start(&config, &parts, sockets, router, stopped.clone())?;
     running.spawn(smtp::serve(
         sink_listener,
@@ -69,6 +73,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if !arguments.once {
         println!("\nThat was the story. It goes on as long as you like:");
         println!("    look around    {}/demo", config.public_url);
+        println!("    administer     {}/admin, name demo, password {PASSWORD}", config.public_url);
         println!("    point a tool   host 127.0.0.1, port {}, user newsletter, shop or unmarked, password {PASSWORD}", smtp_address.port());
         println!("                   From: anything@nordlicht.example");
         println!(

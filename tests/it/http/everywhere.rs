@@ -59,7 +59,7 @@ fn behind_https_and_a_path_the_pages_find_their_stylesheet() {
 #[test]
 fn a_path_that_is_nothing_gets_a_page() {
     let world = World::new();
-    for path in ["/", "/u", "/u/", "/c/", "/u/a/b", "/admin"] {
+    for path in ["/", "/u", "/u/", "/c/", "/u/a/b", "/administration"] {
         let answer = world.get(path);
         assert!(answer.status == 404 && answer.body.contains("<h1>"), "{path} {}", answer.status);
     }

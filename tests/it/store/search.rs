@@ -55,7 +55,7 @@ async fn search(store: &Store, filter: &DecisionFilter, before: Option<DecisionI
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_search_finds_what_a_plain_scan_finds_and_the_tallies_add_up() {
-    let season = Season { end: "2026-06-01T12:34:56Z".parse().expect("valid"), total: TOTAL, people: PEOPLE };
+    let season = Season { end: "2026-06-01T12:34:56Z".parse().expect("valid"), total: TOTAL, length: hours(24 * 90), people: PEOPLE };
     let mut decisions: Vec<Decision> = (0..TOTAL).map(|n| season.decision(n)).collect();
     let (dir, store) = new_store().await;
     // in two lives, so that a run is gone on with; some come late
