@@ -20,9 +20,12 @@ use jiff::Timestamp;
 
 pub use accounts::{AccountError, PASSWORD_MIN};
 pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
+pub use person::Person;
 pub use role::Action;
 
-pub use crate::store::{AuditLine, Deed, NewAuditLine, Object, Operator, OperatorId, Role, Session, Stage, StoreError, WithdrawAnswer};
+pub use crate::store::{
+    AuditLine, DecisionRow, Deed, NewAuditLine, Object, Operator, OperatorId, Role, Session, Stage, Stop, StoreError, WithdrawAnswer,
+};
 
 use crate::credentials::Passwords;
 use crate::entropy::random;

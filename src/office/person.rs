@@ -4,9 +4,26 @@
 use jiff::Timestamp;
 
 use super::{Action, Deed, Object, Office, OfficeError, Operator, WithdrawAnswer, reason};
-use crate::consent::{ChoiceEvidence, Event, Source, SubjectId, Topic};
+use crate::consent::{ChoiceEvidence, Event, Source, Standing, SubjectId};
 use crate::mail::Address;
-use crate::store::{NewWithdrawal, Stop};
+use crate::store::{DecisionFilter, DecisionRow, NewWithdrawal, Stop};
+
+/// Decisions shown with a person.
+const RECENT: u32 = 25;
+
+/// A person as the office sees them: what happened, and what follows from it.
+pub struct Person {
+    /// Who, without saying it.
+    pub subject: SubjectId,
+    /// The address, masked; `None` when nobody gave one, or it was erased.
+    pub masked: Option<String>,
+    /// What happened, in order, without the evidence.
+    pub events: Vec<Event>,
+    /// What follows from it.
+    pub standing: Standing,
+    /// The latest decisions about mails to this person, newest first.
+    pub decisions: Vec<DecisionRow>,
+}
 
 impl Office {
     /// The subject of an address; the log names the subject and never the address.
@@ -18,14 +35,19 @@ impl Office {
         Ok(subject)
     }
 
-    /// What happened to a person's consent, without the evidence.
-    pub async fn timeline(&self, operator: &Operator, subject: SubjectId) -> Result<Vec<Event>, OfficeError> {
+    /// What is on record about a person, masked; `None` for an unknown one.
+    pub async fn person(&self, operator: &Operator, subject: SubjectId) -> Result<Option<Person>, OfficeError> {
         self.authorise(operator, Action::SubjectTimeline)?;
-        let events = self.inner.store.events(subject).await?;
-        Ok(events.into_iter().map(|event| Event { evidence: None, ..event }).collect())
+        let store = &self.inner.store;
+        let Some(standing) = store.standing_of(subject).await? else { return Ok(None) };
+        let masked = store.address(subject).await?.map(|address| address.masked());
+        let events = store.events(subject).await?.into_iter().map(|event| Event { evidence: None, ..event }).collect();
+        let filter = DecisionFilter { subject: Some(subject), ..DecisionFilter::default() };
+        let decisions = store.search_decisions(&filter, None, RECENT).await?.rows;
+        Ok(Some(Person { subject, masked, events, standing, decisions }))
     }
 
-    /// The same with the evidence in full (R-04, L-PRV-03).
+    /// What happened, with the evidence in full (R-04, L-PRV-03).
     pub async fn evidence(&self, operator: &Operator, subject: SubjectId, now: Timestamp) -> Result<Vec<Event>, OfficeError> {
         self.authorise(operator, Action::Evidence)?;
         self.record(operator, Deed::EvidenceRead, Some(Object::Subject(subject)), None, now).await?;
@@ -45,24 +67,23 @@ impl Office {
         Ok(self.inner.store.address(subject).await?)
     }
 
-    /// Withdraws consent to these topics on behalf of a person, or objects for them where there are none (S0-12). It is in
-    /// force when this returns (I3).
+    /// Stops mail on behalf of a person who called or wrote (S0-12, L-OBJ-02). It is in force when this returns (I3).
     pub async fn withdraw(
         &self,
         operator: &Operator,
         subject: SubjectId,
         controller: &str,
-        topics: Vec<Topic>,
+        stop: Stop,
         why: &str,
         now: Timestamp,
     ) -> Result<WithdrawAnswer, OfficeError> {
         self.authorise(operator, Action::Withdraw)?;
         let why = reason(why)?;
-        let deed = if topics.is_empty() { Deed::Objected } else { Deed::Withdrew };
+        let deed = if stop == Stop::Advertising { Deed::Objected } else { Deed::Withdrew };
         self.record(operator, deed, Some(Object::Subject(subject)), Some(why), now).await?;
         // The operator's own address and browser are no evidence of the person's will.
         let evidence = ChoiceEvidence { staff: Some(operator.name.clone()), note: Some(why.to_owned()), ..ChoiceEvidence::default() };
-        let (controller, stop) = (controller.to_owned(), if topics.is_empty() { Stop::Advertising } else { Stop::Topics(topics) });
-        Ok(self.inner.store.withdraw(NewWithdrawal { subject, controller, stop, source: Source::Staff, at: now, evidence }).await?)
+        let withdrawal = NewWithdrawal { subject, controller: controller.to_owned(), stop, source: Source::Staff, at: now, evidence };
+        Ok(self.inner.store.withdraw(withdrawal).await?)
     }
 }

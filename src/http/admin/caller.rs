@@ -15,6 +15,7 @@ use super::super::visitor::Visitor;
 use super::{Admin, cookie, guard, see_other};
 use crate::compose::Words;
 use crate::consent::Language;
+use crate::desk::Desk;
 use crate::office::{Action, Operator, Session, SessionToken, Stage, StoreError};
 
 /// The navigation: path, name, and what one must be allowed to do to see it.
@@ -81,6 +82,11 @@ impl Caller {
 
     pub(in crate::http) fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    /// What is configured is known to the desk.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.admin.answers.desk
     }
 
     /// Text of the session cookie; empty without a session.

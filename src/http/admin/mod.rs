@@ -10,10 +10,12 @@ mod audit;
 mod caller;
 mod cookie;
 mod door;
+mod evidence;
 mod guard;
 mod pages;
 mod qr;
 mod search;
+mod subject;
 
 use std::sync::Arc;
 
@@ -64,6 +66,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .merge(account::router())
         .merge(audit::router())
         .merge(search::router())
+        .merge(subject::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap))

@@ -19,6 +19,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     file!("account.html"),
     file!("audit.html"),
     file!("enrolment.html"),
+    file!("evidence.html"),
     file!("form_refused.html"),
     file!("layout.html"),
     file!("login.html"),
@@ -29,6 +30,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     file!("overview.html"),
     file!("search.html"),
     file!("second_factor.html"),
+    file!("subject.html"),
+    file!("subjects.html"),
     file!("unavailable.html"),
 ];
 

@@ -1,8 +1,8 @@
 //! What each role may do, method by method, and that it is on record.
 
-use consentry::consent::{EventKind, Source, SubjectId};
+use consentry::consent::{EventKind, Evidence, Source, SubjectId};
 use consentry::mail::Address;
-use consentry::office::{Action, Deed, Object, OfficeError, Operator, Role, TotpPolicy, WithdrawAnswer};
+use consentry::office::{Action, Deed, Object, OfficeError, Operator, Role, Stop, TotpPolicy, WithdrawAnswer};
 use consentry::store::Store;
 
 use super::{World, start};
@@ -27,12 +27,12 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
             Ok(Some(Deed::SubjectSearched))
         }
         Action::SubjectTimeline => {
-            let events = office.timeline(operator, subject).await?;
+            let events = office.person(operator, subject).await?.expect("known").events;
             assert!(events.len() >= 2 && events.iter().all(|event| event.evidence.is_none()), "masked");
             Ok(None)
         }
         Action::Withdraw => {
-            office.withdraw(operator, subject, "acme", vec![], "asked on the phone", at).await?;
+            office.withdraw(operator, subject, "acme", Stop::Advertising, "asked on the phone", at).await?;
             Ok(Some(Deed::Objected))
         }
         Action::ExportCsv => office.begin_export(operator, "blocked in March", at).await.map(|()| Some(Deed::Exported)),
@@ -90,17 +90,19 @@ async fn a_withdrawal_on_behalf_is_in_force_and_names_its_door_and_its_operator(
     let world = World::new(TotpPolicy::Optional).await;
     let subject = olivia(&world.store).await;
     let operator = world.add(Role::Operator).await;
-    let topics = vec![consentry::consent::Topic::parse("news").unwrap()];
+    let stop = Stop::Topics(vec![consentry::consent::Topic::parse("news").unwrap()]);
     for blank in ["", "  \n", &"x".repeat(501)] {
-        let answer = world.office.withdraw(&operator, subject, "acme", topics.clone(), blank, start()).await;
+        let answer = world.office.withdraw(&operator, subject, "acme", stop.clone(), blank, start()).await;
         assert!(matches!(answer, Err(OfficeError::Reason)), "{blank:?}");
     }
     assert_eq!(world.store.events(subject).await.unwrap().last().unwrap().kind, EventKind::Given, "without a reason nothing happens");
 
-    let answer = world.office.withdraw(&operator, subject, "acme", topics, " wrote a letter ", start()).await.unwrap();
+    let answer = world.office.withdraw(&operator, subject, "acme", stop, " wrote a letter ", start()).await.unwrap();
     assert_eq!(answer, WithdrawAnswer::Done);
     let event = world.store.events(subject).await.unwrap().pop().unwrap();
     assert_eq!((event.kind, event.source), (EventKind::Withdrawn, Source::Staff));
+    let Some(Evidence::Choice(choice)) = event.evidence else { panic!("no evidence") };
+    assert_eq!((choice.staff.as_deref(), choice.note.as_deref(), choice.ip), (Some("operator"), Some("wrote a letter"), None));
     let line = &world.store.audit_log(None, 1).await.unwrap()[0];
     assert_eq!((line.line.deed, line.line.object), (Deed::Withdrew, Some(Object::Subject(subject))));
     assert_eq!((line.operator_name.as_deref(), line.line.reason.as_deref()), (Some("operator"), Some("wrote a letter")));
