@@ -71,7 +71,8 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap))
         .with_state(admin);
-    Ok(Router::new().nest("/admin", router))
+    let home = format!("{}/admin", public_url.path());
+    Ok(Router::new().nest("/admin", router).route("/admin/", get(async move || see_other(&home))))
 }
 
 async fn overview(inside: Inside) -> Response {

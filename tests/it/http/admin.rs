@@ -142,6 +142,7 @@ fn a_stranger_is_led_to_the_login_and_back_to_where_they_wanted() {
     assert_eq!((answer.status, answer.header("location")), (303, Some("/admin/audit?before=7")));
     assert_eq!(browser.get("/admin/audit?before=7").status, 200);
     assert_eq!(browser.get("/admin/login").header("location"), Some("/admin"), "who is inside needs no login");
+    assert_eq!(browser.get("/admin/").header("location"), Some("/admin"), "as people type it");
 }
 
 #[test]
