@@ -1,6 +1,7 @@
 //! Who calls: session, language, place, and the page that suits them. [`Inside`] is the proof that an operator has come all
 //! the way in; whoever has not is led to the login.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
+use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use super::super::visitor::Visitor;
@@ -166,7 +168,7 @@ impl Caller {
             here => if is_ours(&self.here) { &*self.here } else { "/admin" },
             token => self.admin.office.form_token(binding),
             operator => operator.map(|operator| context! { name => operator.name.as_str(), role => operator.role.as_str() }),
-            may => Action::ALL.into_iter().map(|action| (action.as_str(), may(action))).collect::<Value>(),
+            may => Serde(Action::ALL.map(|action| (action.as_str(), may(action))).into_iter().collect::<BTreeMap<_, _>>()),
             nav => nav.map(|(own, name, _)| context! { path => *own, name => *name, current => is_here(own) }).collect::<Vec<_>>(),
         };
         let html = self.admin.pages.render(template, context! { ..values, ..frame });

@@ -93,12 +93,8 @@ async fn page(inside: &Inside, id: &str, more: Value) -> Response {
     };
     let now = Timestamp::now();
     let controllers = controllers(inside, &person);
-    let values = context! {
-        done => (),
-        asked => false,
-        revealed => (),
-        ..more
-    };
+    // What stands first wins.
+    let values = context! { ..more, ..context! { done => (), asked => false, revealed => () } };
     inside.page(
         "subject.html",
         context! {

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod pages;
+mod subject;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -162,6 +163,8 @@ fn each_role_gets_the_pages_of_the_table_and_sees_links_to_no_others() {
             ("an address", search(super::OLIVIA), Role::Operator, 303),
             ("an unknown address", search("nobody@example.org"), Role::Operator, 404),
             ("audit", browser.get("/admin/audit"), Role::Compliance, 200),
+            ("search for people", browser.get("/admin/subjects"), Role::Operator, 200),
+            ("a person", browser.get(&subject), Role::Operator, 200),
         ] {
             if role >= least {
                 assert!(answer.status == good && !not_for_role(&answer), "{role:?} {what}: {}", answer.status);
