@@ -1,10 +1,9 @@
-//! The demo's pages: what left, what was decided, and a sign-up form to try. Only the demo has them:
+//! The demo's pages: what left and what was decided. Only the demo has them:
 //! they show mails in clear and need no login, on loopback.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Form;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,7 +14,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use super::sink::Sink;
 use super::story::PASSWORD;
 use crate::consent::Language;
-use crate::desk::{Desk, SignUp};
+use crate::desk::Desk;
 
 /// What the pages show.
 #[derive(Clone)]
@@ -26,39 +25,11 @@ pub(super) struct Demo {
 }
 
 pub(super) fn router(demo: Demo) -> Router {
-    Router::new()
-        .route("/", get(overview))
-        .route("/demo", get(overview).post(sign_up))
-        .route("/demo/mails/{number}", get(mail))
-        .with_state(demo)
+    Router::new().route("/", get(overview)).route("/demo", get(overview)).route("/demo/mails/{number}", get(mail)).with_state(demo)
 }
 
 async fn overview(State(demo): State<Demo>) -> Response {
-    page(&demo, None).await
-}
-
-#[derive(serde::Deserialize)]
-struct SignUpForm {
-    email: String,
-}
-
-/// Plays the website that has a sign-up form.
-async fn sign_up(State(demo): State<Demo>, Form(form): Form<SignUpForm>) -> Response {
-    let sign_up = SignUp {
-        email: form.email,
-        controller: "nordlicht".into(),
-        topics: vec!["newsletter".into()],
-        form_url: "https://nordlicht.example/newsletter".into(),
-        consent_text: "Yes, Nordlicht Kaffee GmbH may send me its coffee newsletter by e-mail. I can withdraw at any time.".into(),
-        checkbox: Some(true),
-        language: Some(Language::EN),
-        ..SignUp::default()
-    };
-    let notice = match demo.desk.sign_up(&sign_up, "demo page", jiff::Timestamp::now()).await {
-        Ok(()) => "Taken. A confirmation mail is on its way; it shows up under Mails that left.".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    page(&demo, Some(notice)).await
+    page(&demo).await
 }
 
 async fn mail(State(demo): State<Demo>, Path(number): Path<u64>) -> Response {
@@ -75,7 +46,7 @@ async fn mail(State(demo): State<Demo>, Path(number): Path<u64>) -> Response {
     )
 }
 
-async fn page(demo: &Demo, notice: Option<String>) -> Response {
+async fn page(demo: &Demo) -> Response {
     let Ok(decisions) = demo.desk.decisions(None, 100).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -103,7 +74,7 @@ async fn page(demo: &Demo, notice: Option<String>) -> Response {
         .iter()
         .map(|mail| context! { number => mail.number, recipient => mail.recipient.as_str(), subject => mail.subject.as_str(), one_click => mail.one_click })
         .collect();
-    render("overview.html", context! { notice, decisions, mails, smtp => demo.smtp.to_string(), password => PASSWORD })
+    render("overview.html", context! { decisions, mails, smtp => demo.smtp.to_string(), password => PASSWORD })
 }
 
 fn render(name: &str, values: minijinja::Value) -> Response {
