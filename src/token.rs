@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroize as _;
 
-use crate::consent::{DecisionId, SubjectId, Topic};
+use crate::consent::{DecisionId, Language, SubjectId, Topic};
 
 /// What a link says: for whom, on whose behalf, about what, and which decision put it into a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Link {
     pub topic: Topic,
     /// The decision that let the mail pass.
     pub decision: DecisionId,
+    /// The language of the mail, where it says; the page behind the link speaks it.
+    pub language: Option<Language>,
 }
 
 /// Signs with the first key, verifies with every key it holds, so that links in old mail work after
@@ -32,9 +34,9 @@ pub struct LinkRing {
     keys: Vec<(u8, Hmac<Sha256>)>,
 }
 
-// version, key id, subject, decision, length of the topic, topic, controller, MAC
+// version, key id, subject, decision, length of the topic, topic, length of the language, language, controller, MAC
 const VERSION: u8 = 1;
-const FIXED: usize = 1 + 1 + 16 + 16 + 1;
+const FIXED: usize = 1 + 1 + 16 + 16 + 1 + 1;
 const MAC: usize = 16; // 128 bit (U-07)
 /// Longest token that is looked at.
 const MAX_TOKEN: usize = 1_024;
@@ -65,12 +67,15 @@ impl LinkRing {
     pub fn sign(&self, link: &Link) -> String {
         let (id, mac) = &self.keys[0];
         let topic = link.topic.as_str().as_bytes();
-        let mut claim = Vec::with_capacity(FIXED + topic.len() + link.controller.len() + MAC);
+        let language = link.language.as_ref().map_or(&[][..], |language| language.as_str().as_bytes());
+        let mut claim = Vec::with_capacity(FIXED + topic.len() + language.len() + link.controller.len() + MAC);
         claim.extend_from_slice(&[VERSION, *id]);
         claim.extend_from_slice(&link.subject.0);
         claim.extend_from_slice(&link.decision.0);
         claim.push(u8::try_from(topic.len()).expect("a topic has at most 64 octets"));
         claim.extend_from_slice(topic);
+        claim.push(u8::try_from(language.len()).expect("a language tag has at most 8 octets"));
+        claim.extend_from_slice(language);
         claim.extend_from_slice(link.controller.as_bytes());
         let tag = mac.clone().chain_update(&claim).finalize().into_bytes();
         claim.extend_from_slice(&tag[..MAC]);
@@ -100,11 +105,14 @@ fn read(claim: &[u8]) -> Option<Link> {
     let (subject, rest) = claim.split_first_chunk()?;
     let (decision, rest) = rest.split_first_chunk()?;
     let (&length, rest) = rest.split_first()?;
-    let (topic, controller) = rest.split_at_checked(usize::from(length))?;
+    let (topic, rest) = rest.split_at_checked(usize::from(length))?;
+    let (&length, rest) = rest.split_first()?;
+    let (language, controller) = rest.split_at_checked(usize::from(length))?;
     Some(Link {
         subject: SubjectId(*subject),
         decision: DecisionId(*decision),
         topic: Topic::parse(std::str::from_utf8(topic).ok()?).ok()?,
+        language: std::str::from_utf8(language).ok().and_then(Language::parse),
         controller: std::str::from_utf8(controller).ok()?.to_owned(),
     })
 }
@@ -127,6 +135,7 @@ mod tests {
             controller: controller.to_owned(),
             topic: Topic::parse(topic).expect("valid"),
             decision: DecisionId([9; 16]),
+            language: Some(Language::DE),
         }
     }
 
@@ -172,10 +181,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_signed_is_read_back(
-            subject: [u8; 16], decision: [u8; 16], controller in "[a-z0-9-]{0,200}", topic in "[a-z]{1,20}(\\.[a-z0-9_-]{1,20}){0,2}"
+            subject: [u8; 16], decision: [u8; 16], controller in "[a-z0-9-]{0,200}", topic in "[a-z]{1,20}(\\.[a-z0-9_-]{1,20}){0,2}",
+            language in "[a-z]{2,8}|"
         ) {
             let topic = Topic::parse(&topic).expect("valid");
-            let link = Link { subject: SubjectId(subject), decision: DecisionId(decision), controller, topic };
+            let link = Link { subject: SubjectId(subject), decision: DecisionId(decision), controller, topic, language: Language::parse(&language) };
             let ring = LinkRing::new(vec![(5, [5; 32])]);
             let token = ring.sign(&link);
             prop_assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));

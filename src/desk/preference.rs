@@ -36,6 +36,8 @@ pub struct Subscription {
     pub controller: Option<Controller>,
     /// Title of the topic, or its name when the configuration no longer knows it.
     pub topic: String,
+    /// The language of the mail, where it said one.
+    pub language: Option<Language>,
 }
 
 /// What a page may show of the person behind a link.
@@ -61,7 +63,7 @@ impl Desk {
         let link = self.inner.links.verify(token)?;
         let controller = self.inner.catalogue.controller(&link.controller).cloned();
         let topic = self.title(&link.topic);
-        Some(Subscription { link, controller, topic })
+        Some(Subscription { language: link.language, link, controller, topic })
     }
 
     /// What the page may show of the person.

@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::incoming::{Hop, Incoming};
-use crate::consent::{Decision, Reason};
+use crate::consent::{Decision, Language, Reason};
 use crate::mail::Outcome;
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
@@ -28,14 +28,16 @@ impl Gateway {
         let copy = match entry {
             None => rewrite(message, &Plan { received: received.as_bytes(), marketing: None })?,
             Some(entry) => {
+                let declared = message.value("Content-Language");
                 let token = self.links.sign(&Link {
                     subject: decision.subject,
                     controller: decision.controller.clone(),
                     topic: entry.name.clone(),
                     decision: decision.id,
+                    language: declared.as_deref().and_then(|value| Language::ranges(value).into_iter().next()),
                 });
                 let url = self.public_url.unsubscribe(&token);
-                let language = self.footers.language(&entry.controller, message.value("Content-Language").as_deref());
+                let language = self.footers.language(&entry.controller, declared.as_deref());
                 let marketing = Marketing {
                     unsubscribe_url: &url,
                     list_id_phrase: &entry.title,

@@ -27,7 +27,12 @@ impl Answers {
 
     /// The language to answer in: the one the visitor wants most of those there are, else the controller's.
     pub(super) fn language(&self, visitor: &Visitor, controller: Option<&Controller>) -> Language {
-        self.pages.words().served(controller.map(|controller| controller.key.as_str()), visitor.languages.iter().copied())
+        self.served(visitor.languages.iter().copied(), controller)
+    }
+
+    /// The first of `wanted` that the controller speaks, else its own.
+    pub(super) fn served(&self, wanted: impl IntoIterator<Item = Language>, controller: Option<&Controller>) -> Language {
+        self.pages.words().served(controller.map(|controller| controller.key.as_str()), wanted)
     }
 
     /// The page's HTML; an error is ours, logged here.

@@ -18,7 +18,7 @@ use super::form;
 use super::page::Page;
 use super::press::{self, Pressed};
 use super::visitor::Visitor;
-use crate::consent::Source;
+use crate::consent::{Language, Source};
 use crate::desk::{Asked, Choice, Glimpse, SignUpError, Subscription};
 
 pub(super) fn router<S>(answers: Answers) -> Router<S> {
@@ -72,7 +72,7 @@ async fn act(
         Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await,
         Chosen::Undo => undo(&answers, &visitor, &subscription, &headers).await,
         Chosen::Why => {
-            let language = answers.language(&visitor, subscription.controller.as_ref());
+            let language = language(&answers, &visitor, &subscription);
             let asked = answers.desk.ask_access(&subscription, language, Timestamp::now()).await;
             asked.map_err(|error| failed(&answers, &visitor, &error))
         }
@@ -95,7 +95,7 @@ async fn choose(answers: &Answers, visitor: &Visitor, subscription: &Subscriptio
 
 /// A new sign-up, which the owner of the mailbox confirms like any other.
 async fn undo(answers: &Answers, visitor: &Visitor, subscription: &Subscription, headers: &HeaderMap) -> Result<(), Response> {
-    let language = answers.language(visitor, subscription.controller.as_ref());
+    let language = language(answers, visitor, subscription);
     let Some(consent_text) = answers.desk.consent_to(subscription, language) else { return Ok(()) };
     let asked = Asked {
         source: Source::Page,
@@ -134,7 +134,7 @@ async fn landing(answers: &Answers, visitor: &Visitor, token: &str, subscription
         until: glimpse.paused_until,
         again: again.is_some(),
         stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token), Timestamp::now())),
-        consent_text: answers.desk.consent_to(subscription, answers.language(visitor, subscription.controller.as_ref())),
+        consent_text: answers.desk.consent_to(subscription, language(answers, visitor, subscription)),
         ..content(subscription)
     };
     page(answers, Page::Unsubscribe, visitor, subscription, &content)
@@ -142,7 +142,7 @@ async fn landing(answers: &Answers, visitor: &Visitor, token: &str, subscription
 
 /// What was done, in words.
 fn said(answers: &Answers, visitor: &Visitor, token: &str, subscription: &Subscription, chosen: Chosen) -> Response {
-    let language = answers.language(visitor, subscription.controller.as_ref());
+    let language = language(answers, visitor, subscription);
     let content = Content {
         chosen: chosen.word(),
         stamp: answers.desk.stamp(&purpose(token), Timestamp::now()),
@@ -163,8 +163,13 @@ fn content(subscription: &Subscription) -> Content<'_> {
 }
 
 fn page(answers: &Answers, page: Page, visitor: &Visitor, subscription: &Subscription, content: &Content<'_>) -> Response {
-    let controller = subscription.controller.as_ref();
-    answers.page(page, StatusCode::OK, answers.language(visitor, controller), controller, content)
+    answers.page(page, StatusCode::OK, language(answers, visitor, subscription), subscription.controller.as_ref(), content)
+}
+
+/// The mail's, where it says; who could read that can read the page. Else the visitor's.
+fn language(answers: &Answers, visitor: &Visitor, subscription: &Subscription) -> Language {
+    let wanted = subscription.language.into_iter().chain(visitor.languages.iter().copied());
+    answers.served(wanted, subscription.controller.as_ref())
 }
 
 fn failed(answers: &Answers, visitor: &Visitor, error: &SignUpError) -> Response {

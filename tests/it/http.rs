@@ -252,7 +252,12 @@ impl World {
     }
 
     fn unsubscribe_path(&self, subject: SubjectId) -> String {
-        let link = Link { subject, controller: "acme".into(), topic: Topic::parse("news").expect("valid"), decision: DecisionId([7; 16]) };
+        self.unsubscribe_path_in(subject, None)
+    }
+
+    fn unsubscribe_path_in(&self, subject: SubjectId, language: Option<Language>) -> String {
+        let topic = Topic::parse("news").expect("valid");
+        let link = Link { subject, controller: "acme".into(), topic, decision: DecisionId([7; 16]), language };
         format!("/u/{}", LinkRing::new(self.store.keyring().link_keys()).sign(&link))
     }
 

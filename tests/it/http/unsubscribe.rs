@@ -170,6 +170,12 @@ fn pages_speak_the_visitors_language_or_that_of_the_controller() {
         assert!(page.body.contains(&format!("<html lang=\"{lang}\"")) && page.body.contains(text), "{asked:?}");
         assert_eq!(page.header("content-language"), Some(lang));
     }
+    let subject = world.subject().expect("known");
+    let of_mail = |tag: &str| world.unsubscribe_path_in(subject, consentry::consent::Language::parse(tag));
+    for (mail, lang) in [("en", "en"), ("de", "de"), ("fr", "de")] {
+        let page = world.ask("GET", &of_mail(mail), &[("accept-language", "de")], None);
+        assert_eq!(page.header("content-language"), Some(lang), "the mail's language, where there is one");
+    }
 }
 
 #[test]
