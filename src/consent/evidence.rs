@@ -11,7 +11,7 @@ use super::{Language, PressGrade};
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum Evidence {
     /// Of [`super::EventKind::Requested`].
-    Request(RequestEvidence),
+    Request(Box<RequestEvidence>),
     /// Of [`super::EventKind::DoiMailSent`] and [`super::EventKind::DoiBounced`].
     Mail(MailEvidence),
     /// Of [`super::EventKind::Given`].

@@ -124,7 +124,8 @@ impl Desk {
             problem: "is said by the form".into(),
             mend: "leave it out, or leave out \"form\"".into(),
         };
-        let mut problems: Vec<FieldProblem> = given.into_iter().filter_map(|(field, is_given)| is_given.then(|| repeated(field))).collect();
+        let mut problems: Vec<FieldProblem> =
+            given.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| repeated(field)).collect();
         if sign_up.tracking && page.words.tracking.is_none() {
             let problem = "this form has no second box".into();
             problems.push(FieldProblem {

@@ -90,7 +90,7 @@ impl Store {
         let controller = sign_up.controller;
         let event = Event {
             opt_in: Some(id),
-            evidence: Some(Evidence::Request(sign_up.evidence)),
+            evidence: Some(Evidence::Request(Box::new(sign_up.evidence))),
             ..Event::new(EventKind::Requested, &controller, sign_up.topics.clone(), sign_up.source, sign_up.at)
         };
         let requested = place.append(&mut tx, &keys, event).await?;

@@ -23,9 +23,12 @@ pub(super) async fn show(inside: Inside, Path(id): Path<String>, _form: Posted) 
     }
 }
 
+/// Names of texts with their values; what was not kept is left out.
+type Facts = Vec<(&'static str, Option<String>)>;
+
 /// Names of texts (`admin.proof.<name>`) with their values, in the order of reading; long ones apart.
 fn view(evidence: &Evidence) -> Value {
-    let (facts, texts): (Vec<(&str, Option<String>)>, Vec<(&str, Option<String>)>) = match evidence {
+    let (facts, texts): (Facts, Facts) = match evidence {
         Evidence::Request(asked) => {
             let form = asked.form.as_ref();
             (
@@ -79,7 +82,7 @@ fn view(evidence: &Evidence) -> Value {
             vec![],
         ),
     };
-    let said = |pairs: Vec<(&'static str, Option<String>)>| {
+    let said = |pairs: Facts| {
         let pairs = pairs.into_iter().filter_map(|(name, value)| Some(context! { name, value => value? }));
         pairs.collect::<Vec<_>>()
     };

@@ -68,7 +68,7 @@ async fn every_event_has_its_evidence() {
     assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
     let Some(Evidence::Request(kept)) = &events[0].evidence else { panic!("no evidence of the request") };
     let version: String = Sha256::digest(asked.consent_text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert!(*kept == consentry::consent::RequestEvidence { text_version: version, ..asked });
+    assert!(**kept == consentry::consent::RequestEvidence { text_version: version, ..asked });
     let Some(Evidence::Mail(sent)) = &events[1].evidence else { panic!("no evidence of the mail") };
     assert_eq!((sent.message_id.as_str(), sent.reply.as_str()), ("<1@consentry.example>", "250 2.0.0 Ok"));
     let yes = confirmation();
