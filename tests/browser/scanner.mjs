@@ -5,7 +5,7 @@
 // Out: { submitted: how many forms it sent }
 import { input, withBrowser } from "./browser.mjs";
 
-const { urls } = input();
+const { urls } = input;
 
 // Each way is tried on each form and each of its buttons, on a fresh load of the page.
 const WAYS = {
@@ -38,7 +38,7 @@ const FILL = () => {
 };
 
 await withBrowser(async (browser) => {
-  const context = await browser.newContext({ bypassCSP: true });
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, bypassCSP: true });
   let submitted = 0;
 
   async function submit(url, form, button, name) {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{browse, local, look};
+use super::Front;
 use crate::client::Client;
 use crate::sink::Sink;
 use crate::trips::newsletter;
-use crate::world::{World, link};
+use crate::world::{PUBLIC_URL, World, link};
 
 const FROM: &str = "newsletter@acme.example";
 const OLIVIA: &str = "olivia@people.example";
@@ -30,8 +30,7 @@ fn world(sink: &Sink) -> (World, Links) {
     let confirm = link(&sink.wait_for(3)[2].message, "/c/");
     assert_eq!(world.choose(&unsubscribe, "choice=why").status, 200);
     let access = link(&sink.wait_for(4)[3].message, "/p/");
-    let links = Links { confirm: local(&world, &confirm), unsubscribe: local(&world, &unsubscribe), access: local(&world, &access) };
-    (world, links)
+    (world, Links { confirm, unsubscribe, access })
 }
 
 #[test]
@@ -39,19 +38,19 @@ fn every_page_is_accessible_small_and_fetches_nothing_from_elsewhere() {
     // WCAG 2.2 AA by axe-core; S1-17; public pages under 50 KB
     let sink = Sink::start();
     let (world, links) = world(&sink);
-    let http = format!("http://{}", world.http);
+    let front = Front::of(&world);
     let page = |name: &str, url: &str| json!({ "name": name, "url": url });
     let mut pages = vec![
-        page("subscribe", &format!("{http}/subscribe/weekly")),
+        page("subscribe", &format!("{PUBLIC_URL}/subscribe/weekly")),
         page("confirm", &links.confirm),
-        page("confirm-unknown", &format!("{http}/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
+        page("confirm-unknown", &format!("{PUBLIC_URL}/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")),
         page("unsubscribe", &links.unsubscribe),
-        page("unsubscribe-unknown", &format!("{http}/u/x")),
+        page("unsubscribe-unknown", &format!("{PUBLIC_URL}/u/x")),
         page("access", &links.access),
-        page("access-unknown", &format!("{http}/p/x")),
-        page("not-found", &format!("{http}/nothing")),
+        page("access-unknown", &format!("{PUBLIC_URL}/p/x")),
+        page("not-found", &format!("{PUBLIC_URL}/nothing")),
     ];
-    look(&world, &pages, &["de", "en"], 50 * 1024);
+    front.look(&pages, &["de", "en"], 50 * 1024);
 
     // What a button answers. One after the other, on one person.
     let answer = |name: &str, url: &str, post: &str| json!({ "name": name, "url": url, "post": post });
@@ -67,26 +66,27 @@ fn every_page_is_accessible_small_and_fetches_nothing_from_elsewhere() {
     ]
     .map(|(name, post)| answer(name, &links.unsubscribe, post))
     .into();
-    pages.push(answer("subscribe-faults", &format!("{http}/subscribe/weekly"), "email=x&consent=no"));
-    pages.push(answer("check-mailbox", &format!("{http}/subscribe/weekly"), "website=robot"));
+    pages.push(answer("subscribe-faults", &format!("{PUBLIC_URL}/subscribe/weekly"), "email=x&consent=no"));
+    pages.push(answer("check-mailbox", &format!("{PUBLIC_URL}/subscribe/weekly"), "website=robot"));
     pages.push(page("unsubscribe-paused", &links.unsubscribe));
     pages.push(page("access-objected", &links.access));
     pages.push(json!({ "name": "confirm-again", "url": links.confirm, "post": "answer=yes", "blind": true }));
-    look(&world, &pages, &["de", "en"], 50 * 1024);
+    front.look(&pages, &["de", "en"], 50 * 1024);
     assert_eq!(world.confirm(&links.confirm).status, 200);
-    look(&world, &[page("confirmed", &links.confirm)], &["de"], 50 * 1024);
+    front.look(&[page("confirmed", &links.confirm)], &["de"], 50 * 1024);
     assert_eq!(world.ask("POST", &links.confirm, "answer=no", "application/x-www-form-urlencoded").status, 200);
-    look(&world, &[answer("declined", &links.confirm, "answer=no"), page("voided", &links.confirm)], &["de"], 50 * 1024);
+    front.look(&[answer("declined", &links.confirm, "answer=no"), page("voided", &links.confirm)], &["de"], 50 * 1024);
 }
 
 #[test]
 fn the_whole_way_works_with_the_keyboard_alone_and_without_scripts() {
     let sink = Sink::start();
     let (world, links) = world(&sink);
-    let go = |url: &str, steps: Value| browse("keyboard.mjs", &json!({ "url": url, "steps": steps }));
+    let front = Front::of(&world);
+    let go = |url: &str, steps: Value| front.browse("keyboard.mjs", json!({ "url": url, "steps": steps }));
     let mut seen = Vec::new();
 
-    let form = format!("http://{}/subscribe/weekly", world.http);
+    let form = format!("{PUBLIC_URL}/subscribe/weekly");
     let filled = go(
         &form,
         json!([
@@ -109,7 +109,7 @@ fn the_whole_way_works_with_the_keyboard_alone_and_without_scripts() {
     seen.push(left);
     for answer in seen {
         assert_eq!(answer["unseen"], json!([]), "the focus can be seen everywhere: {answer}");
-        assert_eq!(answer["hosts"], json!([world.http.to_string()]), "{answer}");
+        assert_eq!(answer["hosts"], json!(["consent.acme.example"]), "{answer}");
     }
     let mut tool = Client::login(world.smtp, "news");
     for (to, reason) in [(OLIVIA, "withdrawn"), ("paul@people.example", "withdrawn")] {
@@ -123,14 +123,14 @@ fn a_scanners_day_changes_nothing() {
     // I6, L-DOI-03; PEERS.md section 3, numbers 1 to 3
     let sink = Sink::start();
     let (world, links) = world(&sink);
-    let urls = [links.confirm, links.unsubscribe, links.access, format!("http://{}/subscribe/weekly", world.http)];
+    let urls = [links.confirm, links.unsubscribe, links.access, format!("{PUBLIC_URL}/subscribe/weekly")];
     for round in 0..250 {
         let url = &urls[round % urls.len()];
         for method in ["GET", "HEAD", "OPTIONS", "GET"] {
             assert!(world.ask(method, url, "", "").status < 500, "{method} {url}");
         }
     }
-    let day = browse("scanner.mjs", &json!({ "urls": urls }));
+    let day = Front::of(&world).browse("scanner.mjs", json!({ "urls": urls }));
     assert!(day["submitted"].as_u64().unwrap() > 80, "{day}");
 
     let mut tool = Client::login(world.smtp, "news");
