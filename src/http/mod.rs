@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod brand;
 mod confirm;
 mod connection;
 mod form;
@@ -17,7 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
@@ -61,6 +62,7 @@ pub fn router(desk: &Desk, settings: &HttpSettings, more: Router) -> Result<Rout
     let router = Router::new()
         .merge(unsubscribe::router(answers.clone()))
         .merge(confirm::router(answers.clone()))
+        .merge(brand::router(answers.clone()))
         .nest("/api", api::router(desk.clone()))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))
@@ -93,10 +95,15 @@ async fn ready(State(desk): State<Desk>) -> Response {
 }
 
 async fn style(uri: Uri) -> Response {
+    (kept("text/css; charset=utf-8", &uri), page::STYLE).into_response()
+}
+
+/// Headers of an asset.
+fn kept(media_type: &'static str, uri: &Uri) -> HeaderMap {
     // Our pages name the version in the query; without one it may be another tomorrow.
     let keep = if uri.query().is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, keep)];
-    (headers, page::STYLE).into_response()
+    let fields = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, keep)];
+    fields.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 }
 
 async fn nothing_here(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, uri: Uri) -> Response {

@@ -9,8 +9,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
-use consentry::compose::{Overrides, PublicUrl, Words};
-use consentry::consent::{Catalogue, Controller, DecisionId, Event, Language, SubjectId, Topic, TopicEntry, TopicStanding};
+use consentry::compose::{Logo, Overrides, PublicUrl, Words};
+use consentry::consent::{Brand, Catalogue, Color, Controller, DecisionId, Event, Language, SubjectId, Topic, TopicEntry, TopicStanding};
 use consentry::desk::{Desk, Scope, SignUp};
 use consentry::http::{HttpSettings, router, serve};
 use consentry::mail::Address;
@@ -79,6 +79,7 @@ fn catalogue() -> Catalogue {
             privacy_url: "https://acme.example/privacy".into(),
             language: Language::DE,
             from: "newsletter@acme.example".into(),
+            brand: Brand { accent: Color::parse("#7c2d92").expect("valid"), logo: Some("logo.svg".into()), ..Brand::default() },
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
     }
@@ -100,7 +101,9 @@ impl World {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let base = format!("http://{}", listener.local_addr().expect("bound"));
             let public_url = PublicUrl::parse(public_url.unwrap_or(&base)).expect("valid");
-            let words = Arc::new(Words::new(&catalogue(), Overrides::default()).expect("complete"));
+            let mut files = Overrides::default();
+            files.add_logo("acme", Logo::new("logo.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec()).expect("inert"));
+            let words = Arc::new(Words::new(&catalogue(), files).expect("complete"));
             let desk = Desk::new(store.clone(), Arc::new(catalogue()), words, Arc::default(), public_url).expect("configured");
             let scopes = [Scope::OptIn, Scope::Decisions];
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();
