@@ -185,6 +185,7 @@ pub fn lint_confirmation(text: &str, link: &str, controller: &Controller) -> Res
 mod tests {
     use super::*;
     use crate::compose::{Kind, Overrides};
+    use crate::consent::Brand;
 
     fn composer(controller: &Controller, overrides: Overrides) -> Result<Composer, ComposeError> {
         let catalogue = Catalogue { controllers: vec![controller.clone()], ..Catalogue::default() };
@@ -199,6 +200,7 @@ mod tests {
             privacy_url: "https://acme.example/privacy".into(),
             language: Language::DE,
             from: "newsletter@acme.example".into(),
+            brand: Brand::default(),
         }
     }
 

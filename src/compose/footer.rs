@@ -101,7 +101,7 @@ fn lint(footer: &str, controller: &Controller) -> Result<(), &'static str> {
 mod tests {
     use super::*;
     use crate::compose::{Kind, Overrides};
-    use crate::consent::TopicEntry;
+    use crate::consent::{Brand, TopicEntry};
 
     fn made(catalogue: &Catalogue, overrides: Overrides) -> Result<Footers, ComposeError> {
         Footers::new(catalogue, &Arc::new(Words::new(catalogue, overrides)?))
@@ -120,6 +120,7 @@ mod tests {
                 privacy_url: "https://acme.example/privacy".into(),
                 language: Language::DE,
                 from: "news@acme.example".into(),
+                brand: Brand::default(),
             }],
             topics: vec![TopicEntry {
                 name: topic(),

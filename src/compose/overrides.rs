@@ -1,7 +1,9 @@
-//! The operator's own texts and templates: they add to the embedded ones or stand in for them, for all
-//! controllers or for one. Finding them on disk is left to `config`; judging them to who uses them.
+//! The operator's own files: texts and templates that add to the embedded ones or stand in for them, for
+//! all controllers or for one, and logos. Finding them on disk is left to `config`; judging them to who uses them.
 
 use std::collections::BTreeMap;
+
+use super::Logo;
 
 /// What a file is, and the directory it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,9 +35,12 @@ type Owner = Option<String>;
 
 /// The operator's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides(BTreeMap<(Kind, Owner, String), String>);
+pub struct Overrides {
+    files: BTreeMap<(Kind, Owner, String), String>,
+    logos: BTreeMap<String, Logo>,
+}
 
-/// One of them.
+/// One text or template of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Override<'a> {
     /// The controller it is for; `None` for all.
@@ -49,23 +54,33 @@ pub struct Override<'a> {
 impl Overrides {
     /// Adds a file.
     pub fn add(&mut self, controller: Option<&str>, kind: Kind, name: &str, text: String) {
-        self.0.insert((kind, controller.map(str::to_owned), name.to_owned()), text);
+        self.files.insert((kind, controller.map(str::to_owned), name.to_owned()), text);
     }
 
-    /// True without any file.
+    /// Adds a controller's logo.
+    pub fn add_logo(&mut self, controller: &str, logo: Logo) {
+        self.logos.insert(controller.to_owned(), logo);
+    }
+
+    /// The controller's logo.
+    pub fn logo(&self, controller: &str) -> Option<&Logo> {
+        self.logos.get(controller)
+    }
+
+    /// True without any text or template.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.files.is_empty()
     }
 
     /// The files of that kind; those for all controllers come first.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = Override<'_>> {
-        let files = self.0.iter().filter(move |((is, _, _), _)| *is == kind);
+        let files = self.files.iter().filter(move |((is, _, _), _)| *is == kind);
         files.map(|((_, controller, name), text)| Override { controller: controller.as_deref(), name, text })
     }
 
     /// The controllers that have files of their own.
     pub fn controllers(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().filter_map(|(_, controller, _)| controller.as_deref())
+        self.files.keys().filter_map(|(_, controller, _)| controller.as_deref())
     }
 
     /// The path of the file that counts for `controller`, its own or the one for all (which may be the embedded one).
@@ -76,7 +91,7 @@ impl Overrides {
 
     /// Whether that very file is there.
     pub fn has(&self, controller: Option<&str>, kind: Kind, name: &str) -> bool {
-        self.0.contains_key(&(kind, controller.map(str::to_owned), name.to_owned()))
+        self.files.contains_key(&(kind, controller.map(str::to_owned), name.to_owned()))
     }
 }
 

@@ -227,7 +227,7 @@ mod tests {
     use minijinja::context;
 
     use super::*;
-    use crate::consent::Controller;
+    use crate::consent::{Brand, Controller};
 
     fn acme(language: Language) -> Catalogue {
         let controller = Controller {
@@ -237,6 +237,7 @@ mod tests {
             privacy_url: "https://acme.example/privacy".into(),
             language,
             from: "news@acme.example".into(),
+            brand: Brand::default(),
         };
         Catalogue { controllers: vec![controller], ..Catalogue::default() }
     }

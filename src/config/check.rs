@@ -70,6 +70,7 @@ impl Config {
             if !controller.privacy_url.starts_with("https://") {
                 faults.push(format!("{place}: privacy_url must be an https:// address"));
             }
+            faults.extend(controller.brand.faults().into_iter().map(|fault| format!("{place}: {fault}")));
             if let Err(error) = Address::parse(&controller.from) {
                 faults.push(format!("{place}: from: {error}"));
             }

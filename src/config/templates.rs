@@ -1,17 +1,19 @@
-//! Finds the operator's texts and templates on disk. What they say is judged by who uses them.
+//! Finds the operator's texts, templates and logos on disk. What they say is judged by who uses them.
 
 use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigError};
-use crate::compose::{Kind, Overrides};
+use crate::compose::{Kind, Logo, Overrides};
 
 /// No text or template is bigger, octets.
 const SIZE_LIMIT: u64 = 256 * 1024;
 
 impl Config {
-    /// What `templates_dir` holds: `text/`, `web/` and `mail/` for all controllers, `<controller>/text/` and so on for one.
+    /// What `templates_dir` holds: `text/`, `web/` and `mail/` for all controllers, `<controller>/text/` and so on for
+    /// one; and the controllers' logos.
     pub fn overrides(&self) -> Result<Overrides, ConfigError> {
         let mut overrides = Overrides::default();
+        self.read_logos(&mut overrides)?;
         let Some(top) = &self.templates_dir else { return Ok(overrides) };
         let mut faults = Vec::new();
         for (name, path) in entries(top)? {
@@ -29,6 +31,17 @@ impl Config {
             }
         }
         if faults.is_empty() { Ok(overrides) } else { Err(ConfigError::Faults(top.clone(), faults)) }
+    }
+
+    fn read_logos(&self, overrides: &mut Overrides) -> Result<(), ConfigError> {
+        for controller in &self.controllers {
+            let Some(path) = &controller.brand.logo else { continue };
+            let octets = std::fs::read(path).map_err(|error| ConfigError::Read(path.clone(), error))?;
+            let logo = Logo::new(&path.to_string_lossy(), octets)
+                .map_err(|fault| ConfigError::Faults(path.clone(), vec![format!("controller {:?}: the logo {fault}", controller.key)]))?;
+            overrides.add_logo(&controller.key, logo);
+        }
+        Ok(())
     }
 }
 

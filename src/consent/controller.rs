@@ -1,6 +1,6 @@
 //! The legal entity on whose behalf mail is sent.
 
-use super::Language;
+use super::{Brand, Language};
 
 /// A controller (GDPR Art. 4(7)): whoever must prove the consent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -19,4 +19,7 @@ pub struct Controller {
     pub language: Language,
     /// Sender of confirmation mails, e.g. `newsletter@example.com`; its bounces must reach someone (M-66).
     pub from: String,
+    /// How its pages look.
+    #[serde(default)]
+    pub brand: Brand,
 }

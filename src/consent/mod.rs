@@ -1,6 +1,7 @@
 //! Nouns of consent: who, about what, on which evidence. Pure: no clock, no database, no sockets.
 
 mod basis;
+mod brand;
 mod catalogue;
 mod channel;
 mod controller;
@@ -18,6 +19,7 @@ mod suppression;
 mod topic;
 
 pub use basis::LegalBasis;
+pub use brand::{Brand, Color};
 pub use catalogue::{Catalogue, TopicEntry};
 pub use channel::Channel;
 pub use controller::Controller;

@@ -294,6 +294,7 @@ fn is_web_url(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consent::Brand;
 
     fn catalogue() -> Catalogue {
         let controller = |key: &str, name: &str| Controller {
@@ -303,6 +304,7 @@ mod tests {
             privacy_url: "https://acme.example/privacy".into(),
             language: Language::DE,
             from: "news@acme.example".into(),
+            brand: Brand::default(),
         };
         let topic = |name: &str, controller: &str| TopicEntry {
             name: Topic::parse(name).expect(name),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::brand::Look;
 use super::content::Content;
 use super::page::{Page, Pages};
 use super::problem::Problem;
@@ -23,6 +24,11 @@ pub(super) struct Answers {
 impl Answers {
     pub(super) fn new(desk: Desk, pages: Pages) -> Self {
         Self { desk, pages: Arc::new(pages) }
+    }
+
+    /// The look of that controller; `None` when it has the common one.
+    pub(super) fn look(&self, controller: &str) -> Option<&Look> {
+        self.pages.looks().of(controller)
     }
 
     /// The language to answer in: the one the visitor wants most of those there are, else the controller's.

@@ -6,6 +6,7 @@ mod access;
 mod admin;
 mod answer;
 mod api;
+mod brand;
 mod choice;
 mod confirm;
 mod connection;
@@ -23,7 +24,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
@@ -70,6 +71,7 @@ pub fn router(desk: &Desk, office: &Office, settings: &HttpSettings, more: Route
         .merge(unsubscribe::router(answers.clone()))
         .merge(confirm::router(answers.clone()))
         .merge(access::router(answers.clone()))
+        .merge(brand::router(answers.clone()))
         .merge(subscribe::router(answers.clone()))
         .nest("/api", api::router(desk.clone()))
         .merge(admin::router(office, &answers)?)
@@ -104,10 +106,15 @@ async fn ready(State(desk): State<Desk>) -> Response {
 }
 
 async fn style(uri: Uri) -> Response {
+    (kept("text/css; charset=utf-8", &uri), page::STYLE).into_response()
+}
+
+/// Headers of an asset.
+fn kept(media_type: &'static str, uri: &Uri) -> HeaderMap {
     // Our pages name the version in the query; without one it may be another tomorrow.
     let keep = if uri.query().is_some() { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, keep)];
-    (headers, page::STYLE).into_response()
+    let fields = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, keep)];
+    fields.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 }
 
 async fn nothing_here(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, uri: Uri) -> Response {

@@ -2,13 +2,12 @@
 //! scripts, cookies or anything from elsewhere.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, context};
-use sha2::{Digest, Sha256};
 
+use super::brand::{Looks, version};
 use super::content::{Content, samples};
 use crate::compose::{self, ComposeError, Kind, Words};
 use crate::consent::{Catalogue, Controller, Language};
@@ -141,11 +140,15 @@ impl Page {
 /// The frame around every page.
 const LAYOUT: (&str, &str) = ("layout.html", include_str!("../../templates/web/layout.html"));
 
+/// What pages are made of; imported by them.
+const PARTS: (&str, &str) = ("parts.html", include_str!("../../templates/web/parts.html"));
+
 /// All pages, parsed.
 #[derive(Debug)]
 pub struct Pages {
     templates: Environment<'static>,
     words: Arc<Words>,
+    looks: Looks,
     /// Path of the stylesheet; changes with its content, so that browsers may keep it for ever.
     style: String,
 }
@@ -156,7 +159,7 @@ impl Pages {
     pub fn new(path: &str, catalogue: &Catalogue, words: &Arc<Words>) -> Result<Self, ComposeError> {
         let mut templates = compose::environment(words)?;
         let files: Vec<(&str, &str)> = Page::ALL.into_iter().map(Page::file).chain([LAYOUT]).collect();
-        for (name, source) in &files {
+        for (name, source) in files.iter().chain([&PARTS]) {
             templates.add_template_owned(format!("web/{name}"), *source)?;
         }
         let mut faults = Vec::new();
@@ -168,11 +171,8 @@ impl Pages {
                 faults.push(format!("{path}: {error}"));
             }
         }
-        let mut style = format!("{path}/assets/style.css?");
-        for octet in &Sha256::digest(STYLE)[..4] {
-            write!(style, "{octet:02x}").expect("a String takes any text");
-        }
-        let pages = Self { templates, words: Arc::clone(words), style };
+        let style = format!("{path}/assets/style.css?{}", version(STYLE.as_bytes()));
+        let pages = Self { templates, words: Arc::clone(words), looks: Looks::new(path, catalogue, words), style };
         if faults.is_empty() && !words.overrides().is_empty() {
             pages.try_all(catalogue, &mut faults);
         }
@@ -182,6 +182,11 @@ impl Pages {
     /// The words that the pages speak with.
     pub fn words(&self) -> &Words {
         &self.words
+    }
+
+    /// The looks of the controllers.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// The whole page, in `language` or, where the controller does not offer it, in the controller's own.
@@ -194,12 +199,16 @@ impl Pages {
         if page == Page::Embed {
             return Ok(inner.into_output()); // a piece of somebody else's page
         }
-        let title = inner.state().lookup("title");
+        let (title, mark) = (inner.state().lookup("title"), inner.state().lookup("mark"));
+        let look = key.and_then(|key| self.looks.of(key));
         let imprint: Vec<&str> = controller.map(|controller| controller.imprint.trim().lines().collect()).unwrap_or_default();
         self.template(key, LAYOUT.0)?.render(context! {
             dir => language.dir(),
             title => title,
+            mark => mark.filter(|mark| !mark.is_undefined()),
             style => self.style.as_str(),
+            brand_style => look.map(|look| look.style_url.as_str()),
+            logo => look.and_then(|look| look.logo_url.as_deref()),
             controller => controller.map(|controller| controller.name.as_str()),
             privacy_url => controller.map(|controller| controller.privacy_url.as_str()),
             imprint => Serde(imprint),

@@ -44,13 +44,13 @@ pub(super) async fn wrap(State(shell): State<Arc<Shell>>, mut request: Request, 
     response
 }
 
-/// The page may show itself, be styled by our own stylesheet and send its own forms, and nothing else, unless its room
-/// said what it may. `form-action 'self'` is the page's own origin, whatever proxy stands between.
+/// The page may show itself, be styled by our own stylesheets, show our own pictures and send its own forms, and nothing
+/// else, unless its room said what it may. `form-action 'self'` is the page's own origin, whatever proxy stands between.
 fn harden(response: &mut Response, https: bool) {
     const ALWAYS: [(HeaderName, &str); 4] = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

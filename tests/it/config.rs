@@ -23,6 +23,13 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("imprint = \"Example GmbH,", "imprint = \"\" # \"", "controller \"example\": imprint is empty"),
         ("privacy_url = \"https://", "privacy_url = \"", "controller \"example\": privacy_url must be"),
         ("from = \"newsletter@example.com\"", "from = \"newsletter\"", "controller \"example\": from: address needs"),
+        (
+            "accent = \"#0b5566\"",
+            "accent = \"#ffcc00\"",
+            "controller \"example\": brand accent = \"#ffcc00\": its contrast with #ffffff is 1.51:1",
+        ),
+        ("radius = 14", "radius = 200", "controller \"example\": brand radius = 200: must be 0 to 32"),
+        ("key = \"example\"", "key = \"text\"", "controller \"text\": key is the name of a directory"),
         ("list_id = \"newsletter.example.com\"", "list_id = \"a b\"", "topic \"newsletter\": list_id must be like"),
         ("list_id = \"newsletter.example.com\"", "list_id = \"brief.müller.example\"", "topic \"newsletter\": list_id must be like"),
         ("data_dir = \"", "data_dir = \"\" # \"", "data_dir is empty"),
@@ -137,6 +144,21 @@ fn check_tries_the_operators_templates_and_names_the_file_at_fault() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("controller  example (Example GmbH), speaks de en fr"), "{told}");
+
+    let logo = dir.path().join("logo.svg");
+    let branded = good.replace("# logo = \"/etc/consentry/logo.svg\"", &format!("logo = \"{}\"", logo.display()));
+    for (svg, expected) in [
+        (None, "logo.svg: No such file"),
+        (Some("<svg onload=\"x()\"/>"), "controller \"example\": the logo holds a script"),
+        (Some("<svg/>"), ""),
+    ] {
+        if let Some(svg) = svg {
+            std::fs::write(&logo, svg).unwrap();
+        }
+        let output = check(&branded);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() == expected.is_empty() && told.contains(expected), "{expected} in {told}");
+    }
 
     for (path, text, expected) in [
         ("example/mail/confirm.de.txt", "{% set subject = \"x\" %}Herzlich willkommen! {{ link }}", "confirm.de.txt holds the phrase"),

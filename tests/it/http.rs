@@ -13,9 +13,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::Router;
-use consentry::compose::{Overrides, PublicUrl, Words};
+use consentry::compose::{Logo, Overrides, PublicUrl, Words};
 use consentry::consent::{
-    Catalogue, Controller, Decision, DecisionId, Event, Form, Language, Reason, SubjectId, Topic, TopicEntry, TopicStanding,
+    Brand, Catalogue, Color, Controller, Decision, DecisionId, Event, Form, Language, Reason, SubjectId, Topic, TopicEntry, TopicStanding,
 };
 use consentry::desk::{Desk, Scope, SignUp};
 use consentry::http::{HttpSettings, router, serve};
@@ -87,6 +87,7 @@ fn catalogue() -> Catalogue {
             privacy_url: "https://acme.example/privacy".into(),
             language: Language::DE,
             from: "newsletter@acme.example".into(),
+            brand: Brand { accent: Color::parse("#7c2d92").expect("valid"), logo: Some("logo.svg".into()), ..Brand::default() },
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
         forms: vec![Form {
@@ -120,7 +121,9 @@ impl World {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let base = format!("http://{}", listener.local_addr().expect("bound"));
             let public_url = PublicUrl::parse(public_url.unwrap_or(&base)).expect("valid");
-            let words = Arc::new(Words::new(&catalogue(), Overrides::default()).expect("complete"));
+            let mut files = Overrides::default();
+            files.add_logo("acme", Logo::new("logo.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec()).expect("inert"));
+            let words = Arc::new(Words::new(&catalogue(), files).expect("complete"));
             let desk = Desk::new(store.clone(), Arc::new(catalogue()), words, Arc::default(), public_url).expect("configured");
             let scopes = [Scope::OptIn, Scope::Decisions];
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();

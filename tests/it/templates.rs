@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use consentry::compose::{FormWords, Kind, Overrides, Words};
-use consentry::consent::{Catalogue, Controller, Language};
+use consentry::compose::{FormWords, Kind, Logo, Overrides, Words};
+use consentry::consent::{Brand, Catalogue, Color, Controller, Language};
 use consentry::http::{AccessView, Content, FormView, Page, Pages, SignUpView, StandingView, WhyView};
 use jiff::Timestamp;
 
@@ -20,6 +20,7 @@ fn controller() -> Controller {
         privacy_url: "https://acme.example/privacy".into(),
         language: Language::DE,
         from: "news@acme.example".into(),
+        brand: Brand::default(),
     }
 }
 
@@ -110,7 +111,7 @@ fn rendered() -> Vec<(String, String)> {
 
 /// The first tag that is not closed where it should be.
 pub(crate) fn unbalanced(html: &str) -> Option<String> {
-    const VOID: [&str; 5] = ["!doctype", "meta", "link", "br", "input"];
+    const VOID: [&str; 6] = ["!doctype", "meta", "link", "br", "input", "img"];
     let mut open: Vec<String> = Vec::new();
     for tag in html.split('<').skip(1) {
         let Some((inside, _)) = tag.split_once('>') else { return Some(tag.to_owned()) };
@@ -273,4 +274,69 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
             Some(fault) => assert!(made.as_ref().is_err_and(|error| error.contains(fault)), "{fault} in {:?}", made.err()),
         }
     }
+}
+
+#[test]
+fn every_page_with_its_stylesheet_is_small() {
+    for (name, html) in rendered() {
+        let bytes = html.len() + std::fs::metadata(repository().join("templates/web/style.css")).unwrap().len() as usize;
+        assert!(bytes < 20 * 1024, "{name}: {bytes}");
+    }
+}
+
+#[test]
+fn the_stylesheet_knows_no_left_and_right_and_loads_nothing() {
+    let style = std::fs::read_to_string(repository().join("templates/web/style.css")).unwrap();
+    for bad in
+        ["-left:", "-right:", " left:", " right:", "text-align: left", "text-align: right", "float:", "url(", "@import", "@font-face"]
+    {
+        assert!(!style.contains(bad), "{bad}");
+    }
+}
+
+#[test]
+fn what_pages_are_made_of_renders_is_well_formed_and_names_its_errors() {
+    let pages = "{% from \"web/parts.html\" import icon, banner, field, checkbox, radios, chip, facts, more %}\
+        {{ banner(\"check\", \"stored\") }}{{ chip(\"o…@x.example\") }}\
+        {{ field(\"email\", \"<Address>\", type=\"email\", value=\"\\\"><script>\", hint=\"only this\", wrong=\"no address\") }}\
+        {{ field(\"plain\", \"Plain\") }}{{ checkbox(\"agree\", \"I agree\", wrong=\"please tick\") }}\
+        {{ radios(\"pause\", \"How long?\", [{\"value\": 1, \"label\": \"a month\"}, {\"value\": 3, \"label\": \"three\"}]) }}\
+        {{ facts([{\"name\": \"Basis\", \"value\": \"consent\"}]) }}{% call more(\"Why?\") %}<p>because</p>{% endcall %}";
+    let words = Arc::new(Words::new(&Catalogue::default(), Overrides::default()).unwrap());
+    let mut templates = consentry::compose::environment(&words).unwrap();
+    let parts = std::fs::read_to_string(repository().join("templates/web/parts.html")).unwrap();
+    templates.add_template("web/parts.html", &parts).unwrap();
+    templates.add_template("web/page.html", pages).unwrap();
+    let html = templates.get_template("web/page.html").unwrap().render(()).unwrap();
+    assert_eq!(unbalanced(&html), None, "{html}");
+    for expected in [
+        "<label for=\"email\">&lt;Address&gt;</label>",
+        "value=\"&quot;&gt;&lt;script&gt;\"",
+        "aria-describedby=\"email-hint email-error\" aria-invalid=\"true\"",
+        "id=\"email-error\"",
+        "aria-describedby=\"agree-error\" aria-invalid=\"true\"",
+        "<legend>How long?</legend>",
+        "<summary>Why?</summary>\n<p>because</p>",
+        "<dt>Basis</dt><dd>consent</dd>",
+    ] {
+        assert!(html.contains(expected), "{expected} in {html}");
+    }
+    // S1-13: nothing is chosen before the person comes
+    assert!(!html.contains("checked") && !html.contains("describedby=\"plain"), "{html}");
+    assert!(templates.render_named_str("x.html", "{% from \"web/parts.html\" import icon %}{{ icon(\"chekc\") }}", ()).is_err());
+}
+
+#[test]
+fn a_branded_page_names_its_stylesheet_and_shows_the_logo() {
+    let brand = Brand { accent: Color::parse("#7c2d92").unwrap(), logo: Some("logo.png".into()), ..Brand::default() };
+    let branded = Controller { brand, ..controller() };
+    let catalogue = Catalogue { controllers: vec![branded.clone()], ..Catalogue::default() };
+    let mut overrides = Overrides::default();
+    overrides.add_logo("acme", Logo::new("logo.png", b"\x89PNG\r\n\x1a\n".to_vec()).unwrap());
+    let words = Arc::new(Words::new(&catalogue, overrides).unwrap());
+    let pages = Pages::new("/consent", &catalogue, &words).unwrap();
+    let html = pages.render(Page::Confirm, Language::DE, Some(&branded), &samples()[0]).unwrap();
+    assert!(html.contains("<link rel=\"stylesheet\" href=\"/consent/assets/brand/acme.css?"), "{html}");
+    assert!(html.contains("<img class=\"logo\" src=\"/consent/assets/brand/acme/logo.png?"), "{html}");
+    assert!(html.contains("alt=\"Müller &amp; &lt;Söhne&gt; GmbH\""), "{html}");
 }

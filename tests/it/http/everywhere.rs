@@ -36,6 +36,8 @@ fn every_answer_carries_the_security_headers_and_pages_are_not_kept() {
         ("/api/v1/decisions", false),
         ("/healthz", false),
         ("/assets/style.css", true),
+        ("/assets/brand/acme.css", true),
+        ("/assets/brand/acme/logo.svg", true),
     ] {
         let answer = world.get(path);
         let policy = answer.header("content-security-policy").expect("has one");
@@ -103,4 +105,32 @@ fn no_log_line_tells_of_a_person() {
     for secret in secrets.into_iter().chain([name, password, "wrong-guess", &session]) {
         assert!(!lines.contains(secret), "{secret} in {lines}");
     }
+}
+
+#[test]
+fn a_controllers_look_is_served_from_our_own_origin_and_nobody_elses() {
+    let world = World::new();
+    let page = world.get(&world.subscribed());
+    let links: Vec<&str> = page.body.split(['"']).filter(|text| text.starts_with("/assets/brand/acme")).collect();
+    assert_eq!(links.len(), 2, "{}", page.body);
+    let (style, logo) = (world.get(links[0]), world.get(links[1]));
+    assert!(style.header("content-type").is_some_and(|kind| kind.starts_with("text/css")) && style.body.contains("--strong:#7c2d92"));
+    assert_eq!(logo.header("content-type"), Some("image/svg+xml"));
+    assert!(logo.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")), "inert by itself");
+    for (link, answer) in [(links[0], &style), (links[1], &logo)] {
+        assert!(link.contains('?') && answer.header("cache-control").is_some_and(|keep| keep.contains("immutable")), "{link}");
+    }
+    for path in [
+        "/assets/brand/globex.css",
+        "/assets/brand/acme",
+        "/assets/brand/acme/logo.png",
+        "/assets/brand/globex/logo.svg",
+        "/assets/brand/acme/x",
+    ] {
+        assert_eq!(world.get(path).status, 404, "{path}");
+    }
+    // L-DOI-02
+    world.api(&body(|_| {}));
+    let mails = world.links();
+    assert!(!mails.is_empty() && mails.iter().all(|(_, mail)| !mail.contains("/assets/") && !mail.contains("image")));
 }

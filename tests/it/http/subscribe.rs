@@ -78,11 +78,11 @@ fn the_answer_is_the_same_for_every_address() {
 fn what_is_missing_is_told_at_its_field_and_nothing_typed_is_lost() {
     let world = World::new();
     let answer = sign_up(&world, READ, "");
-    assert!(answer.status == 422 && answer.body.contains("id=\"consent-fault\"") && answer.body.contains("value=\"olivia@example.org\""));
-    assert!(!answer.body.contains("id=\"email-fault\""), "{}", answer.body);
+    assert!(answer.status == 422 && answer.body.contains("id=\"consent-error\"") && answer.body.contains("value=\"olivia@example.org\""));
+    assert!(!answer.body.contains("id=\"email-error\""), "{}", answer.body);
     let stamp = stamp_of(&world, READ);
     let answer = world.post(PATH, FORM, &format!("lang=de&consent=yes&email=%22%3E%3Cscript%3E&stamp={stamp}"));
-    assert!(answer.status == 422 && answer.body.contains("id=\"email-fault\"") && answer.body.contains(" checked"), "{}", answer.body);
+    assert!(answer.status == 422 && answer.body.contains("id=\"email-error\"") && answer.body.contains(" checked"), "{}", answer.body);
     assert!(!answer.body.contains("<script"), "{}", answer.body);
     assert!(world.events().is_empty() && world.links().is_empty());
 }
