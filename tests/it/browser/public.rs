@@ -101,7 +101,10 @@ fn the_whole_way_works_with_the_keyboard_alone_and_without_scripts() {
     let refused = go(&links.confirm, json!([{ "tabTo": "Nein, nichts senden", "press": "Enter" }]));
     assert_eq!(refused["headings"], json!(["Möchten Sie diese E-Mails?", "In Ordnung, Sie erhalten nichts"]));
     seen.push(refused);
-    let paused = go(&links.unsubscribe, json!([{ "tabTo": "1 Monat", "press": " " }, { "tabTo": "Pausieren", "press": "Enter" }]));
+    let paused = go(
+        &links.unsubscribe,
+        json!([{ "tabTo": "Pause machen", "press": " " }, { "tabTo": "1 Monat", "press": " " }, { "tabTo": "Pausieren", "press": "Enter" }]),
+    );
     assert_eq!(paused["headings"][1], "Die Werbung pausiert");
     seen.push(paused);
     let left = go(&links.unsubscribe, json!([{ "tabTo": "„Acme Neuigkeiten“ abbestellen", "press": "Enter" }]));
