@@ -8,6 +8,7 @@
 mod accounts;
 mod door;
 mod limiter;
+mod log;
 mod person;
 mod role;
 mod totp;
@@ -20,9 +21,13 @@ use jiff::Timestamp;
 
 pub use accounts::{AccountError, PASSWORD_MIN};
 pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
+pub use log::{DecisionStory, Figures};
 pub use role::Action;
 
-pub use crate::store::{AuditLine, Deed, NewAuditLine, Object, Operator, OperatorId, Role, Session, Stage, StoreError, WithdrawAnswer};
+pub use crate::store::{
+    AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, EventCount, Names, NewAuditLine, Object, Operator, OperatorId, Role,
+    Session, Stage, Step, StoreError, Volume, WithdrawAnswer,
+};
 
 use crate::credentials::Passwords;
 use crate::entropy::random;
