@@ -15,6 +15,7 @@ use super::choice::Chosen;
 use super::content::{AccessView, Content, SignUpView, StandingView, WhyView};
 use super::form;
 use super::page::Page;
+use super::press::{self, Pressed};
 use super::visitor::Visitor;
 use crate::consent::{Language, Topic, TopicStanding};
 use crate::desk::{Access, AccessPage, StoreError};
@@ -28,7 +29,7 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
 }
 
 async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
-    respond(&answers, &visitor, false, answers.desk.access(&token, Timestamp::now()).await)
+    respond(&answers, &visitor, &token, None, answers.desk.access(&token, Timestamp::now()).await)
 }
 
 async fn act(
@@ -45,12 +46,12 @@ async fn act(
     let now = Timestamp::now();
     let access = match answers.desk.access(&token, now).await {
         Ok(AccessPage::Open(access)) => access,
-        other => return respond(&answers, &visitor, false, other),
+        other => return respond(&answers, &visitor, &token, None, other),
     };
     let topic = form::value(&pairs, "topic").and_then(|name| Topic::parse(name).ok());
     let Some(chosen) = Chosen::read(&pairs) else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
-    if visitor.navigation.is_by_script() {
-        return respond(&answers, &visitor, true, Ok(AccessPage::Open(access)));
+    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &pairs, now) {
+        return respond(&answers, &visitor, &token, Some(stamp), Ok(AccessPage::Open(access)));
     }
     let actor = visitor.clone().actor();
     // A choice for all topics has none of its own; the first on record stands in for it and changes nothing.
@@ -70,6 +71,7 @@ async fn act(
         controller: access.controller_name(),
         topics: title.iter().map(String::as_str).collect(),
         chosen: chosen.word(),
+        stamp: answers.desk.stamp(&purpose(&token), now),
         until: chosen.ends(now),
         ..Content::default()
     };
@@ -77,13 +79,24 @@ async fn act(
     answers.page(Page::Chosen, StatusCode::OK, answers.language(&visitor, controller), controller, &content)
 }
 
-fn respond(answers: &Answers, visitor: &Visitor, again: bool, found: Result<AccessPage, StoreError>) -> Response {
+/// The page's buttons are good for the link that they are under.
+fn purpose(token: &str) -> String {
+    format!("access {token}")
+}
+
+/// `again`: the stamp of a page that comes back because nobody has pressed its button yet.
+fn respond(answers: &Answers, visitor: &Visitor, token: &str, again: Option<String>, found: Result<AccessPage, StoreError>) -> Response {
     match found {
         Ok(AccessPage::Open(access)) => {
             let controller = access.controller.as_ref();
             let language = answers.language(visitor, controller);
-            let content =
-                Content { again, access: Some(view(&access, language)), controller: access.controller_name(), ..Content::default() };
+            let content = Content {
+                again: again.is_some(),
+                stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token), Timestamp::now())),
+                access: Some(view(&access, language)),
+                controller: access.controller_name(),
+                ..Content::default()
+            };
             answers.page(Page::Access, StatusCode::OK, language, controller, &content)
         }
         Ok(AccessPage::Expired(controller)) => {

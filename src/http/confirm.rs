@@ -16,8 +16,9 @@ use super::answer::Answers;
 use super::content::Content;
 use super::form;
 use super::page::Page;
+use super::press::{self, Pressed};
 use super::visitor::Visitor;
-use crate::consent::{OptIn, PressGrade};
+use crate::consent::OptIn;
 use crate::desk::{AskedFor, OptInPage, Press, StoreError};
 
 pub(super) fn router<S>(answers: Answers) -> Router<S> {
@@ -30,9 +31,8 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
 
 /// The page with the buttons, or why there are none.
 async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
-    let now = Timestamp::now();
-    let found = answers.desk.opt_in(&token, now).await;
-    respond(&answers, &visitor, &token, now, false, found)
+    let found = answers.desk.opt_in(&token, Timestamp::now()).await;
+    respond(&answers, &visitor, &token, None, found)
 }
 
 async fn act(
@@ -46,39 +46,35 @@ async fn act(
         Ok(body) => form::pairs(&headers, &body).await,
         Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
     };
-    // A form that a script sends names no button: it gets the page like an empty one.
-    let answer = match pairs.as_deref() {
-        Some(pairs) if form::has(pairs, "answer", "yes") => Some(true),
-        Some(pairs) if form::has(pairs, "answer", "no") => Some(false),
-        Some(pairs) if form::value(pairs, "answer").is_none() => None,
-        _ => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""),
+    let Some(pairs) = pairs else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
+    // A form that a script sends names no button: it gets the page again.
+    let yes = match form::value(&pairs, "answer") {
+        Some("yes") => Some(true),
+        Some("no") => Some(false),
+        None => None,
+        Some(_) => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""),
     };
-    let stamp = pairs.as_deref().and_then(|pairs| form::value(pairs, "stamp")).unwrap_or_default();
     let now = Timestamp::now();
     let found = match answers.desk.opt_in(&token, now).await {
         Ok(found) => found,
         Err(error) => return answers.unavailable(&visitor, &error),
     };
-    let pressed = match &found {
-        OptInPage::Open(asked) => press(&answers, &visitor, &token, stamp, asked, now),
-        // There are no buttons any more; a no that comes late still counts.
-        _ => PressGrade::of(visitor.navigation, 0).map(|grade| Press { page: String::new(), grade, dwell_ms: 0 }),
+    let page = match &found {
+        OptInPage::Open(asked) => bare(&answers, asked).unwrap_or_default(),
+        _ => String::new(),
     };
     let actor = visitor.clone().actor();
-    let outcome = match (answer, pressed, found) {
-        (Some(true), Some(press), OptInPage::Open(_)) => answers.desk.confirm(&token, actor, press, now).await,
-        (Some(false), Some(_), _) => answers.desk.decline(&token, actor, now).await,
-        (_, _, found) => return respond(&answers, &visitor, &token, now, true, Ok(found)),
+    let outcome = match (yes, press::judge(&answers, &visitor, &purpose(&token, &page), &pairs, now), &found) {
+        (Some(true), Pressed::Yes { grade, dwell_ms }, OptInPage::Open(_)) => {
+            answers.desk.confirm(&token, actor, Press { page, grade, dwell_ms }, now).await
+        }
+        (Some(false), Pressed::Yes { .. }, _) => answers.desk.decline(&token, actor, now).await,
+        (_, Pressed::Again(stamp), OptInPage::Open(_)) => return respond(&answers, &visitor, &token, Some(stamp), Ok(found)),
+        // There are no buttons any more; a no that comes late, or again, still counts.
+        (Some(false), _, _) if !visitor.navigation.is_by_script() => answers.desk.decline(&token, actor, now).await,
+        _ => Ok(found),
     };
-    respond(&answers, &visitor, &token, now, false, outcome)
-}
-
-/// The press of a button of the page as it is now; `None` when nobody looked at that page, or a script did the pressing.
-fn press(answers: &Answers, visitor: &Visitor, token: &str, stamp: &str, asked: &AskedFor, now: Timestamp) -> Option<Press> {
-    let page = bare(answers, asked)?;
-    let dwell_ms = answers.desk.shown_ms_ago(&purpose(token, &page), stamp, now)?;
-    let grade = PressGrade::of(visitor.navigation, dwell_ms)?;
-    Some(Press { page, grade, dwell_ms })
+    respond(&answers, &visitor, &token, None, outcome)
 }
 
 /// The page as everybody gets it, in the language of the sign-up, without token and stamp. It goes into the evidence.
@@ -92,14 +88,8 @@ fn purpose(token: &str, page: &str) -> String {
     format!("confirm {token} {version}")
 }
 
-fn respond(
-    answers: &Answers,
-    visitor: &Visitor,
-    token: &str,
-    now: Timestamp,
-    again: bool,
-    outcome: Result<OptInPage, StoreError>,
-) -> Response {
+/// `again`: the stamp of a page that comes back because nobody has pressed its button yet.
+fn respond(answers: &Answers, visitor: &Visitor, token: &str, again: Option<String>, outcome: Result<OptInPage, StoreError>) -> Response {
     let (page, status, asked) = match outcome {
         Ok(OptInPage::Open(asked)) => (Page::Confirm, StatusCode::OK, asked),
         Ok(OptInPage::Confirmed(asked)) => (Page::Confirmed, StatusCode::OK, asked),
@@ -109,9 +99,11 @@ fn respond(
         Ok(OptInPage::Unknown) => return answers.refusal(Page::ConfirmUnknown, StatusCode::NOT_FOUND, visitor, ""),
         Err(error) => return answers.unavailable(visitor, &error),
     };
-    let bare = (page == Page::Confirm).then(|| bare(answers, &asked)).flatten();
-    let stamp = bare.map(|bare| answers.desk.stamp(&purpose(token, &bare), now)).unwrap_or_default();
-    let content = Content { stamp, again, ..content(&asked) };
+    let fresh = || bare(answers, &asked).map(|bare| answers.desk.stamp(&purpose(token, &bare), Timestamp::now()));
+    let content = match page {
+        Page::Confirm => Content { again: again.is_some(), stamp: again.or_else(fresh).unwrap_or_default(), ..content(&asked) },
+        _ => content(&asked),
+    };
     answers.page(page, status, asked.language, asked.controller.as_ref(), &content)
 }
 

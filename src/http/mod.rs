@@ -12,6 +12,7 @@ mod connection;
 mod content;
 mod form;
 mod page;
+mod press;
 mod problem;
 mod shell;
 mod subscribe;

@@ -17,6 +17,7 @@ use super::choice;
 use super::content::{Content, FormView};
 use super::form;
 use super::page::Page;
+use super::press::{self, Pressed};
 use super::visitor::Visitor;
 use crate::consent::Language;
 use crate::desk::{Entry, EntryFault, FormPage};
@@ -28,9 +29,6 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
         .layer(DefaultBodyLimit::max(form::LIMIT))
         .with_state(answers)
 }
-
-/// Nobody types an address and ticks a box within this time, milliseconds.
-const TYPING: u64 = 2_000;
 
 /// The name of the field that people do not see.
 const TRAP: &str = "website";
@@ -92,16 +90,17 @@ async fn act(
         return check_mailbox(&answers, &form); // it learns nothing
     }
     let now = Timestamp::now();
-    let stamp = form::value(&pairs, "stamp").unwrap_or_default();
-    let (page, dwell_ms) = match shown(&answers, &form, stamp, form::value(&pairs, "text"), now) {
-        Some(shown) if !visitor.navigation.is_by_script() => shown,
-        // Not our form as it is now, or no person's hand: nothing is taken, and nothing typed is lost.
-        _ => return fresh(&answers, &form, &Filled { again: true, ..filled }),
+    let Some(bare) = bare(&answers, &form) else {
+        return answers.refusal(Page::Unavailable, StatusCode::INTERNAL_SERVER_ERROR, &visitor, "");
     };
-    if dwell_ms.is_some_and(|dwell| dwell < TYPING) {
-        // The same stamp again: whoever presses once more has waited by then.
-        return page_of(&answers, &form, &Filled { again: true, ..filled }, stamp.to_owned(), StatusCode::OK);
-    }
+    let embedded = embedded(&answers, &form).filter(|_| form::value(&pairs, "text") == Some(&texts_version(&form)));
+    let (page, dwell_ms) = match (embedded, press::judge(&answers, &visitor, &purpose(&form, &bare), &pairs, now)) {
+        (Some(embedded), _) if !visitor.navigation.is_by_script() => (embedded, None),
+        (_, Pressed::Yes { dwell_ms, .. }) => (bare, Some(dwell_ms)),
+        // Not our form as it is now, no person's hand, or no time to type: nothing is taken, and nothing typed is lost.
+        (_, Pressed::Again(stamp)) => return page_of(&answers, &form, &Filled { again: true, ..filled }, stamp, StatusCode::OK),
+    };
+    let stamp = form::value(&pairs, "stamp").unwrap_or_default();
     let entry = Entry {
         email: filled.email.clone(),
         consent: filled.consent,
@@ -133,16 +132,6 @@ struct Filled {
 fn find<'a>(answers: &'a Answers, visitor: &Visitor, name: &str, wanted: Option<&str>) -> Option<FormPage<'a>> {
     let wanted = wanted.and_then(Language::parse);
     answers.desk.form(name, wanted.into_iter().chain(visitor.languages.iter().copied()))
-}
-
-/// The form that the person saw, and how long before: ours, or the one for a website's page with the same texts.
-fn shown(answers: &Answers, form: &FormPage<'_>, stamp: &str, text: Option<&str>, now: Timestamp) -> Option<(String, Option<u64>)> {
-    let bare = bare(answers, form)?;
-    if let Some(dwell) = answers.desk.shown_ms_ago(&purpose(form, &bare), stamp, now) {
-        return Some((bare, Some(dwell)));
-    }
-    let embedded = embedded(answers, form)?;
-    (text? == texts_version(form)).then_some((embedded, None))
 }
 
 /// The form as everybody gets it, without stamp and entries. It goes into the evidence.

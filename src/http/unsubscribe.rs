@@ -16,6 +16,7 @@ use super::choice::{self, Chosen};
 use super::content::Content;
 use super::form;
 use super::page::Page;
+use super::press::{self, Pressed};
 use super::visitor::Visitor;
 use crate::consent::Source;
 use crate::desk::{Asked, Choice, Glimpse, SignUpError, Subscription};
@@ -33,7 +34,7 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
 /// The page with the buttons. Also what HEAD gets, without the body.
 async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
     match answers.desk.subscription(&token) {
-        Some(subscription) => landing(&answers, &visitor, &subscription, false).await,
+        Some(subscription) => landing(&answers, &visitor, &token, &subscription, None).await,
         None => unknown(&answers, &visitor),
     }
 }
@@ -60,12 +61,12 @@ async fn act(
         };
     }
     let pairs = form::pairs(&headers, &body).await;
-    let Some(chosen) = pairs.as_deref().and_then(Chosen::read) else {
+    let Some((pairs, chosen)) = pairs.and_then(|pairs| Chosen::read(&pairs).map(|chosen| (pairs, chosen))) else {
         return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""); // U-12
     };
     // A scanner that runs the page's forms chooses nothing.
-    if visitor.navigation.is_by_script() {
-        return landing(&answers, &visitor, &subscription, true).await;
+    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &pairs, Timestamp::now()) {
+        return landing(&answers, &visitor, &token, &subscription, Some(stamp)).await;
     }
     let done = match chosen {
         Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await,
@@ -79,7 +80,7 @@ async fn act(
         Chosen::Tracking => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
     };
     match done {
-        Ok(()) => said(&answers, &visitor, &subscription, chosen),
+        Ok(()) => said(&answers, &visitor, &token, &subscription, chosen),
         Err(refusal) => refusal,
     }
 }
@@ -121,7 +122,8 @@ async fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
     pairs.is_some_and(|pairs| form::has(&pairs, "List-Unsubscribe", "One-Click"))
 }
 
-async fn landing(answers: &Answers, visitor: &Visitor, subscription: &Subscription, script: bool) -> Response {
+/// `again`: the stamp of a page that comes back because nobody has pressed its button yet.
+async fn landing(answers: &Answers, visitor: &Visitor, token: &str, subscription: &Subscription, again: Option<String>) -> Response {
     // The page must show even while the ledger is away: then without the two lines that come from it.
     let glimpse = answers.desk.glimpse(subscription, Timestamp::now()).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "the unsubscribe page shows no mailbox");
@@ -130,7 +132,8 @@ async fn landing(answers: &Answers, visitor: &Visitor, subscription: &Subscripti
     let content = Content {
         address: glimpse.address,
         until: glimpse.paused_until,
-        again: script,
+        again: again.is_some(),
+        stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token), Timestamp::now())),
         consent_text: answers.desk.consent_to(subscription, answers.language(visitor, subscription.controller.as_ref())),
         ..content(subscription)
     };
@@ -138,15 +141,21 @@ async fn landing(answers: &Answers, visitor: &Visitor, subscription: &Subscripti
 }
 
 /// What was done, in words.
-fn said(answers: &Answers, visitor: &Visitor, subscription: &Subscription, chosen: Chosen) -> Response {
+fn said(answers: &Answers, visitor: &Visitor, token: &str, subscription: &Subscription, chosen: Chosen) -> Response {
     let language = answers.language(visitor, subscription.controller.as_ref());
     let content = Content {
         chosen: chosen.word(),
+        stamp: answers.desk.stamp(&purpose(token), Timestamp::now()),
         until: chosen.ends(Timestamp::now()),
         consent_text: answers.desk.consent_to(subscription, language),
         ..content(subscription)
     };
     page(answers, Page::Chosen, visitor, subscription, &content)
+}
+
+/// The page's buttons are good for the link that they are under.
+fn purpose(token: &str) -> String {
+    format!("unsubscribe {}", token.trim_end_matches('/'))
 }
 
 fn content(subscription: &Subscription) -> Content<'_> {

@@ -154,9 +154,22 @@ impl World {
         self.ask("POST", path, &[("content-type", kind)], Some(body))
     }
 
-    /// Presses a button of the confirmation page, as somebody does who looks at it.
+    /// Presses a button of the page behind a link, as somebody does who looks at it. No time passes between looking and
+    /// pressing, so the page asks to press once more.
+    fn choose(&self, link: &str, body: &str) -> Answer {
+        self.choose_as(&[], link, body)
+    }
+
+    fn choose_as(&self, headers: &[(&str, &str)], link: &str, body: &str) -> Answer {
+        let headers = [headers, &[("content-type", FORM)]].concat();
+        let press = |stamp: &str| self.ask("POST", link, &headers, Some(&format!("{body}&stamp={stamp}")));
+        let first = press(stamp(&self.get(link).body));
+        if first.body.contains("role=\"alert\"") { press(stamp(&first.body)) } else { first }
+    }
+
+    /// Presses a button of the confirmation page.
     fn press(&self, link: &str, answer: &str) -> Answer {
-        self.post(link, FORM, &format!("answer={answer}&stamp={}", stamp(&self.get(link).body)))
+        self.choose(link, &format!("answer={answer}"))
     }
 
     fn api(&self, body: &str) -> Answer {

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod authenticator;
+mod browser;
 mod client;
 mod config;
 mod corpus;

@@ -110,8 +110,16 @@ impl World {
 
     /// Presses yes on the page of a confirmation link.
     pub(crate) fn confirm(&self, link: &str) -> Page {
-        let answer = format!("answer=yes&stamp={}", stamp(&self.ask("GET", link, "", "").body));
-        self.ask("POST", link, &answer, "application/x-www-form-urlencoded")
+        self.choose(link, "answer=yes")
+    }
+
+    /// Presses a button of the page behind a link. No time passes between looking and pressing, so the page asks to press
+    /// once more.
+    pub(crate) fn choose(&self, link: &str, body: &str) -> Page {
+        let press =
+            |page: &Page| self.ask("POST", link, &format!("{body}&stamp={}", stamp(&page.body)), "application/x-www-form-urlencoded");
+        let first = press(&self.ask("GET", link, "", ""));
+        if first.body.contains("role=\"alert\"") { press(&first) } else { first }
     }
 
     /// All decisions, newest first.

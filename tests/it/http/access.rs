@@ -8,7 +8,7 @@ use super::{FORM, World};
 /// Olivia, subscribed; the unsubscribe link, and the link that was mailed on her "why did I get this?".
 fn asked(world: &World) -> (String, String) {
     let path = world.subscribed();
-    let answer = world.post(&path, FORM, "choice=why");
+    let answer = world.choose(&path, "choice=why");
     assert!(answer.status == 200 && answer.body.contains("Postfach"), "{}", answer.body);
     (path, mailed(world).pop().expect("a mail"))
 }
@@ -29,7 +29,7 @@ fn the_mailbox_is_asked_before_anything_is_shown() {
     // PEERS.md section 3, number 17; GDPR Art. 15
     let world = World::new();
     let (path, link) = asked(&world);
-    for page in [world.get(&path).body, world.post(&path, FORM, "choice=why").body] {
+    for page in [world.get(&path).body, world.choose(&path, "choice=why").body] {
         for secret in ["olivia", "198.51.100.7", "acme.example/newsletter", "Angebote per E-Mail"] {
             assert!(!page.contains(secret), "{secret} in {page}");
         }
@@ -47,7 +47,7 @@ fn the_mailbox_is_asked_before_anything_is_shown() {
 fn why_names_basis_date_and_source() {
     let world = World::new();
     let path = world.subscribed_with_decision();
-    world.post(&path, FORM, "choice=why");
+    world.choose(&path, "choice=why");
     let page = world.get(&mailed(&world).pop().expect("a mail")).body;
     for needle in
         ["per Double-Opt-in bestätigt", "UWG §7(2) Nr. 2", "https://acme.example/newsletter", "Neuigkeiten und Angebote per E-Mail senden"]
@@ -61,20 +61,20 @@ fn the_owner_of_the_mailbox_chooses_for_each_topic_and_agrees_to_measuring() {
     // L-TRK-06, I5
     let world = World::new();
     let (_, link) = asked(&world);
-    let answer = world.post(&link, FORM, "topic=offers&choice=topic");
+    let answer = world.choose(&link, "topic=offers&choice=topic");
     assert!(answer.status == 200 && answer.body.contains("Angebote"), "{}", answer.body);
     assert!(matches!(world.standing("offers"), TopicStanding::Withdrawn(_)) && matches!(world.standing("news"), TopicStanding::Given(_)));
-    assert_eq!(world.post(&link, FORM, "choice=tracking").status, 200);
+    assert_eq!(world.choose(&link, "choice=tracking").status, 200);
     let last = world.events().pop().expect("one");
     assert_eq!((last.kind, last.channel, last.answers), (EventKind::Given, Channel::Tracking, Some(last.seq - 1)));
     assert!(world.get(&link).body.contains("value=\"no_tracking\""));
-    assert_eq!(world.post(&link, FORM, "choice=pause&days=30").status, 200);
-    assert_eq!(world.post(&link, FORM, "choice=objection").status, 200);
+    assert_eq!(world.choose(&link, "choice=pause&days=30").status, 200);
+    assert_eq!(world.choose(&link, "choice=objection").status, 200);
     assert!(matches!(world.standing("news"), TopicStanding::Objected(_)));
     assert!(world.get(&link).body.contains("Widersprochen am"));
     let events = world.events().len();
     for body in ["choice=undo", "choice=why", "choice=x", "", "topic=news"] {
-        assert_eq!(world.post(&link, FORM, body).status, 400, "{body}");
+        assert_eq!(world.choose(&link, body).status, 400, "{body}");
     }
     let script = [("content-type", FORM), ("user-agent", "Chrome/140.0"), ("sec-fetch-mode", "navigate")];
     assert_eq!(world.ask("POST", &link, &script, Some("choice=tracking")).status, 200);
@@ -91,11 +91,11 @@ fn a_link_works_for_an_hour_and_a_foreign_one_not_at_all() {
     let language = consentry::consent::Language::DE;
     world.runtime.block_on(world.desk.ask_access(&subscription, language, ago)).expect("mailed");
     let link = mailed(&world).pop().expect("a mail");
-    for answer in [world.get(&link), world.post(&link, FORM, "choice=objection")] {
+    for answer in [world.get(&link), world.choose(&link, "choice=objection")] {
         assert!(answer.status == 410 && answer.body.contains("abgelaufen") && !answer.body.contains("olivia"), "{}", answer.body);
     }
     for path in ["/p/x", "/p/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
-        for answer in [world.get(path), world.post(path, FORM, "choice=objection")] {
+        for answer in [world.get(path), world.choose(path, "choice=objection")] {
             assert!(answer.status == 404 && answer.body.contains("kennen wir nicht"), "{}", answer.body);
         }
     }

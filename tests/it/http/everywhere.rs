@@ -8,7 +8,7 @@ use tracing::Level;
 use tracing::dispatcher::{Dispatch, set_default};
 use tracing::subscriber::NoSubscriber;
 
-use super::{FORM, World, body, stamp};
+use super::{FORM, World, body};
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
@@ -79,13 +79,12 @@ fn no_log_line_tells_of_a_person() {
     let world = World::on(runtime, None);
     assert_eq!(world.api(&body(|_| {})).status, 202);
     let link = world.links().pop().expect("one").0;
-    let answer = format!("answer=yes&stamp={}", stamp(&world.get(&link).body));
-    world.ask("POST", &link, &[("content-type", FORM), ("x-forwarded-for", "203.0.113.9")], Some(&answer));
+    world.choose_as(&[("x-forwarded-for", "203.0.113.9")], &link, "answer=yes");
     let path = world.unsubscribe_path(world.subject().expect("known"));
     world.get(&path);
     world.post(&path, FORM, "List-Unsubscribe=One-Click");
     world.break_table("suppression");
-    world.post(&path, FORM, "choice=objection");
+    world.choose(&path, "choice=objection");
     let lines = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("UTF-8");
     assert!(lines.contains("route=\"/u/\"") && lines.contains("route=\"/c/\"") && lines.contains("ERROR"), "{lines}");
     let secrets = ["olivia", "203.0.113.9", "198.51.100.7", &world.token, &path[3..], link.rsplit('/').next().expect("a token")];

@@ -17,7 +17,7 @@ fn get_and_head_never_unsubscribe_and_the_button_does() {
     let page = world.get(&path).body;
     assert!(page.contains("Wochenbrief") && page.contains("ACME GmbH") && !page.contains("olivia"), "{page}");
     assert!(page.contains("o…@e….org"), "the owner knows the mailbox by its mask: {page}");
-    let result = world.post(&path, FORM, "choice=topic");
+    let result = world.choose(&path, "choice=topic");
     assert!(result.status == 200 && result.body.contains("abgemeldet"), "{}", result.body);
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
     assert!(matches!(world.standing("offers"), TopicStanding::Given(_)));
@@ -82,7 +82,7 @@ fn all_advertising_can_be_stopped_at_once() {
     let world = World::new();
     let path = world.subscribed();
     for round in 0..2 {
-        let answer = world.post(&path, FORM, "choice=objection");
+        let answer = world.choose(&path, "choice=objection");
         assert!(answer.status == 200 && answer.body.contains("Widerspruch"), "round {round}: {}", answer.body);
     }
     for topic in ["news", "offers", "unheard.of"] {
@@ -108,7 +108,7 @@ fn links_that_are_not_ours_all_get_the_same_answer() {
     let neutral = world.post("/u/x", FORM, "choice=topic").body;
     for path in ["/u/x", "/u/%00", &flipped, &path[..path.len() - 1], &stranger] {
         for body in ["List-Unsubscribe=One-Click", "choice=objection"] {
-            let answer = world.post(path, FORM, body);
+            let answer = world.choose(path, body);
             assert_eq!((answer.status, &answer.body), (404, &neutral), "{path}");
         }
     }
@@ -179,7 +179,7 @@ fn without_the_ledger_nothing_is_pretended() {
     world.break_table("suppression");
     assert_eq!(world.get(&path).status, 200, "the page itself needs no ledger");
     for body in ["List-Unsubscribe=One-Click", "choice=objection"] {
-        let answer = world.post(&path, FORM, body);
+        let answer = world.choose(&path, body);
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("60")), "{body}");
     }
     world.break_table("opt_in");
@@ -196,7 +196,7 @@ fn all_topics_are_withdrawn_and_that_is_no_objection() {
     // L-OBJ-04
     let world = World::new();
     let path = world.subscribed();
-    let answer = world.post(&path, FORM, "choice=topics");
+    let answer = world.choose(&path, "choice=topics");
     assert!(answer.status == 200 && answer.body.contains("allen Themen abgemeldet"), "{}", answer.body);
     for topic in ["news", "offers"] {
         assert!(matches!(world.standing(topic), TopicStanding::Withdrawn(_)), "{topic}");
@@ -209,16 +209,16 @@ fn a_rest_and_its_end_and_no_measuring_are_one_button_each() {
     let world = World::new();
     let path = world.subscribed();
     let kinds = |world: &World| world.events().into_iter().skip(2).map(|event| (event.kind, event.channel)).collect::<Vec<_>>();
-    assert_eq!(world.post(&path, FORM, "choice=pause").status, 400, "for how long?");
-    assert_eq!(world.post(&path, FORM, "choice=pause&days=36500").status, 400, "not for ever");
-    let paused = world.post(&path, FORM, "days=90&choice=pause");
+    assert_eq!(world.choose(&path, "choice=pause").status, 400, "for how long?");
+    assert_eq!(world.choose(&path, "choice=pause&days=36500").status, 400, "not for ever");
+    let paused = world.choose(&path, "days=90&choice=pause");
     assert!(paused.status == 200 && paused.body.contains("pausiert"), "{}", paused.body);
     let page = world.get(&path).body;
     assert!(page.contains("value=\"resume\"") && page.contains("pausiert bis"), "{page}");
-    assert_eq!(world.post(&path, FORM, "choice=resume").status, 200);
+    assert_eq!(world.choose(&path, "choice=resume").status, 200);
     assert!(!world.get(&path).body.contains("value=\"resume\""));
-    assert_eq!(world.post(&path, FORM, "choice=no_tracking").status, 200);
-    assert_eq!(world.post(&path, FORM, "choice=tracking").status, 400, "a link that may have been forwarded agrees to nothing (I5)");
+    assert_eq!(world.choose(&path, "choice=no_tracking").status, 200);
+    assert_eq!(world.choose(&path, "choice=tracking").status, 400, "a link that may have been forwarded agrees to nothing (I5)");
     use EventKind::{Paused, Resumed, Withdrawn};
     assert_eq!(kinds(&world), [(Paused, Channel::Email), (Resumed, Channel::Email), (Withdrawn, Channel::Tracking)]);
     assert!(matches!(world.standing("news"), TopicStanding::Given(_)), "consent to mail was never touched");
@@ -249,9 +249,9 @@ fn undo_asks_the_owner_of_the_mailbox_and_nobody_else() {
     // I5, L-DOI-01
     let world = World::new();
     let path = world.subscribed_before(jiff::SignedDuration::from_hours(48));
-    let done = world.post(&path, FORM, "choice=topic").body;
+    let done = world.choose(&path, "choice=topic").body;
     assert!(done.contains("value=\"undo\"") && done.contains("ACME GmbH darf mir per E-Mail Werbung senden zu: Wochenbrief"), "{done}");
-    let answer = world.post(&path, FORM, "choice=undo");
+    let answer = world.choose(&path, "choice=undo");
     assert!(answer.status == 200 && answer.body.contains("Fast rückgängig"), "{}", answer.body);
     assert!(matches!(world.standing("news"), TopicStanding::Requested(_)), "nothing is granted by the link");
     let (link, mail) = world.links().pop().expect("a confirmation mail");
