@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{LookupKey, Reason, SubjectId, Topic};
+use super::{LookupKey, Reason, SubjectId, Topic, subject};
 use crate::mail::Classification;
 
 /// Id of a decision: 48 bits of milliseconds, then 80 random bits, so that ids sort by time and the
@@ -23,14 +23,7 @@ impl DecisionId {
 
     /// The inverse of `Display`.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut id = [0; 16];
-        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(Self(id))
+        subject::octets(text).map(Self)
     }
 }
 

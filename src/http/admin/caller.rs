@@ -137,6 +137,24 @@ impl Caller {
         response.headers_mut().append(header::SET_COOKIE, cookie::set(name, value, self.admin.https));
     }
 
+    /// A text that speaks of nothing, outside of a page.
+    pub(super) fn text(&self, key: &str) -> String {
+        let text = self.admin.answers.desk.words().text(None, self.language, key, &Value::UNDEFINED);
+        text.unwrap_or_else(|error| {
+            tracing::error!(%error, key, "text not found");
+            key.to_owned()
+        })
+    }
+
+    /// A moment (UTC) in the format of that key.
+    pub(super) fn moment(&self, key: &str, at: Timestamp) -> String {
+        let moment = self.admin.answers.desk.words().moment(None, self.language, key, at);
+        moment.unwrap_or_else(|error| {
+            tracing::error!(%error, key, "moment not written");
+            at.to_string()
+        })
+    }
+
     /// The ledger is away; logged here.
     pub(super) fn unavailable(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "the ledger did not answer an admin page");

@@ -8,9 +8,16 @@
 mod account;
 mod audit;
 mod caller;
+mod chart;
 mod cookie;
+mod decision;
+mod decisions;
 mod door;
+mod export;
+mod figures;
+mod filter;
 mod guard;
+mod overview;
 mod pages;
 mod qr;
 mod search;
@@ -28,7 +35,7 @@ pub(super) use caller::{Caller, Inside};
 pub(super) use guard::Posted;
 
 use super::answer::Answers;
-use crate::office::{Action, Office, OfficeError};
+use crate::office::{Office, OfficeError};
 use pages::AdminPages;
 
 /// What the handlers of admin pages work with; cheap to clone.
@@ -57,7 +64,10 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         https: public_url.is_https(),
     };
     let router = Router::new()
-        .route("/", get(overview))
+        .merge(overview::router())
+        .merge(decisions::router())
+        .merge(decision::router())
+        .merge(export::router())
         .route("/language", post(language))
         .route("/assets/{name}", get(asset))
         .merge(door::router())
@@ -69,13 +79,6 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap))
         .with_state(admin);
     Ok(Router::new().nest("/admin", router))
-}
-
-async fn overview(inside: Inside) -> Response {
-    match inside.admin().office.authorise(&inside.operator, Action::Overview) {
-        Ok(()) => inside.page("overview.html", context! {}),
-        Err(error) => inside.refused(&error),
-    }
 }
 
 /// Remembers the language in the browser.
