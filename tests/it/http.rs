@@ -1,6 +1,7 @@
 //! The HTTP side over real sockets and a real ledger: one world a test, asked by an independent client.
 
 mod access;
+mod admin;
 mod api;
 mod confirm;
 mod everywhere;
@@ -19,7 +20,7 @@ use consentry::consent::{
 use consentry::desk::{Desk, Scope, SignUp};
 use consentry::http::{HttpSettings, router, serve};
 use consentry::mail::{Address, Class, Classification, Step, Trust};
-use consentry::office::{Office, OfficeSettings};
+use consentry::office::{Office, OfficeSettings, TotpPolicy};
 use consentry::store::Store;
 use consentry::token::{Link, LinkRing};
 use jiff::{SignedDuration, Timestamp};
@@ -36,6 +37,7 @@ struct World {
     runtime: Runtime,
     store: Store,
     desk: Desk,
+    office: Office,
     base: String,
     token: String,
     dir: tempfile::TempDir,
@@ -108,8 +110,12 @@ impl World {
     }
 
     fn on(runtime: Runtime, public_url: Option<&str>) -> Self {
+        Self::with_office(runtime, public_url, OfficeSettings { totp: TotpPolicy::Optional, ..OfficeSettings::default() })
+    }
+
+    fn with_office(runtime: Runtime, public_url: Option<&str>, office: OfficeSettings) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let (store, desk, base, token, stop) = runtime.block_on(async {
+        let (store, desk, office, base, token, stop) = runtime.block_on(async {
             let store = Store::open(dir.path()).await.expect("opens");
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let base = format!("http://{}", listener.local_addr().expect("bound"));
@@ -120,14 +126,14 @@ impl World {
             let token = desk.add_api_token("website", &scopes, Timestamp::now()).await.expect("stored").to_string();
             let settings = HttpSettings { trusted_proxies: vec!["127.0.0.0/8".parse().expect("valid")], ..HttpSettings::default() };
             let (stop, stopped) = oneshot::channel::<()>();
-            let office = Office::new(store.clone(), OfficeSettings::default());
+            let office = Office::new(store.clone(), office);
             let router = router(&desk, &office, &settings, Router::new()).expect("the pages render");
             tokio::spawn(serve(listener, router, settings, async {
                 stopped.await.ok();
             }));
-            (store, desk, base, token, stop)
+            (store, desk, office, base, token, stop)
         });
-        Self { runtime, store, desk, base, token, dir, _stop: stop }
+        Self { runtime, store, desk, office, base, token, dir, _stop: stop }
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
@@ -269,6 +275,7 @@ impl World {
         let url = format!("sqlite://{}", self.dir.path().join("ledger.sqlite").display());
         let statement = match table {
             "suppression" => "ALTER TABLE suppression RENAME TO gone_suppression",
+            "operator" => "ALTER TABLE operator RENAME TO gone_operator",
             "opt_in" => "ALTER TABLE opt_in RENAME TO gone_opt_in",
             _ => "ALTER TABLE decision RENAME TO gone_decision",
         };

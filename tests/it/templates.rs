@@ -109,7 +109,7 @@ fn rendered() -> Vec<(String, String)> {
 }
 
 /// The first tag that is not closed where it should be.
-fn unbalanced(html: &str) -> Option<String> {
+pub(crate) fn unbalanced(html: &str) -> Option<String> {
     const VOID: [&str; 5] = ["!doctype", "meta", "link", "br", "input"];
     let mut open: Vec<String> = Vec::new();
     for tag in html.split('<').skip(1) {
@@ -119,7 +119,7 @@ fn unbalanced(html: &str) -> Option<String> {
             if open.pop().as_deref() != Some(name.as_str()) {
                 return Some(inside.to_owned());
             }
-        } else if !VOID.contains(&name.as_str()) {
+        } else if !VOID.contains(&name.as_str()) && !inside.ends_with('/') {
             open.push(name);
         }
     }

@@ -244,10 +244,10 @@ pub(super) fn with_back(path: &str, back: &str) -> String {
     if back == "/admin" || !is_ours(back) { path.to_owned() } else { format!("{path}?back={}", escape(back)) }
 }
 
-/// True for a path of the admin pages, and nothing a browser could take for another host.
+/// True for a path of the admin pages, and nothing a browser could take for another host, or that carries an address on (I8).
 fn is_ours(back: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.?=&%+,:~".contains(&byte);
-    let rest = back.strip_prefix("/admin");
+    let rest = back.strip_prefix("/admin").filter(|rest| !rest.contains("%40"));
     back.len() <= BACK_LIMIT && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) && back.bytes().all(plain)
 }
 
@@ -276,6 +276,7 @@ mod tests {
             ("/admin/\\evil", false),
             ("/admin/\r\nSet-Cookie: x=y", false),
             ("/admin/<script>", false),
+            ("/admin/search?q=olivia%40example.org", false),
         ] {
             assert_eq!(is_ours(back), ours, "{back}");
         }

@@ -8,6 +8,7 @@ use tracing::Level;
 use tracing::dispatcher::{Dispatch, set_default};
 use tracing::subscriber::NoSubscriber;
 
+use super::admin::Browser;
 use super::{FORM, World, body};
 
 /// Collects what is logged.
@@ -83,12 +84,23 @@ fn no_log_line_tells_of_a_person() {
     let path = world.unsubscribe_path(world.subject().expect("known"));
     world.get(&path);
     world.post(&path, FORM, "List-Unsubscribe=One-Click");
+    let (name, password) = ("mia-from-compliance", "correct horse battery");
+    let secret = zeroize::Zeroizing::new(password.to_owned());
+    let added = world.office.add_operator(name, consentry::office::Role::Legal, secret, jiff::Timestamp::now());
+    world.runtime.block_on(added).expect("added");
+    let browser = Browser::of(&world, name);
+    assert_eq!(browser.send("/admin", "/admin/search", &[("q", super::OLIVIA)]).status, 303);
+    let session = browser.cookie().expect("inside");
+    for _ in 0..5 {
+        Browser::new(&world).login(name, "wrong-guess", "");
+    }
     world.break_table("suppression");
     world.choose(&path, "choice=objection");
     let lines = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("UTF-8");
+    assert!(lines.contains("route=\"/admin\"") && lines.contains("an account is locked"), "{lines}");
     assert!(lines.contains("route=\"/u/\"") && lines.contains("route=\"/c/\"") && lines.contains("ERROR"), "{lines}");
     let secrets = ["olivia", "203.0.113.9", "198.51.100.7", &world.token, &path[3..], link.rsplit('/').next().expect("a token")];
-    for secret in secrets {
+    for secret in secrets.into_iter().chain([name, password, "wrong-guess", &session]) {
         assert!(!lines.contains(secret), "{secret} in {lines}");
     }
 }
