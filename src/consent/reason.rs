@@ -136,6 +136,49 @@ impl Reason {
             (Self::LedgerUnavailable, _) => "The consent ledger could not be asked, so nothing was sent.",
         }
     }
+
+    /// What would have to be true for such a mail to pass, in one sentence for people: in German, or in English for
+    /// everyone else.
+    pub fn remedy(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Transactional, Language::DE) => "So, wie sie ist, wird sie zugestellt; als Werbung bräuchte sie eine Einwilligung.",
+            (Self::Transactional, _) => "It passes as it is; as advertising it would need consent.",
+            (Self::DoiConsent, Language::DE) => "So, wie es ist, wird zugestellt, bis die Person widerruft oder widerspricht.",
+            (Self::DoiConsent, _) => "It passes as things are, until the person withdraws or objects.",
+            (Self::NoConsent, Language::DE) => "Die Person müsste sich für dieses Thema anmelden und die Bestätigungsmail bestätigen.",
+            (Self::NoConsent, _) => "The person would have to sign up for this topic and confirm the mail that asks for it.",
+            (Self::OptInPending, Language::DE) => {
+                "Die Person müsste die Anmeldung mit dem Link der Bestätigungsmail bestätigen, solange er gilt."
+            }
+            (Self::OptInPending, _) => "The person would have to confirm by the link in the confirmation mail, while it is valid.",
+            (Self::Withdrawn, Language::DE) => "Die Person müsste sich selbst neu anmelden und bestätigen; niemand kann das für sie tun.",
+            (Self::Withdrawn, _) => "The person would have to sign up anew and confirm; nobody can do it for them.",
+            (Self::Objected, Language::DE) => {
+                "Die Person müsste sich selbst neu anmelden und bestätigen; bis dahin gilt der Widerspruch für jede Werbung."
+            }
+            (Self::Objected, _) => "The person would have to sign up anew and confirm; until then the objection holds for all advertising.",
+            (Self::Paused, Language::DE) => "Die Pause müsste enden: an ihrem Tag, oder weil die Person sie vorher beendet.",
+            (Self::Paused, _) => "The pause would have to end: on its day, or because the person ends it earlier.",
+            (Self::OtherController, Language::DE) => {
+                "Die Mail müsste über einen Stream des Unternehmens gehen, dem das Thema gehört, oder ein Thema des eigenen haben."
+            }
+            (Self::OtherController, _) => {
+                "The mail would have to go by a stream of the company that the topic belongs to, or be about a topic of its own."
+            }
+            (Self::UnknownTopic, Language::DE) => {
+                "Die Nachricht (Kopfzeile Consentry-Topic) oder der Stream müsste ein Thema nennen, das eingerichtet ist."
+            }
+            (Self::UnknownTopic, _) => "The message (header Consentry-Topic) or the stream would have to name a topic that is configured.",
+            (Self::FromNotAllowed, Language::DE) => {
+                "Die Absenderdomain müsste zu denen gehören, die die Konfiguration diesem Stream erlaubt."
+            }
+            (Self::FromNotAllowed, _) => "The sender's domain would have to be among those that the configuration allows this stream.",
+            (Self::LedgerUnavailable, Language::DE) => {
+                "Das Einwilligungsregister müsste antworten; der Absender versucht es von selbst erneut."
+            }
+            (Self::LedgerUnavailable, _) => "The consent ledger would have to answer; the sender tries again by itself.",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -153,6 +196,7 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
             assert_ne!(reason.sentence(Language::DE), reason.sentence(Language::EN));
+            assert_ne!(reason.remedy(Language::DE), reason.remedy(Language::EN));
             assert_eq!(reason.basis().is_some(), reason.verdict() == Verdict::Pass, "{reason}");
         }
     }

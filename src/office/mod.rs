@@ -8,6 +8,7 @@
 mod accounts;
 mod door;
 mod limiter;
+mod log;
 mod person;
 mod role;
 mod totp;
@@ -20,11 +21,13 @@ use jiff::Timestamp;
 
 pub use accounts::{AccountError, PASSWORD_MIN};
 pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
+pub use log::{DecisionStory, Figures};
 pub use person::Person;
 pub use role::Action;
 
 pub use crate::store::{
-    AuditLine, DecisionRow, Deed, NewAuditLine, Object, Operator, OperatorId, Role, Session, Stage, Stop, StoreError, WithdrawAnswer,
+    AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, EventCount, Names, NewAuditLine, Object, Operator, OperatorId, Role,
+    Session, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
 };
 
 use crate::credentials::Passwords;

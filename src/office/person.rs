@@ -41,10 +41,17 @@ impl Office {
         let store = &self.inner.store;
         let Some(standing) = store.standing_of(subject).await? else { return Ok(None) };
         let masked = store.address(subject).await?.map(|address| address.masked());
-        let events = store.events(subject).await?.into_iter().map(|event| Event { evidence: None, ..event }).collect();
+        let events = self.timeline(operator, subject).await?;
         let filter = DecisionFilter { subject: Some(subject), ..DecisionFilter::default() };
         let decisions = store.search_decisions(&filter, None, RECENT).await?.rows;
         Ok(Some(Person { subject, masked, events, standing, decisions }))
+    }
+
+    /// What happened to a person's consent, without the evidence.
+    pub(super) async fn timeline(&self, operator: &Operator, subject: SubjectId) -> Result<Vec<Event>, OfficeError> {
+        self.authorise(operator, Action::SubjectTimeline)?;
+        let events = self.inner.store.events(subject).await?;
+        Ok(events.into_iter().map(|event| Event { evidence: None, ..event }).collect())
     }
 
     /// What happened, with the evidence in full (R-04, L-PRV-03).

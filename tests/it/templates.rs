@@ -111,7 +111,7 @@ fn rendered() -> Vec<(String, String)> {
 
 /// The first tag that is not closed where it should be.
 pub(crate) fn unbalanced(html: &str) -> Option<String> {
-    const VOID: [&str; 6] = ["!doctype", "meta", "link", "br", "input", "img"];
+    const VOID: [&str; 7] = ["!doctype", "meta", "link", "br", "input", "img", "source"];
     let mut open: Vec<String> = Vec::new();
     for tag in html.split('<').skip(1) {
         let Some((inside, _)) = tag.split_once('>') else { return Some(tag.to_owned()) };
@@ -217,8 +217,9 @@ fn every_text_is_used() {
     }
     keys.remove("language.name"); // for the operator
     assert!(keys.len() > 30);
-    // By its name, or by one that is put together: `t("chosen." ~ chosen)`, `t("admin.deed." ~ line.deed)`.
-    let together = |key: &str| key.rsplit_once('.').is_some_and(|(page, _)| using.contains(&format!("\"{page}.\" ~ ")));
+    // By its name, or by one that is put together: `t("chosen." ~ chosen)`, `format!("admin.reason.{reason}")`.
+    let is_put_together = |page: &str| using.contains(&format!("\"{page}.\" ~ ")) || using.contains(&format!("\"{page}.{{"));
+    let together = |key: &str| key.rsplit_once('.').is_some_and(|(page, _)| is_put_together(page));
     let is_used = |key: &String| using.contains(&format!("\"{key}\"")) || together(key);
     let unused: Vec<_> = keys.iter().filter(|key| !is_used(key)).collect();
     assert!(unused.is_empty(), "{unused:?}");

@@ -145,6 +145,24 @@ impl Caller {
         response.headers_mut().append(header::SET_COOKIE, cookie::set(name, value, self.admin.https));
     }
 
+    /// A text that speaks of nothing, outside of a page.
+    pub(super) fn text(&self, key: &str) -> String {
+        let text = self.admin.answers.desk.words().text(None, self.language, key, &Value::UNDEFINED);
+        text.unwrap_or_else(|error| {
+            tracing::error!(%error, key, "text not found");
+            key.to_owned()
+        })
+    }
+
+    /// A moment (UTC) in the format of that key.
+    pub(super) fn moment(&self, key: &str, at: Timestamp) -> String {
+        let moment = self.admin.answers.desk.words().moment(None, self.language, key, at);
+        moment.unwrap_or_else(|error| {
+            tracing::error!(%error, key, "moment not written");
+            at.to_string()
+        })
+    }
+
     /// The ledger is away; logged here.
     pub(super) fn unavailable(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "the ledger did not answer an admin page");
@@ -175,6 +193,7 @@ impl Caller {
         let mut response = match html {
             Ok(html) => (status, [(header::CONTENT_LANGUAGE, self.language.as_str())], Html(html)).into_response(),
             Err(error) => {
+                eprintln!("{error:#}");
                 tracing::error!(%error, template, "admin page not rendered");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
@@ -242,7 +261,7 @@ fn is_ours(back: &str) -> bool {
 }
 
 /// For a value in a query.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -8,10 +8,17 @@
 mod account;
 mod audit;
 mod caller;
+mod chart;
 mod cookie;
+mod decision;
+mod decisions;
 mod door;
 mod evidence;
+mod export;
+mod figures;
+mod filter;
 mod guard;
+mod overview;
 mod pages;
 mod qr;
 mod search;
@@ -30,7 +37,7 @@ pub(super) use caller::{Caller, Inside};
 pub(super) use guard::Posted;
 
 use super::answer::Answers;
-use crate::office::{Action, Office, OfficeError};
+use crate::office::{Office, OfficeError};
 use pages::AdminPages;
 
 /// What the handlers of admin pages work with; cheap to clone.
@@ -59,7 +66,10 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         https: public_url.is_https(),
     };
     let router = Router::new()
-        .route("/", get(overview))
+        .merge(overview::router())
+        .merge(decisions::router())
+        .merge(decision::router())
+        .merge(export::router())
         .route("/language", post(language))
         .route("/assets/{name}", get(asset))
         .merge(door::router())
@@ -73,13 +83,6 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .with_state(admin);
     let home = format!("{}/admin", public_url.path());
     Ok(Router::new().nest("/admin", router).route("/admin/", get(async move || see_other(&home))))
-}
-
-async fn overview(inside: Inside) -> Response {
-    match inside.admin().office.authorise(&inside.operator, Action::Overview) {
-        Ok(()) => inside.page("overview.html", context! {}),
-        Err(error) => inside.refused(&error),
-    }
 }
 
 /// Remembers the language in the browser.

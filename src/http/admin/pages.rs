@@ -18,6 +18,9 @@ macro_rules! file {
 const TEMPLATES: &[(&str, &str)] = &[
     file!("account.html"),
     file!("audit.html"),
+    file!("decision.html"),
+    file!("decision_rows.html"),
+    file!("decisions.html"),
     file!("enrolment.html"),
     file!("evidence.html"),
     file!("form_refused.html"),
@@ -36,7 +39,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 /// All assets; a template names one by `{{ asset("style.css") }}`.
-const ASSETS: &[(&str, &str)] = &[file!("admin.js"), file!("icon.svg"), file!("style.css")];
+const ASSETS: &[(&str, &str)] = &[file!("admin.js"), file!("decisions.js"), file!("icon.svg"), file!("style.css")];
 
 /// The pages, parsed.
 pub(super) struct AdminPages {

@@ -1,6 +1,7 @@
 //! The admin pages as a browser meets them: the way in, who may see what, and what attackers try.
 
 mod attacks;
+mod log;
 mod pages;
 mod subject;
 
