@@ -98,8 +98,8 @@ fn from_an_smtp_reply_to_the_evidence_by_one_search_and_two_clicks_on_the_keyboa
     let front = Front::of(&world);
     let go = |scripts: bool| {
         let steps = json!([
-            { "tabTo": "Search", "type": reply, "press": "Enter" },
-            { "tabTo": "The person", "press": "Enter" },
+            { "tabTo": "Search", "type": reply.trim(), "press": "Enter" },
+            { "tabTo": "To the person", "press": "Enter" },
             { "tabTo": "Evidence in full", "press": "Enter" },
         ]);
         let url = format!("{PUBLIC_URL}/admin");
