@@ -19,6 +19,19 @@ export const input = JSON.parse(readFileSync(0, "utf8"));
 // A stamp says that a page was shown, and when.
 export const stampIn = (html) => /name="stamp" value="([^"]*)"/.exec(html)?.[1] ?? "";
 
+// Logs an operator in; what the browser then keeps, for contexts that begin inside.
+export async function loggedIn(browser, { name, password }) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  await page.goto(`https://${input.host}/admin/login`);
+  await page.fill("input[name=name]", name);
+  await page.fill("input[name=password]", password);
+  await Promise.all([page.waitForURL(/\/admin$/), page.locator("main button").click()]);
+  const state = await context.storageState();
+  await context.close();
+  return state;
+}
+
 // The reverse proxy: ends TLS, says where a request came from, changes nothing else.
 function proxy() {
   const [host, port] = input.gateway.split(":");

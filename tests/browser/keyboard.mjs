@@ -1,12 +1,12 @@
 // Goes through pages with the keyboard alone and with scripts switched off: Tab to what is wanted, type, space, Enter.
 // Every place the focus stops at must be visible.
 //
-// In:  { url, steps: [{ tabTo: NAME, type?: TEXT, press?: KEY }], scripts?: BOOL, cookies? }   NAME: the control's accessible name
-// Out: { headings: [before, after], unseen: [controls whose focus cannot be seen] }
-import { input, withBrowser } from "./browser.mjs";
+// In:  { url, steps: [{ tabTo: NAME, type?: TEXT, press?: KEY }], scripts?: BOOL, language?, operator?: { name, password } }   NAME: the control's accessible name
+// Out: { headings: [before, after], visited: [after each Enter], unseen: [controls whose focus cannot be seen] }
+import { input, loggedIn, withBrowser } from "./browser.mjs";
 
 const MOST = 60;
-const { url, steps, scripts = false, cookies } = input;
+const { url, steps, scripts = false, language = "de", operator } = input;
 
 // The accessible name, as far as these pages need it.
 const nameOfFocus = () => {
@@ -21,14 +21,20 @@ const isSeen = () => {
 };
 
 await withBrowser(async (browser) => {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: scripts, locale: "de", viewport: { width: 1280, height: 900 } });
-  if (cookies) await context.addCookies(cookies);
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    storageState: operator && (await loggedIn(browser, operator)),
+    javaScriptEnabled: scripts,
+    locale: language,
+    viewport: { width: 1280, height: 900 },
+  });
   const page = await context.newPage();
   const hosts = new Set();
   page.on("request", (request) => hosts.add(new URL(request.url()).host));
   await page.goto(url);
   const headings = [await page.locator("h1").innerText()];
   const unseen = [];
+  const visited = [];
   const go = async () => {
     for (const { tabTo, type, press } of steps) {
       let name = await page.evaluate(nameOfFocus);
@@ -42,12 +48,16 @@ await withBrowser(async (browser) => {
         await page.keyboard.press("Control+A");
         await page.keyboard.type(type);
       }
-      if (press === "Enter") await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-      else if (press && !(await page.evaluate(() => document.activeElement.checked))) await page.keyboard.press(press);
+      if (press === "Enter") {
+        await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+        visited.push(await page.locator("h1").innerText());
+      } else if (press && !(await page.evaluate(() => document.activeElement.checked))) {
+        await page.keyboard.press(press);
+      }
     }
   };
   await go();
   if (await page.locator("[role=alert]").count()) await go(); // nobody reads that fast: the page asks once more
   headings.push(await page.locator("h1").innerText());
-  return { headings, unseen, hosts: [...hosts] };
+  return { headings, visited, unseen, hosts: [...hosts] };
 });

@@ -1,12 +1,12 @@
 // Looks at pages as people do: in each language, on a phone and a desktop, light and dark. For each it tells what axe-core
 // finds, what was fetched from where and how much, and whether the page is wider than the screen; and takes a picture.
 //
-// In:  { pages: [{ name, url, post?: BODY, blind?, cookies? }], languages, pictures: DIRECTORY }   post: the page that answers a button
-//                                                                                         blind: pressed without having looked
+// In:  { pages: [{ name, url, post?: BODY, blind?, click?: SELECTOR }], languages, pictures: DIRECTORY, operator?: { name, password } }
+//      post: the page that answers a button; blind: pressed without having looked; click: the page behind that control
 // Out: [{ page, language, screen, scheme, title, violations, hosts, octets, wider, unreachable }]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { axeSource, input, stampIn, withBrowser } from "./browser.mjs";
+import { axeSource, input, loggedIn, stampIn, withBrowser } from "./browser.mjs";
 
 const SCREENS = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 900 } };
 
@@ -26,9 +26,10 @@ async function press(page, url, post, blind) {
   if (!blind) stamp = stampIn(await page.goto(url).then(() => page.content()));
 }
 
-async function look(browser, { name, url, post, blind, cookies }, language, screen, scheme) {
+async function look(browser, storageState, { name, url, post, blind, click }, language, screen, scheme) {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
+    storageState,
     locale: language,
     viewport: SCREENS[screen],
     colorScheme: scheme,
@@ -36,7 +37,6 @@ async function look(browser, { name, url, post, blind, cookies }, language, scre
     hasTouch: screen === "phone",
     isMobile: screen === "phone",
   });
-  if (cookies) await context.addCookies(cookies);
   const page = await context.newPage();
   const hosts = new Set();
   let octets = 0;
@@ -46,9 +46,12 @@ async function look(browser, { name, url, post, blind, cookies }, language, scre
   });
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("dialog", (dialog) => errors.push(`a dialog: ${dialog.message()}`) && dialog.dismiss());
   if (post !== undefined) await press(page, url, post, blind);
   octets = 0;
-  const response = await page.goto(url, { waitUntil: "load" });
+  let response = await page.goto(url, { waitUntil: "load" });
+  if (click) [response] = await Promise.all([page.waitForNavigation(), page.locator(click).first().click()]);
   await page.evaluate(axe); // by the debugger: no CSP is loosened for it
   const found = await page.evaluate(() =>
     window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }),
@@ -66,7 +69,7 @@ async function look(browser, { name, url, post, blind, cookies }, language, scre
     wider: await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth),
     small: await page.evaluate(() =>
       [...document.querySelectorAll("button, input[type=email], input[type=text], select")]
-        .filter((control) => control.getClientRects().length > 0 && !control.closest("[aria-hidden=true], .trap"))
+        .filter((control) => control.checkVisibility() && !control.closest("[aria-hidden=true], .trap"))
         .filter((control) => control.getBoundingClientRect().height < 24)
         .map((control) => control.outerHTML.slice(0, 120)),
     ),
@@ -88,7 +91,8 @@ function looks(languages) {
 
 await withBrowser(async (browser) => {
   const results = [];
+  const state = input.operator && (await loggedIn(browser, input.operator));
   for (const page of pages)
-    for (const { language, screen, scheme } of looks(page.languages ?? languages)) results.push(await look(browser, page, language, screen, scheme));
+    for (const { language, screen, scheme } of looks(page.languages ?? languages)) results.push(await look(browser, state, page, language, screen, scheme));
   return results;
 });

@@ -1,6 +1,7 @@
 //! The pages in a real Chromium: what people of two languages, two screens and two tastes see, what the keyboard reaches,
 //! and what a mail scanner can do. The scripts are in `tests/browser`; the pictures are left in `target/pictures`.
 
+mod admin;
 mod public;
 
 use std::process::Command;
@@ -41,10 +42,14 @@ impl<'w> Front<'w> {
     /// Looks at the pages and fails with all that is wrong with them: an axe-core violation, a page wider than its screen,
     /// a control too small, something fetched from elsewhere, or more than `most` octets.
     fn look(&self, pages: &[Value], languages: &[&str], most: u64) {
+        self.look_as(&Value::Null, pages, languages, most);
+    }
+
+    fn look_as(&self, operator: &Value, pages: &[Value], languages: &[&str], most: u64) {
         let pictures = environment::repository().join("target/pictures");
         let results = self.browse(
             "look.mjs",
-            json!({ "pages": pages, "languages": languages, "pictures": pictures, "thorough": environment::long_or(false, true) }),
+            json!({ "pages": pages, "languages": languages, "pictures": pictures, "operator": operator, "thorough": environment::long_or(false, true) }),
         );
         let results = results.as_array().unwrap();
         assert!(results.len() >= pages.len() * languages.len() * 2, "each page on two screens, light and dark");

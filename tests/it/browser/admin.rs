@@ -1,0 +1,128 @@
+//! The pages that operators work with.
+
+use serde_json::{Value, json};
+
+use super::Front;
+use crate::client::Client;
+use crate::sink::Sink;
+use crate::trips::newsletter;
+use crate::world::{PASSWORD, PUBLIC_URL, World, consentry, link};
+
+const FROM: &str = "newsletter@acme.example";
+const OLIVIA: &str = "olivia@people.example";
+const SECRET: &str = "correct horse battery";
+
+/// What somebody writes who wants to run a script in an operator's browser.
+const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert(2)</script>";
+
+/// A world with operators, a person with a history, and a blocked mail; its ref.
+fn world(sink: &Sink) -> (World, String) {
+    let world = World::start(sink.address());
+    let config = world.dir.path().join("consentry.toml").display().to_string();
+    for role in ["viewer", "legal"] {
+        consentry(&["user", "add-operator", "--config", &config, "--name", role, "--role", role], SECRET);
+    }
+    world.sign_up(OLIVIA);
+    assert_eq!(world.confirm(&link(&sink.wait_for(1)[0].message, "/c/")).status, 200);
+    let mut tool = Client::login(world.smtp, "news");
+    assert_eq!(tool.send(FROM, OLIVIA, &newsletter(OLIVIA, 1)).0, 250);
+    let unsubscribe = link(&sink.wait_for(2)[1].message, "/u/");
+    assert_eq!(world.choose(&unsubscribe, "choice=topic").status, 200);
+    let (code, reply) = tool.send(FROM, OLIVIA, &hostile_newsletter());
+    assert_eq!(code, 550, "{reply}");
+    (world, reply)
+}
+
+/// Every field that may be shown somewhere says something hostile.
+fn hostile_newsletter() -> Vec<u8> {
+    let quoted = HOSTILE.replace('"', "\\\"");
+    format!(
+        "From: \"{quoted}\" <{FROM}>\r\nTo: <{OLIVIA}>\r\nSubject: {HOSTILE}\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n\
+         Message-ID: <hostile.1@acme.example>\r\nList-Id: {HOSTILE} <x.acme.example>\r\nConsentry-Campaign: {HOSTILE}\r\n\
+         X-Mailer: {HOSTILE}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{HOSTILE}\r\n"
+    )
+    .into_bytes()
+}
+
+fn reference(reply: &str) -> &str {
+    reply.rsplit_once("ref=").unwrap().1.trim()
+}
+
+fn subject(world: &World) -> String {
+    world.decisions()[0]["subject"].as_str().unwrap().to_owned()
+}
+
+fn operator(name: &str) -> Value {
+    json!({ "name": name, "password": SECRET })
+}
+
+#[test]
+fn every_admin_page_is_accessible_and_runs_nothing_that_tools_wrote() {
+    let sink = Sink::start();
+    let (world, reply) = world(&sink);
+    let front = Front::of(&world);
+    let page = |name: &str, path: &str| json!({ "name": format!("admin-{name}"), "url": format!("{PUBLIC_URL}/admin{path}") });
+    let passed = world.decisions()[1]["ref"].as_str().unwrap().to_owned();
+    let person = format!("/subjects/{}", subject(&world));
+    let mut evidence = page("evidence", &person);
+    evidence["click"] = json!("form[action$='/evidence'] button");
+    let pages = [
+        page("overview", "?range=24h"),
+        page("decisions", "/decisions"),
+        page("decisions-filtered", "/decisions?verdict=block&stream=news"),
+        page("decisions-fault", "/decisions?from=yesterday"),
+        page("decision-blocked", &format!("/decisions/{}", reference(&reply))),
+        page("decision-passed", &format!("/decisions/{passed}")),
+        page("subjects", "/subjects"),
+        page("subject", &person),
+        evidence,
+        page("audit", "/audit"),
+        page("account", "/account"),
+        page("search", "/search?q=nothing"),
+        page("nothing-here", "/nothing"),
+    ];
+    front.look_as(&operator("legal"), &pages, &["de", "en"], 200 * 1024);
+    front.look_as(
+        &operator("viewer"),
+        &[page("not-for-role", "/audit"), page("decision-masked", &format!("/decisions/{passed}"))],
+        &["en"],
+        200 * 1024,
+    );
+    front.look(&[page("login", "/login")], &["de", "en"], 100 * 1024);
+}
+
+#[test]
+fn from_an_smtp_reply_to_the_evidence_by_one_search_and_two_clicks_on_the_keyboard() {
+    let sink = Sink::start();
+    let (world, reply) = world(&sink);
+    let front = Front::of(&world);
+    let go = |scripts: bool| {
+        let steps = json!([
+            { "tabTo": "Search", "type": reply.trim(), "press": "Enter" },
+            { "tabTo": "To the person", "press": "Enter" },
+            { "tabTo": "Evidence in full", "press": "Enter" },
+        ]);
+        let url = format!("{PUBLIC_URL}/admin");
+        front.browse(
+            "keyboard.mjs",
+            json!({ "url": url, "steps": steps, "scripts": scripts, "language": "en", "operator": operator("legal") }),
+        )
+    };
+    for scripts in [true, false] {
+        let answer = go(scripts);
+        assert_eq!(answer["visited"], json!(["Blocked: withdrawn", "Person", "Evidence"]), "scripts: {scripts}");
+        assert_eq!(answer["unseen"], json!([]), "the focus can be seen everywhere");
+    }
+}
+
+#[test]
+fn the_log_shows_a_decision_as_it_is_taken() {
+    let sink = Sink::start();
+    let (world, _) = world(&sink);
+    let smtp = json!({ "host": world.smtp.ip().to_string(), "port": world.smtp.port(), "user": "news", "pass": PASSWORD });
+    let mail = json!({ "from": FROM, "to": "stranger@people.example", "subject": "News" });
+    let seen = Front::of(&world).browse("live.mjs", json!({ "operator": operator("viewer"), "smtp": smtp, "mail": mail }));
+    let reply = seen["reply"].as_str().unwrap();
+    assert!(reply.starts_with("550 5.7.1 consent: no_consent ref="), "{reply}");
+    assert!(seen["row"].as_str().unwrap().contains(&reference(reply)[..8]), "{seen}");
+}
