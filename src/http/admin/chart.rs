@@ -1,7 +1,7 @@
 //! Draws a chart as SVG, by `charts-rs`: no script, no style, nothing from elsewhere; texts are escaped there. A browser shows
-//! it as an image, so nothing in it can do anything.
+//! it as an image, so nothing in it can do anything. The legend is the page's: there it wraps, and is text.
 
-use charts_rs::{Align, BarChart, Color, LegendCategory, THEME_DARK, THEME_LIGHT};
+use charts_rs::{BarChart, Color, THEME_DARK, THEME_LIGHT};
 
 /// Where it is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,25 +20,30 @@ pub(super) struct Drawing {
     pub(super) stacked: bool,
     /// Whether the values are percents.
     pub(super) percent: bool,
-    /// Said where there is nothing to draw.
-    pub(super) nothing: String,
 }
 
-/// Width and height in pixels.
-pub(super) const WIDE: (u16, u16) = (720, 280);
-pub(super) const NARROW: (u16, u16) = (360, 280);
+/// Width and height at which it is shown, in pixels.
+pub(super) const WIDE: (u16, u16) = (720, 260);
+pub(super) const NARROW: (u16, u16) = (360, 240);
 
-/// Each at least 3:1 against the card it stands on (WCAG 2.2, 1.4.11), and told apart by more than the hue.
-const LIGHT: [&str; 10] = ["#0e7490", "#b91c1c", "#475569", "#c2570c", "#6d28d9", "#15803d", "#be185d", "#1d4ed8", "#7c6a0a", "#111827"];
-const DARK: [&str; 10] = ["#67c5d8", "#f58f8f", "#94a7b5", "#f7b267", "#b9a5f8", "#86d8a0", "#f29ac4", "#8fb4fb", "#e3d26f", "#e3eaee"];
+/// How many colours there are.
+pub(super) const COLOURS: usize = 10;
+
+/// Drawn so many times larger: the space that `charts-rs` leaves between bars is fixed, and too much at the size shown.
+const SCALE: f32 = 3.0;
+
+/// The colours of the series, as the stylesheet has them for the legend. Each at least 3:1 against the card it stands on (WCAG 2.2, 1.4.11), and told apart by more than the hue.
+const LIGHT: [&str; COLOURS] =
+    ["#0e7490", "#b91c1c", "#475569", "#c2570c", "#6d28d9", "#15803d", "#be185d", "#1d4ed8", "#7c6a0a", "#111827"];
+const DARK: [&str; COLOURS] =
+    ["#67c5d8", "#f58f8f", "#94a7b5", "#f7b267", "#b9a5f8", "#86d8a0", "#f29ac4", "#8fb4fb", "#e3d26f", "#e3eaee"];
 
 /// The image.
 pub(super) fn svg(drawing: Drawing, look: Look) -> Result<String, charts_rs::Error> {
     let (width, height) = if look.narrow { NARROW } else { WIDE };
     let stack = drawing.stacked.then(|| "all".to_owned());
-    let is_empty = drawing.series.is_empty();
     let palette = if look.dark { DARK } else { LIGHT };
-    let colours = drawing.series.iter().map(|(_, colour, _)| Color::from(palette[colour % palette.len()])).collect();
+    let colours = drawing.series.iter().map(|(_, colour, _)| Color::from(palette[colour % COLOURS])).collect();
     let series = drawing.series.into_iter().map(|(name, _, values)| charts_rs::Series {
         name,
         data: values.into_iter().map(|value| value.map(|value| value as f32)).collect(),
@@ -48,25 +53,28 @@ pub(super) fn svg(drawing: Drawing, look: Look) -> Result<String, charts_rs::Err
     let mut chart = BarChart::new_with_theme(series.collect(), drawing.steps, if look.dark { THEME_DARK } else { THEME_LIGHT });
     let text = Color::from(if look.dark { "#a3b2bc" } else { "#52616c" });
     let line = Color::from(if look.dark { "#2a3842" } else { "#dde4e9" });
-    (chart.width, chart.height) = (f32::from(width), f32::from(height));
+    (chart.width, chart.height) = (f32::from(width) * SCALE, f32::from(height) * SCALE);
     chart.compact = true;
     chart.font_family = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif".into();
     chart.background_color = Color::transparent();
     chart.series.colors = colours;
-    chart.radius = Some(1.0);
-    chart.legend.align = Align::Left;
-    chart.legend.category = LegendCategory::RoundRect;
-    chart.legend.show = Some(!is_empty);
-    chart.legend.font.color = text;
-    chart.legend.font.size = 13.0;
+    chart.radius = Some(SCALE);
+    chart.legend.show = Some(false);
+    chart.margin.top = 8.0 * SCALE;
+    // Widths are those of another font than the browser may have.
+    chart.margin.left = 14.0 * SCALE;
     chart.x_axis.font.color = text;
-    chart.x_axis.font.size = 12.0;
+    chart.x_axis.font.size = 12.0 * SCALE;
     chart.x_axis.stroke_color = line;
+    chart.x_axis.stroke_width = Some(SCALE);
+    chart.x_axis.height = 28.0 * SCALE;
+    chart.x_axis.name_gap *= SCALE;
     chart.grid.stroke_color = line;
-    chart.empty_text = Some(drawing.nothing);
+    chart.grid.stroke_width = SCALE;
     for axis in &mut chart.y_axis_configs {
         axis.font.color = text;
-        axis.font.size = 12.0;
+        axis.font.size = 12.0 * SCALE;
+        axis.name_gap *= SCALE;
         axis.split_number = 4;
         axis.min = Some(0.0);
         if drawing.percent {
@@ -82,7 +90,19 @@ mod tests {
     use super::*;
 
     fn drawing(series: Vec<(String, usize, Vec<Option<u64>>)>) -> Drawing {
-        Drawing { steps: vec!["1".into(), "2".into()], series, stacked: true, percent: false, nothing: "nothing".into() }
+        Drawing { steps: vec!["1".into(), "2".into()], series, stacked: true, percent: false }
+    }
+
+    #[test]
+    fn the_legend_has_the_charts_colours() {
+        let style = include_str!("../../../templates/admin/style.css");
+        let (light, dark) = style.split_once("prefers-color-scheme: dark").expect("has both");
+        for (palette, part) in [(LIGHT, light), (DARK, dark)] {
+            for (n, colour) in palette.iter().enumerate() {
+                assert!(part.contains(&format!("--series-{n}: {colour};")), "{n} {colour}");
+                assert!(style.contains(&format!(".series-{n} {{ --own: var(--series-{n}); }}")), "{n}");
+            }
+        }
     }
 
     #[test]
@@ -94,9 +114,9 @@ mod tests {
             for bad in ["<script", "<style", "style=", " onload=\"", "href", "<image", "url(http", "<foreignObject"] {
                 assert!(!svg.contains(bad), "{bad}: {svg}");
             }
-            assert!(svg.contains("&lt;script&gt;") && svg.contains(if narrow { "width=\"360\"" } else { "width=\"720\"" }), "{svg}");
+            assert!(svg.contains("&lt;script&gt;") && svg.contains(if narrow { "width=\"1080\"" } else { "width=\"2160\"" }), "{svg}");
             assert!(!svg.contains("http://") || svg.matches("http").count() == 1, "only the name space: {svg}");
         }
-        assert!(svg(drawing(vec![]), Look::default()).expect("is drawn").contains("nothing"));
+        assert!(svg(drawing(vec![]), Look::default()).expect("is drawn").starts_with("<svg"));
     }
 }

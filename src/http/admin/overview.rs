@@ -73,7 +73,6 @@ async fn image(inside: Inside, Path(name): Path<String>, Query(asked): Query<Ask
         steps: steps.iter().map(|step| step_name(&inside, range.step(), *step)).collect(),
         stacked: kind.is_stacked(),
         percent: kind == Kind::Completion,
-        nothing: inside.text("admin.chart.nothing"),
     };
     match chart::svg(drawing, Look { dark: asked.theme == "dark", narrow: asked.size == "narrow" }) {
         Ok(svg) => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
@@ -107,7 +106,7 @@ fn view(inside: &Inside, kind: Kind, figures: &Figures, steps: &[Timestamp], ran
     context! {
         name => kind.as_str(),
         src => inside.path(&format!("/admin/charts/{}.svg?range={}", kind.as_str(), range.as_str())),
-        series => series.iter().map(|series| name_of(inside, &series.label)).collect::<Vec<_>>(),
+        series => series.iter().map(|series| context! { name => name_of(inside, &series.label), colour => series.colour % chart::COLOURS }).collect::<Vec<_>>(),
         sums => (kind != Kind::Completion).then(|| sums.join("; ")),
         rows => steps.iter().enumerate().map(row).collect::<Vec<_>>(),
     }

@@ -154,7 +154,9 @@ fn a_decision_is_told_in_sentences_in_both_languages() {
         world.store.settle(DecisionId([7; 16]), now, &Outcome::Accept { text: "2.0.0 queued for olivia@example.org".into() });
     });
     let operator = Browser::of(&world, "operator");
-    while !operator.get(&path).body.contains("delivered (250)") {
+    let settled =
+        || world.runtime.block_on(world.store.decision(DecisionId([7; 16]))).expect("read").is_some_and(|row| row.outcome.is_some());
+    while !settled() {
         std::thread::yield_now();
     }
     let page = operator.get(&path);
@@ -167,8 +169,9 @@ fn a_decision_is_told_in_sentences_in_both_languages() {
         "The stream&#39;s configuration says marketing:",
         "Consent to this topic was given, confirmed at ",
         "Events up to no. 2",
-        "Signed up</strong>: news, offers <span class=\"quiet\">(acme, reported by a website)",
+        "<strong>Signed up</strong></span>\n<span class=\"quiet\">#1 · acme · news, offers · reported by a website</span>",
         "class=\"decisive\"",
+        "delivered (250)",
         &format!("/admin/subjects/{subject}"),
         &format!("/admin/decisions?subject={subject}"),
     ] {
@@ -291,7 +294,7 @@ fn the_overview_tells_the_same_in_tiles_charts_and_tables() {
         let page = viewer.get(&format!("/admin?range={range}"));
         assert_eq!((page.status, unbalanced(&page.body)), (200, None), "{}", page.body);
         for part in [
-            "<dt>Blocked</dt><dd>30 <small>100 %</small>",
+            "<dt>Blocked</dt><dd>30 <small>100&nbsp;%</small>",
             "<dt>Sign-ups</dt><dd>1</dd>",
             "<dt>Sign-ups confirmed</dt><dd>100 %</dd>",
             "alt=\"Bar chart over time. Totals: marketing, blocked: 30.",
