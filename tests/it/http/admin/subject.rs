@@ -23,7 +23,7 @@ fn a_person_is_shown_masked_and_the_address_only_for_a_reason_on_record() {
     let operator = Browser::of(&world, "operator");
     let page = operator.get(&subject).body;
     for needle in
-        ["o…@e….org", "ACME GmbH", "Wochenbrief", "consent given", "Signed up", "Confirmed: consent given", "Paused", "doi_consent"]
+        ["o…@e….org", "ACME GmbH", "Wochenbrief", "consent given", "Signed up", "Confirmed: consent given", "Paused", "consent confirmed"]
     {
         assert!(page.contains(needle), "{needle} in {page}");
     }
