@@ -2,21 +2,28 @@
 //! season of decisions (`season.rs`). Prints; judges nothing.
 //!
 //! `cargo run --release --example bench_decisions -- fill DIR [DECISIONS] [AT_ONCE] [HOURS]`
+//! `cargo run --release --example bench_decisions -- ask DIR [QUESTIONS] [HOURS]`
 
+mod ask;
 mod season;
+mod sign_up;
 
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use consentry::consent::{Topic, Verdict};
+use consentry::mail::{Address, Outcome};
 use consentry::store::Store;
 use jiff::{SignedDuration, Timestamp};
-use season::Season;
+use season::{STREAMS, Season, TOPICS};
+use sign_up::SignUp;
 
 const DECISIONS: u64 = 10_000_000;
 const HOURS: u64 = 90 * 24;
 const PEOPLE: u64 = 1_000_000;
+const QUESTIONS: u64 = 48;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -25,19 +32,16 @@ async fn main() -> Result<()> {
     let number = |n: usize, default: u64| words.get(n).map_or(Ok(default), |word| word.parse()).context("a number");
     match words.as_slice() {
         ["fill", dir, ..] => fill(Path::new(dir), number(2, DECISIONS)?, number(3, 4096)?, number(4, HOURS)?).await,
-        _ => bail!("usage: bench_decisions fill DIR [DECISIONS] [AT_ONCE] [HOURS]"),
+        ["ask", dir, ..] => ask::ask(Path::new(dir), number(2, QUESTIONS)?, number(3, HOURS)?).await,
+        _ => bail!("usage: bench_decisions fill DIR [DECISIONS] [AT_ONCE] [HOURS] | ask DIR [QUESTIONS] [HOURS]"),
     }
 }
 
 /// Records a season through the store's own door, with so many decisions waiting for their commit at once.
 async fn fill(dir: &Path, total: u64, at_once: u64, hours: u64) -> Result<()> {
     let store = Store::open(dir).await?;
-    let season = Season {
-        end: Timestamp::now(),
-        total,
-        length: SignedDuration::from_hours(i64::try_from(hours)?),
-        people: PEOPLE.min(total / 10 + 1),
-    };
+    let season = season(Timestamp::now(), total, hours)?;
+    sign_ups(&store, &season, hours).await?;
     // What making them up costs is no part of the figure.
     let (began, spent) = (Instant::now(), cpu()?);
     (0..total.min(100_000)).for_each(|n| drop(season.decision(n)));
@@ -45,7 +49,12 @@ async fn fill(dir: &Path, total: u64, at_once: u64, hours: u64) -> Result<()> {
     let (made_in, spent) = (began.elapsed(), cpu()?);
     let mut waiting = VecDeque::new();
     for n in 0..total {
-        waiting.push_back(store.record(season.decision(n), None));
+        let decision = season.decision(n);
+        let (id, at, verdict) = (decision.id, decision.at, decision.reason.verdict());
+        waiting.push_back(store.record(decision, None));
+        if verdict == Verdict::Pass {
+            store.settle(id, at, &Outcome::Accept { text: "2.0.0 Ok: queued as 4bXyZ01234567".into() });
+        }
         if waiting.len() as u64 >= at_once {
             waiting.pop_front().context("one waits")?.await?;
         }
@@ -55,8 +64,27 @@ async fn fill(dir: &Path, total: u64, at_once: u64, hours: u64) -> Result<()> {
     }
     let (cpu, elapsed) = ((cpu()? - spent) / total as f64 - own, began.elapsed() - made_in);
     store.close().await;
-    println!("{total} decisions, {at_once} at once: {:.1} µs CPU each, {:.0} s", cpu * 1e6, elapsed.as_secs_f64());
+    println!("{total} decisions with their outcomes, {at_once} at once: {:.1} µs CPU each, {:.0} s", cpu * 1e6, elapsed.as_secs_f64());
     Ok(())
+}
+
+fn season(end: Timestamp, total: u64, hours: u64) -> Result<Season> {
+    Ok(Season { end, total, length: SignedDuration::from_hours(i64::try_from(hours)?), people: PEOPLE.min(total / 10 + 1) })
+}
+
+/// One sign-up an hour for every controller, every fifth withdrawn: what the charts of sign-ups are drawn from.
+async fn sign_ups(store: &Store, season: &Season, hours: u64) -> Result<()> {
+    for n in 0..hours {
+        let at = season.end - SignedDuration::from_hours(i64::try_from(hours - n)?);
+        for (m, controller) in [STREAMS[0].1, STREAMS[4].1].into_iter().enumerate() {
+            let number = 2 * n + m as u64;
+            let address = Address::parse(&format!("reader{number}@bench.example"))?;
+            let topic = Topic::parse(&format!("topic{}", n % TOPICS))?;
+            let sign_up = SignUp { address, withdrawn: n % 5 == 0, controller: controller.into(), topic, number, at };
+            sign_up.record(store.clone()).await?;
+        }
+    }
+    sign_up::empty_spool(store).await
 }
 
 /// Seconds of processor time of this process, user and system.
