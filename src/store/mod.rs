@@ -24,6 +24,7 @@ mod preference;
 mod projection;
 mod retention;
 mod search;
+mod search_subject;
 mod session;
 mod spool;
 mod subject_keys;

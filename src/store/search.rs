@@ -1,6 +1,6 @@
 //! Finding decisions: newest first, by any combination of filters, without counting all of them and without an index that
 //! every decision would pay for. The newest rows are read as they are; beyond them the tally tells in which minutes there
-//! are any that match, and only those are read. A person's decisions are found run by run.
+//! are any that match, and only those are read. A person's decisions are `search_subject`'s business.
 //!
 //! A search ends in time: what it has not come to is left for the next page.
 
@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-use super::column::{hex, ms, octets, timestamp};
+use super::column::{ms, octets, timestamp};
 use super::decision_log::{DecisionRow, Row, rows};
 use super::tally::{ANY, id_ms};
 use super::volume::hour;
@@ -32,9 +32,6 @@ const GO: usize = 10;
 
 /// Rows of the tally asked for in one go, about.
 const TALLIES: i64 = 50_000;
-
-/// A person's decisions read in one go.
-const IDS: i64 = 256;
 
 /// Names offered for choice, of each kind.
 const CHOICES: i64 = 500;
@@ -85,12 +82,12 @@ pub struct Names {
 }
 
 /// Ids from the first to below the second. Ids begin with their time.
-type Ids = Range<DecisionId>;
+pub(super) type Ids = Range<DecisionId>;
 
 /// A search under way.
-struct Search<'a> {
+pub(super) struct Search<'a> {
     store: &'a Store,
-    filter: &'a DecisionFilter,
+    pub(super) filter: &'a DecisionFilter,
     /// The filter's reasons as JSON.
     reasons: Option<String>,
     /// One more than the page has: it tells whether there is a next page.
@@ -100,7 +97,7 @@ struct Search<'a> {
 }
 
 /// Thrown to end a search before its end: where it came to.
-enum Halt {
+pub(super) enum Halt {
     Full,
     Late(DecisionId),
     Error(StoreError),
@@ -125,6 +122,8 @@ macro_rules! matching {
         )
     };
 }
+
+pub(super) use matching;
 
 impl Store {
     /// Decisions that match, before that one or the newest; newest first, at most `limit`.
@@ -217,25 +216,21 @@ impl Search<'_> {
         }
         let oldest: (Option<i64>,) = sqlx::query_as("SELECT min(hour) FROM tally").fetch_one(&mut *self.connection().await).await?;
         let oldest = oldest.0.unwrap_or(i64::MAX).max(hour(id_ms(ids.start)));
-        let (mixes_each, mixes) = (i64::try_from(mixes.len()).unwrap_or(i64::MAX), json(&mixes));
-        let (mut newest, mut width) = (hour(id_ms(boundary)), 4);
-        while newest >= oldest {
-            let begin = (newest - width + 1).max(oldest);
-            for minutes in self.minutes(&mixes, begin, newest).await? {
+        let strides = Strides::new(hour(id_ms(boundary)), oldest, mixes.len());
+        let mixes = json(&mixes);
+        for (begin, end) in strides {
+            for minutes in self.minutes(&mixes, begin, end).await? {
                 let (start, end) = (minutes.start.max(ids.start), minutes.end.min(boundary));
                 self.look_at_the_clock(end)?;
                 self.range(start..end).await?;
             }
-            newest = begin - 1;
             self.look_at_the_clock(hour_id(begin).max(ids.start))?;
-            // Further back in longer strides, as long as one answer stays small.
-            width = (width * 2).min((TALLIES / mixes_each).max(4));
         }
         Ok(())
     }
 
     /// The combinations that match.
-    async fn mixes(&self) -> Result<Vec<i64>, StoreError> {
+    pub(super) async fn mixes(&self) -> Result<Vec<i64>, StoreError> {
         let rows: Vec<(i64,)> = sqlx::query_as(
             "SELECT id FROM mix WHERE (?1 IS NULL OR reason IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR class = ?2)
              AND (?3 IS NULL OR stream = ?3) AND (?4 IS NULL OR topic IN (?4, ?6)) AND (?5 IS NULL OR campaign IN (?5, ?6))",
@@ -252,7 +247,7 @@ impl Search<'_> {
     }
 
     /// The minutes of these hours in which one of these combinations occurs, as ids; newest first, neighbours together.
-    async fn minutes(&self, mixes: &str, first: i64, last: i64) -> Result<Vec<Ids>, StoreError> {
+    pub(super) async fn minutes(&self, mixes: &str, first: i64, last: i64) -> Result<Vec<Ids>, StoreError> {
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT tally.hour, tally.minutes FROM json_each(?1) AS wanted
              CROSS JOIN tally INDEXED BY tally_of_mix ON mix = wanted.value AND hour BETWEEN ?2 AND ?3",
@@ -270,43 +265,13 @@ impl Search<'_> {
         Ok(neighbours.map(|some| minute_id(some[some.len() - 1])..minute_id(some[0] + 1)).collect())
     }
 
-    /// Page by page of the person's decisions, looking at what else is asked for.
-    async fn by_subject(&mut self, subject: SubjectId, mut ids: Ids) -> Result<(), Halt> {
-        loop {
-            let found: Vec<(Vec<u8>,)> = sqlx::query_as(
-                "WITH RECURSIVE runs (run) AS (
-                     SELECT max(run) FROM decision_of_subject UNION ALL SELECT run - 1 FROM runs WHERE run > 0
-                 )
-                 SELECT decision FROM runs CROSS JOIN decision_of_subject AS s ON s.run = runs.run
-                 WHERE subject = ?1 AND decision >= ?2 AND decision < ?3 ORDER BY decision DESC LIMIT ?4",
-            )
-            .bind(&subject.0[..])
-            .bind(&ids.start.0[..])
-            .bind(&ids.end.0[..])
-            .bind(IDS)
-            .fetch_all(&mut *self.connection().await)
-            .await?;
-            let Some((last,)) = found.last() else { return Ok(()) };
-            let last = DecisionId(octets(last)?);
-            let listed: Vec<String> = found.iter().map(|(id,)| hex(id)).collect();
-            self.rows(
-                rows!("json_each(?4) AS one CROSS JOIN decision AS d", matching!("d.id = unhex(one.value)")),
-                last..ids.end,
-                Some(json(&listed)),
-            )
-            .await?;
-            ids.end = last;
-            self.look_at_the_clock(last)?;
-        }
-    }
-
     /// What matches among these ids.
     async fn range(&mut self, ids: Ids) -> Result<(), Halt> {
         self.rows(rows!("decision AS d", matching!("?4 IS NULL")), ids, None).await
     }
 
     /// Adds what the statement finds. Parameters: ids from, below, how many, ids as JSON, then the filter.
-    async fn rows(&mut self, statement: &'static str, ids: Ids, listed: Option<String>) -> Result<(), Halt> {
+    pub(super) async fn rows(&mut self, statement: &'static str, ids: Ids, listed: Option<String>) -> Result<(), Halt> {
         let found: Vec<Row> = sqlx::query_as(statement)
             .bind(&ids.start.0[..])
             .bind(&ids.end.0[..])
@@ -325,17 +290,48 @@ impl Search<'_> {
         if self.rows.len() < self.wanted { Ok(()) } else { Err(Halt::Full) }
     }
 
-    fn look_at_the_clock(&self, reached: DecisionId) -> Result<(), Halt> {
+    pub(super) fn look_at_the_clock(&self, reached: DecisionId) -> Result<(), Halt> {
         if Instant::now() < self.deadline { Ok(()) } else { Err(Halt::Late(reached)) }
     }
 
     /// For one statement: others get theirs in between.
-    async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
+    pub(super) async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
         self.store.inner.admin.lock().await
     }
 }
 
-fn json(list: &[impl serde::Serialize]) -> String {
+/// The hours of a search, first and last of each stride; newest first.
+pub(super) struct Strides {
+    newest: i64,
+    oldest: i64,
+    width: i64,
+    widest: i64,
+}
+
+impl Strides {
+    /// For a search for so many combinations.
+    pub(super) fn new(newest: i64, oldest: i64, mixes: usize) -> Self {
+        let widest = TALLIES / i64::try_from(mixes).unwrap_or(i64::MAX).max(1);
+        Self { newest, oldest, width: 4, widest: widest.max(4) }
+    }
+}
+
+impl Iterator for Strides {
+    type Item = (i64, i64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.newest < self.oldest {
+            return None;
+        }
+        let (begin, end) = ((self.newest - self.width + 1).max(self.oldest), self.newest);
+        self.newest = begin - 1;
+        // Further back in longer strides, as long as one answer stays small.
+        self.width = (self.width * 2).min(self.widest);
+        Some((begin, end))
+    }
+}
+
+pub(super) fn json(list: &[impl serde::Serialize]) -> String {
     serde_json::to_string(list).expect("texts and numbers serialise")
 }
 
@@ -348,7 +344,7 @@ fn minute_id(minute: i64) -> DecisionId {
     ms_id(minute.saturating_mul(MINUTE_MS))
 }
 
-fn hour_id(hour: i64) -> DecisionId {
+pub(super) fn hour_id(hour: i64) -> DecisionId {
     minute_id(hour.saturating_mul(60))
 }
 

@@ -3,14 +3,16 @@
 //!
 //! `cargo run --release --example bench_ledger -- CSV DATA_DIR CONTROLLER TOPIC`
 
+mod sign_up;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use consentry::consent::{ChoiceEvidence, ConfirmationEvidence, Language, PressGrade, RequestEvidence, Source, Topic};
-use consentry::mail::{Address, Outcome, ReversePath};
-use consentry::store::{NewOptIn, NewWithdrawal, Stop, Store};
+use consentry::consent::Topic;
+use consentry::mail::Address;
+use consentry::store::Store;
 use jiff::Timestamp;
+use sign_up::SignUp;
 use tokio::task::JoinSet;
 
 /// Sign-ups under way at once: the store commits concurrent work together where it can.
@@ -24,7 +26,7 @@ async fn main() -> Result<()> {
     };
     let text = std::fs::read_to_string(csv).with_context(|| csv.clone())?;
     let store = Store::open(Path::new(data_dir)).await?;
-    let (controller, topic) = (Arc::new(controller.clone()), Topic::parse(topic)?);
+    let topic = Topic::parse(topic)?;
     let mut running = JoinSet::new();
     for (number, line) in text.lines().enumerate().skip(1) {
         let (email, status) = line.split_once(',').with_context(|| format!("{csv}:{}: email,status", number + 1))?;
@@ -33,73 +35,14 @@ async fn main() -> Result<()> {
         if running.len() >= AT_ONCE {
             running.join_next().await.context("a task")???;
         }
-        running.spawn(subject(store.clone(), address, withdrawn, Arc::clone(&controller), topic.clone(), number as u64));
+        let (controller, topic) = (controller.clone(), topic.clone());
+        let sign_up = SignUp { address, withdrawn, controller, topic, number: number as u64, at: Timestamp::now() };
+        running.spawn(sign_up.record(store.clone()));
     }
     while let Some(done) = running.join_next().await {
         done??;
     }
-    // Nothing of this is ever sent: the spool is emptied as an outbound MTA's answers would.
-    loop {
-        let due = store.due_mails(Timestamp::now(), 256).await?;
-        for mail in &due {
-            store.mail_done(mail.id, Timestamp::now(), &Outcome::Accept { text: "2.0.0 synthetic".into() }).await?;
-        }
-        if due.is_empty() {
-            break;
-        }
-    }
+    sign_up::empty_spool(&store).await?;
     store.close().await;
-    Ok(())
-}
-
-async fn subject(store: Store, address: Address, withdrawn: bool, controller: Arc<String>, topic: Topic, number: u64) -> Result<()> {
-    let now = Timestamp::now();
-    let key = store.keyring().lookup_key(&address);
-    let token = store.keyring().secret_key(&number.to_be_bytes());
-    let evidence = RequestEvidence {
-        address: address.as_str().to_owned(),
-        form_url: "https://brand.example/newsletter".into(),
-        referrer: None,
-        consent_text: "synthetic, for benchmarks".into(),
-        text_version: String::new(),
-        form: None,
-        tracking_text: None,
-        checkbox: Some(true),
-        language: Language::EN,
-        ip: None,
-        user_agent: None,
-        reported_by: "benchmark".into(),
-        message_id: format!("<{number}@bench.example>"),
-        mail: "Subject: synthetic\r\n\r\n".into(),
-    };
-    let sign_up = NewOptIn {
-        key,
-        address,
-        controller: (*controller).clone(),
-        topics: vec![topic.clone()],
-        tracking: false,
-        source: Source::Api,
-        token,
-        at: now,
-        evidence,
-        reverse_path: ReversePath::Null,
-    };
-    store.request(sign_up).await?;
-    let evidence = ConfirmationEvidence {
-        ip: None,
-        user_agent: None,
-        method: "POST".into(),
-        token_id: String::new(),
-        page_version: String::new(),
-        page: "synthetic".into(),
-        grade: PressGrade::Unclear,
-        dwell_ms: 0,
-    };
-    store.confirm(&token, now, evidence).await?;
-    if withdrawn {
-        let (subject, _) = store.standing(key).await?.context("just confirmed")?;
-        let (stop, evidence) = (Stop::Topics(vec![topic]), ChoiceEvidence::default());
-        store.withdraw(NewWithdrawal { subject, controller: (*controller).clone(), stop, source: Source::Api, at: now, evidence }).await?;
-    }
     Ok(())
 }

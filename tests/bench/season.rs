@@ -7,8 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How many days the season has by the calendar of its campaigns.
 const DAYS: u64 = 90;
-/// How many campaigns run in it, about every thirteenth at a time.
+/// How many campaigns run in it, about every thirteenth at a time. The last one is only ever tried out.
 pub(crate) const CAMPAIGNS: u64 = 300;
+/// Every so many marketing decisions are of the campaign that is tried out.
+const TRIAL: u64 = 100_000;
+/// Every so many decisions are about person 0: an address that the senders send a copy of everything to.
+const COPIES: u64 = 500;
 /// How many topics the campaigns are about.
 pub(crate) const TOPICS: u64 = 20;
 /// Who sends, and for whom.
@@ -52,14 +56,14 @@ impl Season {
         random[..8].copy_from_slice(&dice.roll(u64::MAX).to_be_bytes());
         let marketing = dice.roll(100) < 65;
         let (stream, topic, campaign, reason) = if marketing {
-            let campaign = self.campaign(day, &mut dice);
+            let campaign = if dice.roll(TRIAL) == 0 { CAMPAIGNS - 1 } else { campaign(day, &mut dice) };
             (campaign % 5, Some(format!("topic{}", campaign % TOPICS)), Some(format!("campaign-{campaign}")), reason(dice.roll(100_000)))
         } else {
             (2 + dice.roll(4), None, None, Reason::Transactional)
         };
         let (stream, controller) = STREAMS[usize::try_from(stream).expect("small")];
         let class = if marketing { Class::Marketing } else { Class::Transactional };
-        let person = dice.roll(self.people);
+        let person = if dice.roll(COPIES) == 0 { 0 } else { dice.roll(self.people) };
         let decided = reason != Reason::UnknownTopic;
         Decision {
             id: DecisionId::new(at, random),
@@ -85,18 +89,18 @@ impl Season {
             size: 2_000 + dice.roll(60_000),
         }
     }
+}
 
-    /// One of the campaigns that run on that day: each begins on a day of its own and runs for two to twelve days.
-    fn campaign(&self, day: u64, dice: &mut Dice) -> u64 {
-        let running = |campaign: &u64| {
-            let mut own = Dice(campaign + 1);
-            let (begin, length) = (own.roll(DAYS), 2 + own.roll(11));
-            (begin..begin + length).contains(&day)
-        };
-        let running: Vec<u64> = (0..CAMPAIGNS).filter(running).collect();
-        let choice = dice.roll(running.len().max(1) as u64);
-        running.get(usize::try_from(choice).expect("small")).copied().unwrap_or(0)
-    }
+/// One of the campaigns that run on that day: each begins on a day of its own and runs for two to twelve days.
+fn campaign(day: u64, dice: &mut Dice) -> u64 {
+    let running = |campaign: &u64| {
+        let mut own = Dice(campaign + 1);
+        let (begin, length) = (own.roll(DAYS), 2 + own.roll(11));
+        (begin..begin + length).contains(&day)
+    };
+    let running: Vec<u64> = (0..CAMPAIGNS - 1).filter(running).collect();
+    let choice = dice.roll(running.len().max(1) as u64);
+    running.get(usize::try_from(choice).expect("small")).copied().unwrap_or(0)
 }
 
 /// The subject id of a person.
