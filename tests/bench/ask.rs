@@ -109,7 +109,7 @@ impl Answers {
         let (p50, p95, max) = (at(50)?, at(95)?, at(100)?);
         let cut_short = if self.cut_short > 0 { format!(" ({} cut short)", self.cut_short) } else { String::new() };
         let rows = self.rows as f64 / number as f64;
-        println!("| {:<50} | {:>7} | {:>8.1} | {:>8.1} | {:>8.1} |{cut_short}", self.question, format!("{rows:.1}"), p50, p95, max);
+        println!("| {:<62} | {:>7} | {:>8.1} | {:>8.1} | {:>8.1} |{cut_short}", self.question, format!("{rows:.1}"), p50, p95, max);
         Ok((p95, self.question))
     }
 }
@@ -120,8 +120,8 @@ pub(crate) async fn ask(dir: &Path, questions: u64, hours: u64) -> Result<()> {
     let newest = store.search_decisions(&DecisionFilter::default(), None, 1).await?.rows.pop().context("a filled ledger")?;
     let season = crate::season(newest.decision.at, store.count_decisions().await?.total, hours)?;
     println!("{} decisions, every question {questions} times, pages of {PAGE}; answers are rows on average", season.total);
-    println!("| {:<50} | {:>7} | {:>8} | {:>8} | {:>8} |", "question", "answers", "p50 ms", "p95 ms", "max ms");
-    println!("|{}|{}|{}|{}|{}|", "-".repeat(52), "-".repeat(9), "-".repeat(10), "-".repeat(10), "-".repeat(10));
+    println!("| {:<62} | {:>7} | {:>8} | {:>8} | {:>8} |", "question", "answers", "p50 ms", "p95 ms", "max ms");
+    println!("|{}|{}|{}|{}|{}|", "-".repeat(64), "-".repeat(9), "-".repeat(10), "-".repeat(10), "-".repeat(10));
     let mut dice = Dice(1);
     let mut worst = (0.0, String::new());
     let mut keep = |line: (f64, String)| worst = if line.0 > worst.0 { line } else { std::mem::take(&mut worst) };
