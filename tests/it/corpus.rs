@@ -86,6 +86,8 @@ fn recorded(world: &World) -> [usize; 3] {
             let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM decision WHERE reason = ?1").bind(reason);
             *count = usize::try_from(query.fetch_one(&mut ledger).await.unwrap()).unwrap();
         }
+        // Closed here, not some time after: what looks through the directory next would see files vanish.
+        ledger.close().await.unwrap();
         counts
     })
 }
