@@ -16,18 +16,12 @@ impl SubjectId {
 /// The octets of an id written in hexadecimal digits.
 pub(super) fn octets(text: &str) -> Option<[u8; 16]> {
     let mut id = [0; 16];
-    if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(id)
+    hex::decode_to_slice(text, &mut id).ok().map(|()| id)
 }
 
 impl fmt::Display for SubjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 

@@ -105,8 +105,3 @@ impl Desk {
         self.inner.store.decision(DecisionId([0; 16])).await.map(|_| ())
     }
 }
-
-/// Lower-case hexadecimal.
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}

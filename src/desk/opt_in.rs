@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Actor, Desk, StoreError, hex};
+use super::{Actor, Desk, StoreError};
 use crate::consent::{ChoiceEvidence, ConfirmationEvidence, Controller, Language, OptIn, PressGrade, Source, Stage};
 use crate::store::{Confirmation, NewWithdrawal, Stop};
 
@@ -78,7 +78,7 @@ impl Desk {
             ip: actor.ip,
             user_agent: actor.user_agent,
             method: "POST".to_owned(),
-            token_id: hex(&Sha256::digest(octets)),
+            token_id: hex::encode(Sha256::digest(octets)),
             page_version: String::new(), // set by the store, with the page
             page: press.page,
             grade: press.grade,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::sign_up::FieldProblem;
-use super::{Actor, Desk, StoreError, hex};
+use super::{Actor, Desk, StoreError};
 use crate::compose::{ComposeError, ConfirmationRequest};
 use crate::consent::{Controller, FormEvidence, Language, RequestEvidence, Source, TopicEntry};
 use crate::entropy::random;
@@ -128,7 +128,7 @@ impl Desk {
     pub(super) fn sender(&self, controller: &Controller) -> Result<(Address, String), ComposeError> {
         // Composer::new has parsed `from`.
         let from = Address::parse(&controller.from).map_err(|_| ComposeError::From { controller: controller.key.clone() })?;
-        let message_id = format!("<{}@{}>", hex(&random::<16>()), from.domain());
+        let message_id = format!("<{}@{}>", hex::encode(random::<16>()), from.domain());
         Ok((from, message_id))
     }
 

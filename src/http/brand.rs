@@ -58,10 +58,7 @@ impl Looks {
 
 /// Eight digits that change with the content, so that browsers may keep it for ever.
 pub(super) fn version(octets: &[u8]) -> String {
-    Sha256::digest(octets)[..4].iter().fold(String::new(), |mut text, octet| {
-        write!(text, "{octet:02x}").expect("a String takes any text");
-        text
-    })
+    hex::encode(&Sha256::digest(octets)[..4])
 }
 
 /// The tokens in light and dark. Text on the accent and on its tint is readable whatever the accent is:

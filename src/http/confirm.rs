@@ -84,8 +84,7 @@ fn bare(answers: &Answers, asked: &AskedFor) -> Option<String> {
 
 /// Binds a stamp to the link and to the page, so that the page in the evidence is the one that was shown.
 fn purpose(token: &str, page: &str) -> String {
-    let version: String = Sha256::digest(page).iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("confirm {token} {version}")
+    format!("confirm {token} {}", hex::encode(Sha256::digest(page)))
 }
 
 /// `again`: the stamp of a page that comes back because nobody has pressed its button yet.

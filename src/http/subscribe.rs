@@ -144,13 +144,13 @@ fn embedded(answers: &Answers, form: &FormPage<'_>) -> Option<String> {
 }
 
 fn purpose(form: &FormPage<'_>, bare: &str) -> String {
-    format!("subscribe {} {} {}", form.form.name, form.language, hex(&Sha256::digest(bare)))
+    format!("subscribe {} {} {}", form.form.name, form.language, hex::encode(Sha256::digest(bare)))
 }
 
 /// Names the texts next to the boxes: a website's page with older ones is not taken for the present form.
 fn texts_version(form: &FormPage<'_>) -> String {
     let tracking = form.words.tracking.as_deref().unwrap_or_default();
-    hex(&Sha256::digest(format!("{}\0{tracking}", form.words.consent)))
+    hex::encode(Sha256::digest(format!("{}\0{tracking}", form.words.consent)))
 }
 
 fn fresh(answers: &Answers, form: &FormPage<'_>, filled: &Filled) -> Response {
@@ -186,8 +186,4 @@ fn content<'a>(answers: &Answers, form: &FormPage<'a>, filled: &Filled, stamp: S
         }),
         ..Content::default()
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

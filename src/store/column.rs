@@ -49,14 +49,3 @@ pub(super) fn topics(text: &str) -> Result<Vec<Topic>, StoreError> {
 pub(super) fn topic(text: &str) -> Result<Topic, StoreError> {
     Topic::parse(text).map_err(|_| StoreError::Damaged("a topic"))
 }
-
-/// Lower-case hexadecimal, for keys inside a JSON parameter.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
-}

@@ -12,7 +12,7 @@ use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::column::{hex, int, ms};
+use super::column::{int, ms};
 use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, Standing};
@@ -121,7 +121,7 @@ impl Store {
         let (tool_context, plain_id) = (tool_context(id), id);
         let (id, subject) = (id.to_string(), subject.to_string());
         // A standing with events is there for good, and its subject is the one that was read.
-        let unknown = (folded_from == 0).then(|| hex(&recipient.0));
+        let unknown = (folded_from == 0).then(|| hex::encode(recipient.0));
         let steps: Vec<_> = steps.iter().map(|step| (step.trust.as_str(), step.says.as_str(), &step.why)).collect();
         let row = json((
             &id,
@@ -138,7 +138,7 @@ impl Store {
             reason.as_str(),
             int(folded_from),
             event.map(int),
-            message.map(|key| hex(&key.0)),
+            message.map(|key| hex::encode(key.0)),
             int(size),
         ));
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
@@ -159,7 +159,7 @@ impl Store {
     }
 
     fn seal(&self, context: &[u8], text: &str) -> Result<String, StoreError> {
-        Ok(hex(&self.keyring().ledger_key().seal(random(), context, text.as_bytes())))
+        Ok(hex::encode(self.keyring().ledger_key().seal(random(), context, text.as_bytes())))
     }
 }
 

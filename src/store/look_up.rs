@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::column::{hex, octets};
+use super::column::octets;
 use super::withdrawal::suppression;
 use super::{Store, StoreError};
 use crate::consent::{LookupKey, Standing, SubjectId};
@@ -121,7 +121,7 @@ async fn find(connection: &mut SqliteConnection, keys: &[LookupKey]) -> Result<H
 }
 
 fn json_of(keys: &[LookupKey]) -> String {
-    let keys: Vec<String> = keys.iter().map(|key| format!("\"{}\"", hex(&key.0))).collect();
+    let keys: Vec<String> = keys.iter().map(|key| format!("\"{}\"", hex::encode(key.0))).collect();
     format!("[{}]", keys.join(","))
 }
 

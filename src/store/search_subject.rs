@@ -2,7 +2,7 @@
 //! business.
 
 use super::StoreError;
-use super::column::{hex, octets};
+use super::column::octets;
 use super::decision_log::rows;
 use super::search::{DecisionFilter, Halt, Ids, Search, Strides, hour_id, json, matching};
 use super::tally::id_ms;
@@ -87,7 +87,7 @@ impl Search<'_> {
 
     /// What matches among these few.
     async fn listed(&mut self, ids: &[DecisionId]) -> Result<(), Halt> {
-        let listed: Vec<String> = ids.iter().map(|id| hex(&id.0)).collect();
+        let listed: Vec<String> = ids.iter().map(|id| hex::encode(id.0)).collect();
         let all = DecisionId([0; 16])..DecisionId([u8::MAX; 16]);
         self.rows(rows!("json_each(?4) AS one CROSS JOIN decision AS d", matching!("d.id = unhex(one.value)")), all, Some(json(&listed)))
             .await

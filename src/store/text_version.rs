@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 
 use super::StoreError;
-use super::column::hex;
 use crate::consent::Evidence;
 
 /// Moves the texts of `evidence` into their table and leaves their hashes.
@@ -53,13 +52,13 @@ async fn keep(tx: &mut SqliteConnection, text: &mut String) -> Result<String, St
         .bind(text)
         .execute(tx)
         .await?;
-    Ok(hex(&id))
+    Ok(hex::encode(id))
 }
 
 async fn restore(connection: &mut SqliteConnection, id: &str) -> Result<String, StoreError> {
     let row: Option<(String,)> =
         sqlx::query_as("SELECT text FROM text_version WHERE id = unhex(?1)").bind(id).fetch_optional(connection).await?;
     // The hash in the evidence is authenticated, the text is not: it counts only if it is the one.
-    let row = row.filter(|(text,)| hex(&Sha256::digest(text)) == id);
+    let row = row.filter(|(text,)| hex::encode(Sha256::digest(text)) == id);
     row.map(|(text,)| text).ok_or(StoreError::Damaged("a text version"))
 }

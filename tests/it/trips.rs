@@ -59,7 +59,7 @@ pub(crate) fn assert_nowhere(dir: &Path, log: &str, words: &[String]) {
 }
 
 fn spellings(word: &str) -> Vec<Vec<u8>> {
-    let hexadecimal: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = hex::encode(word);
     let utf16 = word.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let base64 = (0..3).map(|shift| {
         // Only the middle is the same whatever stands around the word.

@@ -1,11 +1,10 @@
 //! Templates and assets of the admin pages, all of them embedded. What a page is given is the business of its handler.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use minijinja::{Environment, Error, Value, context};
-use sha2::{Digest, Sha256};
 
+use super::super::brand::version;
 use crate::compose::{self, Words};
 
 macro_rules! file {
@@ -77,9 +76,5 @@ impl AdminPages {
 
 /// Its path changes with its content, so that browsers may keep it for ever.
 fn versioned(base: &str, name: &str, content: &str) -> String {
-    let mut path = format!("{base}/admin/assets/{name}?");
-    for octet in &Sha256::digest(content)[..4] {
-        write!(path, "{octet:02x}").expect("a String takes any text");
-    }
-    path
+    format!("{base}/admin/assets/{name}?{}", version(content.as_bytes()))
 }
