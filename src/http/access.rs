@@ -1,10 +1,8 @@
 //! `/p/{token}`: everything stored about oneself with one company, and every choice, for whoever proves to read the mailbox
 //! by a fresh link. The link is the only authority: no cookie goes along, so no other site can act by it.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -13,7 +11,7 @@ use jiff::Timestamp;
 use super::answer::Answers;
 use super::choice::Chosen;
 use super::content::{AccessView, Content, SignUpView, StandingView, WhyView};
-use super::form;
+use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
 use super::visitor::Visitor;
@@ -36,21 +34,16 @@ async fn act(
     State(answers): State<Answers>,
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    posted: Posted,
 ) -> Response {
-    let pairs = match body {
-        Ok(body) => form::pairs(&headers, &body).await.unwrap_or_default(),
-        Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
-    };
     let now = Timestamp::now();
     let access = match answers.desk.access(&token, now).await {
         Ok(AccessPage::Open(access)) => access,
         other => return respond(&answers, &visitor, &token, None, other),
     };
-    let topic = form::value(&pairs, "topic").and_then(|name| Topic::parse(name).ok());
-    let Some(chosen) = Chosen::read(&pairs) else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
-    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &pairs, now) {
+    let topic = Topic::parse(posted.value("topic")).ok();
+    let Some(chosen) = Chosen::read(&posted) else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
+    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &posted, now) {
         return respond(&answers, &visitor, &token, Some(stamp), Ok(AccessPage::Open(access)));
     }
     let actor = visitor.clone().actor();

@@ -5,7 +5,7 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 
 use super::answer::Answers;
-use super::form;
+use super::form::Posted;
 use super::page::Page;
 use super::visitor::Visitor;
 use crate::desk::{Choice, SignUpError};
@@ -25,12 +25,12 @@ pub(super) enum Chosen {
 
 impl Chosen {
     /// What the form says; `None` when it says nothing we know.
-    pub(super) fn read(pairs: &[(String, String)]) -> Option<Self> {
-        Some(match form::value(pairs, "choice")? {
+    pub(super) fn read(posted: &Posted) -> Option<Self> {
+        Some(match posted.value("choice") {
             "topic" => Self::Choice(Choice::Topic),
             "topics" => Self::Choice(Choice::AllTopics),
             "objection" => Self::Choice(Choice::Object),
-            "pause" => Self::Choice(Choice::Pause { days: form::value(pairs, "days")?.parse().ok().filter(|days| PAUSES.contains(days))? }),
+            "pause" => Self::Choice(Choice::Pause { days: posted.value("days").parse().ok().filter(|days| PAUSES.contains(days))? }),
             "resume" => Self::Choice(Choice::Resume),
             "no_tracking" => Self::Choice(Choice::StopTracking),
             "tracking" => Self::Tracking,

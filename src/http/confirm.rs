@@ -2,10 +2,8 @@
 //! presses does (L-DOI-03); yes and no are equally easy (S1-17). How sure it is that a person pressed is `consent`'s
 //! business (`PressGrade`).
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -14,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Answers;
 use super::content::Content;
-use super::form;
+use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
 use super::visitor::Visitor;
@@ -39,20 +37,14 @@ async fn act(
     State(answers): State<Answers>,
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    posted: Posted,
 ) -> Response {
-    let pairs = match body {
-        Ok(body) => form::pairs(&headers, &body).await,
-        Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
-    };
-    let Some(pairs) = pairs else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
     // A form that a script sends names no button: it gets the page again.
-    let yes = match form::value(&pairs, "answer") {
-        Some("yes") => Some(true),
-        Some("no") => Some(false),
-        None => None,
-        Some(_) => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""),
+    let yes = match posted.value("answer") {
+        "yes" => Some(true),
+        "no" => Some(false),
+        "" => None,
+        _ => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""),
     };
     let now = Timestamp::now();
     let found = match answers.desk.opt_in(&token, now).await {
@@ -64,7 +56,7 @@ async fn act(
         _ => String::new(),
     };
     let actor = visitor.clone().actor();
-    let outcome = match (yes, press::judge(&answers, &visitor, &purpose(&token, &page), &pairs, now), &found) {
+    let outcome = match (yes, press::judge(&answers, &visitor, &purpose(&token, &page), &posted, now), &found) {
         (Some(true), Pressed::Yes { grade, dwell_ms }, OptInPage::Open(_)) => {
             answers.desk.confirm(&token, actor, Press { page, grade, dwell_ms }, now).await
         }

@@ -1,25 +1,68 @@
-//! The body of a form post: name and value pairs, in both encodings that RFC 8058 s.3.2 allows.
+//! What a form posts: name and value pairs, in both encodings that RFC 8058 s.3.2 allows.
 
-use axum::Form;
-use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::{HeaderMap, header};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Form};
+
+use super::answer::Answers;
+use super::page::Page;
+use super::visitor::Visitor;
 
 /// Most octets of a form; the largest one we have is a tenth of it.
 pub(super) const LIMIT: usize = 8 * 1024;
 
-/// The pairs; `None` for a body that is no form. A body without pairs is the empty form.
-pub(super) async fn pairs(headers: &HeaderMap, body: &[u8]) -> Option<Vec<(String, String)>> {
-    if body.is_empty() {
-        return Some(vec![]);
+/// The pairs of a form, in their order.
+#[derive(Clone, Default)]
+pub(super) struct Posted(Vec<(String, String)>);
+
+impl Posted {
+    /// Reads a body; `None` when it is no form. A body without pairs is the empty form.
+    pub(super) async fn read(headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        if body.is_empty() {
+            return Some(Self::default());
+        }
+        let kind = headers.get(header::CONTENT_TYPE)?;
+        let essence = kind.to_str().ok()?.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(body.to_vec())).ok()?;
+        let pairs = match essence.as_str() {
+            "application/x-www-form-urlencoded" => Form::from_request(request, &()).await.ok().map(|Form(pairs)| pairs),
+            "multipart/form-data" => parts(Multipart::from_request(request, &()).await.ok()?).await,
+            _ => None,
+        };
+        pairs.map(Self)
     }
-    let kind = headers.get(header::CONTENT_TYPE)?;
-    let essence = kind.to_str().ok()?.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let request = Request::post("/").header(header::CONTENT_TYPE, kind).body(Body::from(body.to_vec())).ok()?;
-    match essence.as_str() {
-        "application/x-www-form-urlencoded" => Form::from_request(request, &()).await.ok().map(|Form(pairs)| pairs),
-        "multipart/form-data" => parts(Multipart::from_request(request, &()).await.ok()?).await,
-        _ => None,
+
+    /// The first value of that name; empty when there is none.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
+    }
+
+    /// All values of that name.
+    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// True when there is exactly that pair.
+    pub(super) fn has(&self, name: &str, value: &str) -> bool {
+        self.values(name).any(|own| own == value)
+    }
+}
+
+/// For public pages: what is no form of theirs is answered by the page that says so.
+impl FromRequest<Answers> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, answers: &Answers) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let visitor = Extension::<Visitor>::from_request_parts(&mut parts, answers).await.map_err(IntoResponse::into_response)?;
+        let headers = parts.headers.clone();
+        let posted = match Bytes::from_request(Request::from_parts(parts, body), answers).await {
+            Ok(body) => Self::read(&headers, &body).await.ok_or(StatusCode::BAD_REQUEST),
+            Err(rejection) => Err(rejection.status()),
+        };
+        posted.map_err(|status| answers.refusal(Page::Invalid, status, &visitor, ""))
     }
 }
 
@@ -31,11 +74,6 @@ async fn parts(mut multipart: Multipart) -> Option<Vec<(String, String)>> {
     Some(pairs)
 }
 
-/// The first value of that name.
-pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-}
-
 /// Longest referrer that is kept as evidence, octets.
 const REFERRER_LIMIT: usize = 2_048;
 
@@ -43,9 +81,4 @@ const REFERRER_LIMIT: usize = 2_048;
 pub(super) fn referrer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::REFERER)?.to_str().ok()?;
     (value.len() <= REFERRER_LIMIT).then(|| value.to_owned())
-}
-
-/// True when the form has exactly that pair.
-pub(super) fn has(pairs: &[(String, String)], name: &str, value: &str) -> bool {
-    pairs.iter().any(|(n, v)| n == name && v == value)
 }

@@ -1,5 +1,5 @@
-//! Joiner: what people and tools reach over HTTP. Public pages (`/u/` unsubscribe, `/c/` confirm)
-//! without cookies, scripts or redirects, the machine API, the operators' pages (`/admin`), and the probes. What an
+//! Joiner: what people and tools reach over HTTP. Public pages (`/subscribe/` sign up, `/c/`
+//! confirm, `/u/` unsubscribe, `/p/` own data) without cookies, scripts or redirects, the machine API, the operators' pages (`/admin`), and the probes. What an
 //! answer means is the business of `desk` and `office`; this room only reads requests and writes answers.
 
 mod access;

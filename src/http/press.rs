@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::answer::Answers;
-use super::form;
+use super::form::Posted;
 use super::visitor::Visitor;
 use crate::consent::PressGrade;
 
@@ -22,8 +22,8 @@ pub(super) enum Pressed {
 }
 
 /// Judges a press on the page that `purpose` names. It was given out with `Desk::stamp` of that.
-pub(super) fn judge(answers: &Answers, visitor: &Visitor, purpose: &str, pairs: &[(String, String)], now: Timestamp) -> Pressed {
-    let given = form::value(pairs, "stamp").unwrap_or_default();
+pub(super) fn judge(answers: &Answers, visitor: &Visitor, purpose: &str, posted: &Posted, now: Timestamp) -> Pressed {
+    let given = posted.value("stamp");
     let shown_ago = |purpose: &str| answers.desk.shown_ms_ago(purpose, given, now);
     let grade = |dwell_ms| PressGrade::of(visitor.navigation, dwell_ms).map(|grade| (grade, dwell_ms));
     let once_more = format!("{purpose} once more");

@@ -2,8 +2,6 @@
 //! (S2-09), an unticked box (S1-13), no third party: what keeps robots out is a field that people do not see, the time
 //! between showing and sending, and a limit per network.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Answers;
 use super::choice;
 use super::content::{Content, FormView};
-use super::form;
+use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
 use super::visitor::Visitor;
@@ -69,23 +67,18 @@ async fn act(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    posted: Posted,
 ) -> Response {
-    let pairs = match body {
-        Ok(body) => form::pairs(&headers, &body).await,
-        Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
-    };
-    let Some(pairs) = pairs else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
-    let Some(form) = find(&answers, &visitor, &name, form::value(&pairs, "lang")) else {
+    let Some(form) = find(&answers, &visitor, &name, Some(posted.value("lang"))) else {
         return answers.refusal(Page::NotFound, StatusCode::NOT_FOUND, &visitor, "");
     };
     let mut filled = Filled {
-        email: form::value(&pairs, "email").unwrap_or_default().to_owned(),
-        consent: form::has(&pairs, "consent", "yes"),
-        tracking: form::has(&pairs, "tracking", "yes"),
+        email: posted.value("email").to_owned(),
+        consent: posted.has("consent", "yes"),
+        tracking: posted.has("tracking", "yes"),
         ..Filled::default()
     };
-    if form::value(&pairs, TRAP).is_some_and(|value| !value.is_empty()) {
+    if !posted.value(TRAP).is_empty() {
         tracing::info!(form = name, "a robot filled in the field that people do not see");
         return check_mailbox(&answers, &form); // it learns nothing
     }
@@ -93,14 +86,13 @@ async fn act(
     let Some(bare) = bare(&answers, &form) else {
         return answers.refusal(Page::Unavailable, StatusCode::INTERNAL_SERVER_ERROR, &visitor, "");
     };
-    let embedded = embedded(&answers, &form).filter(|_| form::value(&pairs, "text") == Some(&texts_version(&form)));
-    let (page, dwell_ms) = match (embedded, press::judge(&answers, &visitor, &purpose(&form, &bare), &pairs, now)) {
+    let embedded = embedded(&answers, &form).filter(|_| posted.value("text") == texts_version(&form));
+    let (page, dwell_ms) = match (embedded, press::judge(&answers, &visitor, &purpose(&form, &bare), &posted, now)) {
         (Some(embedded), _) if !visitor.navigation.is_by_script() => (embedded, None),
         (_, Pressed::Yes { dwell_ms, .. }) => (bare, Some(dwell_ms)),
         // Not our form as it is now, no person's hand, or no time to type: nothing is taken, and nothing typed is lost.
         (_, Pressed::Again(stamp)) => return page_of(&answers, &form, &Filled { again: true, ..filled }, stamp, StatusCode::OK),
     };
-    let stamp = form::value(&pairs, "stamp").unwrap_or_default();
     let entry = Entry {
         email: filled.email.clone(),
         consent: filled.consent,
@@ -113,7 +105,7 @@ async fn act(
         Ok(Ok(())) => check_mailbox(&answers, &form),
         Ok(Err(faults)) => {
             filled.faults = faults;
-            page_of(&answers, &form, &filled, stamp.to_owned(), StatusCode::UNPROCESSABLE_ENTITY)
+            page_of(&answers, &form, &filled, posted.value("stamp").to_owned(), StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(error) => choice::failed(&answers, &visitor, &error),
     }

@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use super::answer::Answers;
 use super::choice::{self, Chosen};
 use super::content::Content;
-use super::form;
+use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
 use super::visitor::Visitor;
 use crate::consent::{Language, Source};
-use crate::desk::{Asked, Choice, Glimpse, SignUpError, Subscription};
+use crate::desk::{Asked, Choice, Glimpse, Subscription};
 
 pub(super) fn router<S>(answers: Answers) -> Router<S> {
     let methods = || get(show).post(act).options(preflight);
@@ -53,19 +53,19 @@ async fn act(
         Ok(body) => body,
         Err(rejection) => return answers.refusal(Page::Invalid, rejection.status(), &visitor, ""),
     };
-    if is_one_click(&headers, &body).await {
+    let posted = Posted::read(&headers, &body).await;
+    if is_one_click(&body, posted.as_ref()) {
         // U-06, U-08: exactly the list of the link, at once; the answer is for a mail program
         return match choose(&answers, &visitor, &subscription, Choice::Topic, Source::OneClick).await {
             Ok(()) => "unsubscribed\n".into_response(),
             Err(refusal) => refusal,
         };
     }
-    let pairs = form::pairs(&headers, &body).await;
-    let Some((pairs, chosen)) = pairs.and_then(|pairs| Chosen::read(&pairs).map(|chosen| (pairs, chosen))) else {
+    let Some((posted, chosen)) = posted.and_then(|posted| Chosen::read(&posted).map(|chosen| (posted, chosen))) else {
         return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""); // U-12
     };
     // A scanner that runs the page's forms chooses nothing.
-    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &pairs, Timestamp::now()) {
+    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &posted, Timestamp::now()) {
         return landing(&answers, &visitor, &token, &subscription, Some(stamp)).await;
     }
     let done = match chosen {
@@ -74,7 +74,7 @@ async fn act(
         Chosen::Why => {
             let language = language(&answers, &visitor, &subscription);
             let asked = answers.desk.ask_access(&subscription, language, Timestamp::now()).await;
-            asked.map_err(|error| failed(&answers, &visitor, &error))
+            asked.map_err(|error| choice::failed(&answers, &visitor, &error))
         }
         // Only the owner of the mailbox agrees to being measured.
         Chosen::Tracking => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
@@ -109,17 +109,13 @@ async fn undo(answers: &Answers, visitor: &Visitor, subscription: &Subscription,
         reported_by: "unsubscribe page".to_owned(),
     };
     let asked = answers.desk.ask_again(subscription, visitor.clone().actor(), asked, Timestamp::now()).await;
-    asked.map_err(|error| failed(answers, visitor, &error))
+    asked.map_err(|error| choice::failed(answers, visitor, &error))
 }
 
 /// RFC 8058 s.3.2, in both encodings (U-09).
-async fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
+fn is_one_click(body: &[u8], posted: Option<&Posted>) -> bool {
     // Webmail that posts from the browser may label the body text/plain; the pair says enough.
-    if body.trim_ascii() == b"List-Unsubscribe=One-Click" {
-        return true;
-    }
-    let pairs = form::pairs(headers, body).await;
-    pairs.is_some_and(|pairs| form::has(&pairs, "List-Unsubscribe", "One-Click"))
+    body.trim_ascii() == b"List-Unsubscribe=One-Click" || posted.is_some_and(|posted| posted.has("List-Unsubscribe", "One-Click"))
 }
 
 /// `again`: the stamp of a page that comes back because nobody has pressed its button yet.
@@ -170,10 +166,6 @@ fn page(answers: &Answers, page: Page, visitor: &Visitor, subscription: &Subscri
 fn language(answers: &Answers, visitor: &Visitor, subscription: &Subscription) -> Language {
     let wanted = subscription.language.into_iter().chain(visitor.languages.iter().copied());
     answers.served(wanted, subscription.controller.as_ref())
-}
-
-fn failed(answers: &Answers, visitor: &Visitor, error: &SignUpError) -> Response {
-    choice::failed(answers, visitor, error)
 }
 
 /// The same for every link that is not ours, however it is wrong (U-13).

@@ -10,27 +10,11 @@ use axum::response::Response;
 use jiff::Timestamp;
 use minijinja::context;
 
-use super::super::form;
+use super::super::form::{self, Posted};
 use super::super::page::Page;
 use super::super::visitor::Visitor;
 use super::Admin;
 use super::caller::Caller;
-
-/// The pairs of a form of ours.
-#[derive(Clone)]
-pub(in crate::http) struct Posted(Vec<(String, String)>);
-
-impl Posted {
-    /// The first value of that name; empty when there is none.
-    pub(in crate::http) fn value<'a>(&'a self, name: &'a str) -> &'a str {
-        self.values(name).next().unwrap_or_default()
-    }
-
-    /// All values of that name.
-    pub(in crate::http) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-}
 
 impl FromRequestParts<Admin> for Posted {
     type Rejection = StatusCode;
@@ -62,7 +46,7 @@ async fn admit(admin: Admin, visitor: &Visitor, request: Request, next: Next) ->
         let Ok(octets) = to_bytes(body, form::LIMIT).await else {
             return caller.page_with(StatusCode::PAYLOAD_TOO_LARGE, "form_refused.html", context! {});
         };
-        let posted = Posted(form::pairs(&parts.headers, &octets).await.unwrap_or_default());
+        let posted = Posted::read(&parts.headers, &octets).await.unwrap_or_default();
         if !is_from_our_pages(&parts.headers, &admin.origin) || !caller.is_form_token(posted.value("token")) {
             tracing::warn!("a form of the admin pages was refused");
             return caller.page_with(StatusCode::FORBIDDEN, "form_refused.html", context! {});

@@ -33,8 +33,8 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use minijinja::{Value, context};
 
+pub(super) use super::form::Posted;
 pub(super) use caller::{Caller, Inside};
-pub(super) use guard::Posted;
 
 use super::answer::Answers;
 use crate::office::{Office, OfficeError};
