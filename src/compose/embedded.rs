@@ -33,7 +33,11 @@ pub(super) const MAILS: &[(&str, &str)] = &[
     mail!("footer.en.html"),
 ];
 
+/// What the files of mails are called.
+pub(super) const MAIL_NAMES: [&str; 4] =
+    ["access.<language>.txt", "confirm.<language>.txt", "footer.<language>.txt", "footer.<language>.html"];
+
 /// The mails that a language needs.
 pub(super) fn mails_of(language: Language) -> [String; 4] {
-    ["access.{}.txt", "confirm.{}.txt", "footer.{}.txt", "footer.{}.html"].map(|pattern| pattern.replace("{}", language.as_str()))
+    MAIL_NAMES.map(|name| name.replace("<language>", language.as_str()))
 }

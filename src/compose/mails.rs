@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minijinja::{Captured, Environment, Value, context};
 
-use super::embedded::{self, MAILS};
+use super::embedded::{self, MAIL_NAMES, MAILS};
 use super::overrides::Kind;
 use super::{ComposeError, Words, template};
 use crate::consent::{Controller, Language};
@@ -27,9 +27,7 @@ impl Mails {
             let path = file.path(Kind::Mail);
             let tag = file.name.split('.').nth(1).unwrap_or_default();
             if !Language::parse(tag).is_some_and(|language| embedded::mails_of(language).contains(&file.name.to_owned())) {
-                faults.push(format!(
-                    "{path}: is no mail; there are confirm.<language>.txt, footer.<language>.txt and footer.<language>.html"
-                ));
+                faults.push(format!("{path}: is no mail; there are {}", MAIL_NAMES.join(", ")));
             } else if let Err(error) = templates.add_template_owned(path.clone(), file.text.to_owned()) {
                 faults.push(format!("{path}: {error}"));
             }

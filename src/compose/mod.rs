@@ -1,4 +1,4 @@
-//! The gateway's own words: the texts of its pages, the confirmation mail, the footer of marketing mails.
+//! The gateway's own words: the texts of its pages, its own mails, the footer of marketing mails.
 //! Pure: addresses, times, links and the operator's files are arguments, nothing is sent here (only the relay sends).
 
 mod access;
@@ -6,7 +6,9 @@ mod confirmation;
 mod embedded;
 mod footer;
 mod form;
+mod letter;
 mod link;
+mod lint;
 mod logo;
 mod mails;
 mod overrides;
@@ -14,9 +16,10 @@ mod template;
 mod words;
 
 pub use access::AccessRequest;
-pub use confirmation::{Composer, ConfirmationRequest, lint_confirmation};
+pub use confirmation::ConfirmationRequest;
 pub use footer::Footers;
 pub use form::{FormWords, Forms};
+pub use letter::{Composer, Letter};
 pub use link::PublicUrl;
 pub use logo::Logo;
 pub use overrides::{Kind, Override, Overrides};
@@ -35,8 +38,8 @@ pub enum ComposeError {
         /// Key of the controller.
         controller: String,
     },
-    /// The confirmation mail of a controller would break L-DOI-02.
-    #[error("controller {controller}: the confirmation mail {file} {fault}")]
+    /// A mail of the gateway's own would break L-DOI-02.
+    #[error("controller {controller}: the mail {file} {fault}")]
     Lint {
         /// Key of the controller.
         controller: String,

@@ -10,7 +10,7 @@ use super::opt_in::decode;
 use super::preference::{Choice, Subscription};
 use super::request::SignUpError;
 use super::{Actor, Desk, StoreError};
-use crate::compose::AccessRequest;
+use crate::compose::{AccessRequest, Letter};
 use crate::consent::{ChoiceEvidence, Controller, Event, Evidence, Language, Reason, Source, Standing, Topic, TopicStanding};
 use crate::entropy::random;
 use crate::mail::ReversePath;
@@ -96,14 +96,16 @@ impl Desk {
         let token = Zeroizing::new(random::<32>());
         let (from, message_id) = self.sender(controller)?;
         let mail = self.inner.composer.access(&AccessRequest {
-            controller,
-            to: &to,
+            letter: Letter {
+                controller,
+                to: &to,
+                link: &self.inner.public_url.access(&URL_SAFE_NO_PAD.encode(token.as_ref())),
+                message_id: &message_id,
+                at: now,
+                language,
+            },
             topic: &subscription.topic,
-            link: &self.inner.public_url.access(&URL_SAFE_NO_PAD.encode(token.as_ref())),
             valid_minutes: AccessLink::LIFETIME.as_mins(),
-            message_id: &message_id,
-            at: now,
-            language,
         })?;
         let access = NewAccess {
             subject: link.subject,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::sign_up::FieldProblem;
 use super::{Actor, Desk, StoreError};
-use crate::compose::{ComposeError, ConfirmationRequest};
+use crate::compose::{ComposeError, ConfirmationRequest, Letter};
 use crate::consent::{Controller, FormEvidence, Language, RequestEvidence, Source, TopicEntry};
 use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
@@ -78,14 +78,16 @@ impl Desk {
         let (from, message_id) = self.sender(controller)?;
         let titles: Vec<&str> = topics.iter().map(|entry| entry.title.as_str()).collect();
         let mail = self.inner.composer.confirmation(&ConfirmationRequest {
-            controller,
-            to,
+            letter: Letter {
+                controller,
+                to,
+                link: &self.inner.public_url.confirm(&URL_SAFE_NO_PAD.encode(token.as_ref())),
+                message_id: &message_id,
+                at: now,
+                language: asked.language,
+            },
             topics: &titles,
             tracking: asked.tracking_text.is_some(),
-            link: &self.inner.public_url.confirm(&URL_SAFE_NO_PAD.encode(token.as_ref())),
-            message_id: &message_id,
-            at: now,
-            language: asked.language,
         })?;
         // Signed before it is committed, so that the evidence holds the mail exactly as it leaves.
         let mail = self.signed(mail, &from, now)?;
