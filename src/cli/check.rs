@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::compose::{Composer, Footers, PublicUrl};
+use crate::compose::{Composer, Footers, Forms, PublicUrl};
 use crate::config::Config;
 use crate::consent::Language;
 use crate::http::Pages;
@@ -19,6 +19,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let catalogue = config.catalogue();
     let words = super::serve::words(&config, &catalogue)?;
     Composer::new(&catalogue, &words)?;
+    Forms::new(&catalogue, &words)?;
     Footers::new(&catalogue, &words)?;
     Pages::new("", &catalogue, &words)?;
     println!("{}: good", path.display());

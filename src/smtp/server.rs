@@ -67,7 +67,10 @@ pub async fn serve<H: Handler>(
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept an SMTP connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    tokio::select! {
+                        () = &mut shutdown => break,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
                 }
             },
         }

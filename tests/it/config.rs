@@ -104,6 +104,11 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
         (certificate.display().to_string(), "/nowhere/smtp.crt".to_owned(), "listen.tls: cannot read /nowhere/smtp.crt"),
         (key, "/nowhere/dkim.pem".to_owned(), "key_file /nowhere/dkim.pem"),
         ("https://consent.example.com".to_owned(), "https://consent.example.com,x".to_owned(), "public_url: must be a host"),
+        (
+            "# [form.text.de]".to_owned(),
+            "[form.text.de]\nconsent = \"Ja\" #".to_owned(),
+            "form \"newsletter\", de: the consent text does not name",
+        ),
     ] {
         let output = check(&good.replace(&from, &to));
         let told = String::from_utf8(output.stderr).unwrap();

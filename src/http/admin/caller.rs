@@ -193,7 +193,6 @@ impl Caller {
         let mut response = match html {
             Ok(html) => (status, [(header::CONTENT_LANGUAGE, self.language.as_str())], Html(html)).into_response(),
             Err(error) => {
-                eprintln!("{error:#}");
                 tracing::error!(%error, template, "admin page not rendered");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
