@@ -100,6 +100,8 @@ CREATE TABLE access_link (
 ) WITHOUT ROWID;
 -- Rate limits count by it.
 CREATE INDEX access_link_of_subject ON access_link (subject, controller, created);
+-- What is to be erased when its time has come.
+CREATE INDEX access_link_created ON access_link (created);
 
 -- The gateway's own mails that wait for the outbound MTA: confirmation mails (`opt_in`) and access links. `mail` (envelope
 -- and message) is sealed under the subject's contact key, so that erasure reaches it; the row goes when the mail is done.
@@ -113,6 +115,9 @@ CREATE TABLE spool (
     attempts  INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX spool_due ON spool (next_at);
+-- Erasure takes a person's mails along; without these it would go through all that wait.
+CREATE INDEX spool_of_subject ON spool (subject);
+CREATE INDEX spool_of_opt_in ON spool (opt_in);
 
 -- One row per message and recipient, written before the message can leave (I1, E-13). Ids begin with the time, so
 -- rows are appended at the end of the tree. The recipient is the subject; its keyed hash stands in `standing` only.

@@ -89,6 +89,11 @@ impl Words {
         self.plain(controller, language, "subscribe.consent", titles)
     }
 
+    /// The product's own text for agreeing to be measured, apart from a sign-up: plain text.
+    pub fn measuring(&self, controller: &Controller, language: Language) -> Result<String, Error> {
+        self.plain(controller, language, "access.tracking_text", &[])
+    }
+
     fn plain(&self, controller: &Controller, language: Language, key: &str, titles: &[&str]) -> Result<String, Error> {
         // Safe strings are not escaped: the text is plain.
         let values = context! {

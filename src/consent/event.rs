@@ -119,7 +119,7 @@ pub struct Event {
     /// What it is about: being written to, or being measured. Kept apart (L-TRK-01).
     pub channel: Channel,
     /// The topics concerned; empty for what concerns the whole controller: [`EventKind::Objected`],
-    /// [`EventKind::Paused`], and everything of [`Channel::Tracking`].
+    /// [`EventKind::Paused`], [`EventKind::Erased`], and everything of [`Channel::Tracking`].
     pub topics: Vec<Topic>,
     /// Through which door.
     pub source: Source,

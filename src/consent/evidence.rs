@@ -115,10 +115,24 @@ pub struct ChoiceEvidence {
     pub user_agent: Option<String>,
     /// The decision whose mail carried the link, as in its `ref`.
     pub decision: Option<String>,
+    /// What the person agreed to, where the choice is to be measured (L-TRK-06).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Agreement>,
     /// Login of the member of staff who acted for the person (S0-12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff: Option<String>,
     /// What the member of staff wrote about it, e.g. how the person's wish came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// What a person who has proven to read the mailbox agreed to, and what speaks for a person having done it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// The full text next to the button, as shown.
+    pub text: String,
+    /// What speaks for a person having pressed the button.
+    pub grade: PressGrade,
+    /// Milliseconds between showing the page and pressing the button.
+    pub dwell_ms: u64,
 }

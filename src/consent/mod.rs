@@ -25,7 +25,7 @@ pub use channel::Channel;
 pub use controller::Controller;
 pub use decision::{Decision, DecisionId};
 pub use event::{Event, EventKind, Source};
-pub use evidence::{ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};
+pub use evidence::{Agreement, ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};
 pub use form::{Form, FormText};
 pub use language::Language;
 pub use opt_in::{OptIn, OptInError, OptInId, Stage};

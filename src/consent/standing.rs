@@ -161,9 +161,12 @@ impl Standing {
         self.controllers.get(controller)?.pause.filter(|pause| now < pause.until)
     }
 
-    /// The objection to all advertising of `controller`, whether or not something was asked for since.
+    /// The objection to all advertising of `controller`, as long as no consent that was asked for later answers it
+    /// (L-OBJ-05).
     pub fn objection(&self, controller: &str) -> Option<Mark> {
-        self.controllers.get(controller)?.objected
+        let standing = self.controllers.get(controller)?;
+        let answers = |objected: &Mark| standing.topics.values().any(|marks| marks.given.is_some_and(|grant| grant.answers > objected.seq));
+        standing.objected.filter(|objected| !answers(objected))
     }
 
     /// All topics of `controller` that anything is on record about, with what it says.
@@ -261,6 +264,16 @@ mod tests {
                 history.iter().zip(1..).map(|((kind, topic, answers), seq)| event(seq, *kind, topic, *answers)).collect();
             assert_eq!(word(&Standing::fold(&events), topic), *expected, "{history:?} for {topic}");
         }
+    }
+
+    #[test]
+    fn an_objection_stands_until_a_consent_answers_it() {
+        // L-OBJ-05
+        use EventKind::{Given, Objected, Requested};
+        let history = [(Requested, None), (Given, Some(1)), (Objected, None), (Requested, None), (Given, Some(1)), (Given, Some(4))];
+        let events: Vec<Event> = history.iter().zip(1..).map(|((kind, answers), seq)| event(seq, *kind, "news", *answers)).collect();
+        let stands = |upto: usize| Standing::fold(&events[..upto]).objection("acme").map(|mark| mark.seq);
+        assert_eq!([1, 2, 3, 4, 5, 6].map(stands), [None, None, Some(3), Some(3), Some(3), None]);
     }
 
     #[test]

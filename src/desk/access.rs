@@ -11,7 +11,7 @@ use super::preference::{Choice, Subscription};
 use super::request::SignUpError;
 use super::{Actor, Desk, StoreError};
 use crate::compose::{AccessRequest, Letter};
-use crate::consent::{ChoiceEvidence, Controller, Event, Evidence, Language, Reason, Source, Standing, Topic, TopicStanding};
+use crate::consent::{Agreement, ChoiceEvidence, Controller, Event, Evidence, Language, Reason, Source, Standing, Topic, TopicStanding};
 use crate::entropy::random;
 use crate::mail::ReversePath;
 use crate::store::{AccessLink, NewAccess, NewChoice};
@@ -148,22 +148,32 @@ impl Desk {
         })))
     }
 
-    /// Does what the owner of the mailbox chooses; `topic` is the one that [`Choice::Topic`] means.
+    /// Does what the owner of the mailbox chooses; `topic` is the one that [`Choice::Topic`] means, for the others that of
+    /// the link will do.
     pub async fn choose_proven(
         &self,
         access: &Access,
         choice: Choice,
-        topic: &Topic,
+        topic: Option<&Topic>,
         actor: Actor,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let evidence = ChoiceEvidence { decision: Some(access.link.decision.to_string()), ..actor.evidence() };
+        let topic = topic.unwrap_or(&access.link.topic);
         self.do_choose(access.link.subject, &access.link.controller, topic, choice, Source::Page, evidence, now).await
     }
 
+    /// What the owner of the mailbox agrees to who agrees to being measured; `None` where nobody can: the company is no
+    /// longer configured.
+    pub fn tracking_text(&self, access: &Access, language: Language) -> Option<String> {
+        let text = self.inner.words.measuring(access.controller.as_ref()?, language);
+        text.inspect_err(|error| tracing::error!(%error, "the text about measuring")).ok()
+    }
+
     /// The owner of the mailbox agrees to being measured (L-TRK-06).
-    pub async fn agree_to_tracking(&self, access: &Access, actor: Actor, now: Timestamp) -> Result<bool, StoreError> {
-        let evidence = actor.evidence();
+    pub async fn agree_to_tracking(&self, access: &Access, agreed: Agreement, actor: Actor, now: Timestamp) -> Result<bool, StoreError> {
+        let decision = Some(access.link.decision.to_string());
+        let evidence = ChoiceEvidence { decision, agreed: Some(agreed), ..actor.evidence() };
         let (subject, controller) = (access.link.subject, access.link.controller.clone());
         self.inner.store.agree_to_tracking(NewChoice { subject, controller, source: Source::Page, at: now, evidence }).await
     }

@@ -15,8 +15,8 @@ use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
 use super::visitor::Visitor;
-use crate::consent::{Language, Topic, TopicStanding};
-use crate::desk::{Access, AccessPage, StoreError};
+use crate::consent::{Agreement, Language, TopicStanding};
+use crate::desk::{Access, AccessPage, Choice, StoreError};
 
 pub(super) fn router<S>(answers: Answers) -> Router<S> {
     Router::new()
@@ -41,40 +41,41 @@ async fn act(
         Ok(AccessPage::Open(access)) => access,
         other => return respond(&answers, &visitor, &token, None, other),
     };
-    let topic = Topic::parse(posted.value("topic")).ok();
-    let Some(chosen) = Chosen::read(&posted) else { return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "") };
-    if let Pressed::Again(stamp) = press::judge(&answers, &visitor, &purpose(&token), &posted, now) {
-        return respond(&answers, &visitor, &token, Some(stamp), Ok(AccessPage::Open(access)));
-    }
+    let invalid = || answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "");
+    let topic = access.topics.iter().find(|row| row.name.as_str() == posted.value("topic"));
+    let Some(chosen) = Chosen::read(&posted) else { return invalid() };
+    let controller = access.controller.as_ref();
+    let language = answers.language(&visitor, controller);
+    let (grade, dwell_ms) = match press::judge(&answers, &visitor, &purpose(&token, language), &posted, now) {
+        Pressed::Yes { grade, dwell_ms } => (grade, dwell_ms),
+        Pressed::Again(stamp) => return respond(&answers, &visitor, &token, Some(stamp), Ok(AccessPage::Open(access))),
+    };
     let actor = visitor.clone().actor();
-    // A choice for all topics has none of its own; the first on record stands in for it and changes nothing.
-    let topic = topic.or_else(|| access.topics.first().map(|row| row.name.clone()));
-    let done = match (chosen, &topic) {
-        (Chosen::Choice(choice), Some(topic)) => answers.desk.choose_proven(&access, choice, topic, actor, now).await,
-        (Chosen::Tracking, _) => answers.desk.agree_to_tracking(&access, actor, now).await,
-        _ => return answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""),
+    let done = match (chosen, topic, answers.desk.tracking_text(&access, language)) {
+        (Chosen::Choice(Choice::Topic), None, _) => return invalid(), // which one?
+        (Chosen::Choice(choice), topic, _) => answers.desk.choose_proven(&access, choice, topic.map(|row| &row.name), actor, now).await,
+        (Chosen::Tracking, _, Some(text)) => answers.desk.agree_to_tracking(&access, Agreement { text, grade, dwell_ms }, actor, now).await,
+        _ => return invalid(),
     };
     match done {
         Ok(true) => {}
         Ok(false) => return answers.refusal(Page::AccessUnknown, StatusCode::NOT_FOUND, &visitor, ""),
         Err(error) => return answers.unavailable(&visitor, &error),
     }
-    let title = topic.and_then(|topic| access.topics.iter().find(|row| row.name == topic)).map(|row| row.title.clone());
     let content = Content {
         controller: access.controller_name(),
-        topics: title.iter().map(String::as_str).collect(),
+        topics: topic.iter().map(|row| row.title.as_str()).collect(),
         chosen: chosen.word(),
-        stamp: answers.desk.stamp(&purpose(&token), now),
+        stamp: answers.desk.stamp(&purpose(&token, language), now),
         until: chosen.ends(now),
         ..Content::default()
     };
-    let controller = access.controller.as_ref();
-    answers.page(Page::Chosen, StatusCode::OK, answers.language(&visitor, controller), controller, &content)
+    answers.page(Page::Chosen, StatusCode::OK, language, controller, &content)
 }
 
-/// The page's buttons are good for the link that they are under.
-fn purpose(token: &str) -> String {
-    format!("access {token}")
+/// The page's buttons are good for the link that they are under, and in the language that they were read in.
+fn purpose(token: &str, language: Language) -> String {
+    format!("access {language} {token}")
 }
 
 /// `again`: the stamp of a page that comes back because nobody has pressed its button yet.
@@ -85,8 +86,8 @@ fn respond(answers: &Answers, visitor: &Visitor, token: &str, again: Option<Stri
             let language = answers.language(visitor, controller);
             let content = Content {
                 again: again.is_some(),
-                stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token), Timestamp::now())),
-                access: Some(view(&access, language)),
+                stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token, language), Timestamp::now())),
+                access: Some(AccessView { tracking_text: answers.desk.tracking_text(&access, language), ..view(&access, language) }),
                 controller: access.controller_name(),
                 ..Content::default()
             };
@@ -120,6 +121,7 @@ fn view(access: &Access, language: Language) -> AccessView {
         }),
         topics: access.topics.iter().map(|row| standing(row.name.as_str(), &row.title, row.standing)).collect(),
         tracking: standing("", "", access.tracking),
+        tracking_text: None,
         objected: access.objected,
         paused_until: access.paused_until,
     }

@@ -72,6 +72,8 @@ pub struct AccessView {
     pub topics: Vec<StandingView>,
     /// What is on record about being measured.
     pub tracking: StandingView,
+    /// What agreeing to measuring declares; `None` where nobody can agree.
+    pub tracking_text: Option<String>,
     /// When all advertising was objected to.
     pub objected: Option<Timestamp>,
     /// When a rest ends.
@@ -140,6 +142,7 @@ pub(super) fn samples(controller: Option<&Controller>) -> [Content<'_>; 2] {
         }),
         topics: if much { vec![standing("given", Some(NOW)), standing("none", None)] } else { vec![] },
         tracking: if much { standing("given", Some(NOW)) } else { standing("none", None) },
+        tracking_text: Some("A text.".to_owned()),
         objected: much.then_some(NOW),
         paused_until: much.then_some(NOW),
     };

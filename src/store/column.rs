@@ -1,4 +1,4 @@
-//! How values stand in columns: times as milliseconds, topics as one text, ids as octets. No SQL here.
+//! How values stand in columns: times as milliseconds, topics as one text, ids as octets, lists as JSON. No SQL here.
 
 use jiff::Timestamp;
 
@@ -43,6 +43,11 @@ pub(super) fn topics_text(topics: &[Topic]) -> String {
 /// The inverse of [`topics_text`].
 pub(super) fn topics(text: &str) -> Result<Vec<Topic>, StoreError> {
     text.split_whitespace().map(topic).collect()
+}
+
+/// A list or row as one JSON parameter.
+pub(super) fn json(value: impl serde::Serialize) -> String {
+    serde_json::to_string(&value).expect("texts and numbers serialise")
 }
 
 /// One topic.

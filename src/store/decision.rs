@@ -7,12 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use sqlx::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::column::{int, ms};
+use super::column::{int, json, ms};
 use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, Standing};
@@ -328,10 +327,6 @@ async fn undo(connection: &mut SqliteConnection, error: sqlx::Error) -> StoreErr
     // Fails where SQLite rolled back by itself; then there is nothing to take back.
     let _ = sqlx::query("ROLLBACK").execute(connection).await;
     error.into()
-}
-
-fn json(row: impl Serialize) -> String {
-    serde_json::to_string(&row).expect("texts and numbers serialise")
 }
 
 fn array(rows: &[String]) -> String {

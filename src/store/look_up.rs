@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::column::octets;
+use super::column::{json, octets};
 use super::withdrawal::suppression;
 use super::{Store, StoreError};
 use crate::consent::{LookupKey, Standing, SubjectId};
@@ -112,17 +112,12 @@ async fn find(connection: &mut SqliteConnection, keys: &[LookupKey]) -> Result<H
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
                  FROM json_each(?1) AS asked CROSS JOIN standing AS s ON s.key = unhex(asked.value)",
             )
-            .bind(json_of(keys))
+            .bind(json(keys.iter().map(|key| hex::encode(key.0)).collect::<Vec<_>>()))
             .fetch_all(connection)
             .await?
         }
     };
     rows.into_iter().map(read).collect()
-}
-
-fn json_of(keys: &[LookupKey]) -> String {
-    let keys: Vec<String> = keys.iter().map(|key| format!("\"{}\"", hex::encode(key.0))).collect();
-    format!("[{}]", keys.join(","))
 }
 
 fn read((key, subject, seq, state, suppressions): Row) -> Result<(LookupKey, (SubjectId, Standing)), StoreError> {

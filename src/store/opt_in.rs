@@ -11,7 +11,7 @@ use super::withdrawal::lift;
 use super::{Store, StoreError, begin};
 use crate::consent::{
     Channel, ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source,
-    Stage, SubjectId, Topic, TopicStanding,
+    Stage, SubjectId, Topic,
 };
 use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
@@ -165,11 +165,6 @@ impl Store {
             let given = Event::new(EventKind::Given, &opt_in.controller, vec![], Source::Page, at);
             let given = Event { channel: Channel::Tracking, opt_in: Some(opt_in.id), answers: Some(request), ..given };
             place.append(&mut tx, &keys, given).await?;
-        }
-        // A younger request of the same person may hide the withdrawal of this one; the fold does not forget it.
-        let given = |topic| matches!(place.standing.of(&opt_in.controller, topic), TopicStanding::Given(_));
-        if !opt_in.topics.iter().all(given) {
-            return Ok(Confirmation::Voided); // the transaction is rolled back
         }
         lift(&mut tx, &place, &opt_in).await?;
         tx.commit().await?;

@@ -1,10 +1,10 @@
 //! What a person may choose besides stopping: a rest, and being measured. No consent to advertising is given here (I5).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::Place;
 use super::{Store, StoreError, begin};
-use crate::consent::{Channel, ChoiceEvidence, Event, EventKind, Evidence, Source, SubjectId};
+use crate::consent::{Channel, ChoiceEvidence, Event, EventKind, Evidence, Source, Standing, SubjectId, TopicStanding};
 
 /// Whose choice, and how it was made.
 pub struct NewChoice {
@@ -20,8 +20,12 @@ pub struct NewChoice {
     pub evidence: ChoiceEvidence,
 }
 
+/// Ends of a pause that are so near to each other are the same wish.
+const SAME_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+
 impl Store {
-    /// Pauses all advertising of the controller until then; a later pause takes the place of an earlier one. False for an
+    /// Pauses all advertising of the controller until then; a later pause takes the place of an earlier one, unless both end on
+    /// about the same day. False for an
     /// unknown subject.
     pub async fn pause(&self, choice: NewChoice, until: Timestamp) -> Result<bool, StoreError> {
         let event = Event { until: Some(until), ..choice.event(EventKind::Paused) };
@@ -46,8 +50,8 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(mut place) = Place::of_subject(&mut tx, choice.subject).await? else { return Ok(false) };
-        if events.iter().all(|event| event.kind == EventKind::Resumed) && place.standing.pause(&choice.controller, choice.at).is_none() {
-            return Ok(true); // nothing to end
+        if events.iter().all(|event| is_so_already(event, &place.standing)) {
+            return Ok(true);
         }
         let keys = self.keys_of(&place).await?;
         for event in events {
@@ -57,6 +61,19 @@ impl Store {
         }
         tx.commit().await?;
         Ok(true)
+    }
+}
+
+/// True for a choice that changes nothing: pressing a button again must not grow the ledger.
+fn is_so_already(event: &Event, standing: &Standing) -> bool {
+    let pause = standing.pause(&event.controller, event.at).map(|pause| pause.until);
+    match event.kind {
+        EventKind::Resumed => pause.is_none(),
+        EventKind::Paused => match (pause, event.until) {
+            (Some(is), Some(wanted)) => is.duration_since(wanted).abs() < SAME_PAUSE,
+            _ => false,
+        },
+        _ => event.channel == Channel::Tracking && matches!(standing.tracking(&event.controller), TopicStanding::Given(_)),
     }
 }
 

@@ -1,55 +1,53 @@
 //! What goes when its time has come: sign-ups that nobody confirmed, links that nobody can use any more. When that is,
 //! is the retention table's business (`crate::retention`).
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
 
-use super::column::{ms, octets, topics};
-use super::ledger::{self, Place};
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::column::{ms, octets};
+use super::ledger::Place;
+use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
 use crate::consent::{Event, EventKind, Source, SubjectId};
 
 /// Sign-ups per step, so that nobody waits long for the ledger.
 const STEP: u32 = 50;
 
-type Row = (Vec<u8>, Vec<u8>, String, String);
-
 impl Store {
-    /// Erases what sign-ups from before `before` that were never confirmed have left: the address, the evidence and its
-    /// keys. The event stays, and says nothing about anybody (L-DOI-04, GDPR Art. 5(1)(e)). Returns how many sign-ups
-    /// went; there may be more when it is not zero.
+    /// Erases what sign-ups from before `before` that were never confirmed have left: address, evidence and their keys.
+    /// The events stay, and say nothing about anybody; so does the suppression of a person who said no (L-DOI-04, GDPR
+    /// Art. 5(1)(e)). Returns how many sign-ups went; there may be more when it is not zero.
     pub async fn erase_unconfirmed(&self, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, subject, controller, topics FROM opt_in WHERE stage = 'pending' AND requested_at < ?1
-             ORDER BY requested_at LIMIT ?2",
-        )
-        .bind(ms(before))
-        .bind(STEP)
-        .fetch_all(&mut *tx)
-        .await?;
-        for (id, subject, controller, names) in &rows {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("SELECT id, subject FROM opt_in WHERE stage = 'pending' AND requested_at < ?1 ORDER BY requested_at LIMIT ?2")
+                .bind(ms(before))
+                .bind(STEP)
+                .fetch_all(&mut *tx)
+                .await?;
+        let mut subjects = BTreeSet::new();
+        for (id, subject) in &rows {
             sqlx::query("DELETE FROM spool WHERE opt_in = ?1").bind(id).execute(&mut *tx).await?;
             sqlx::query("DELETE FROM opt_in WHERE id = ?1").bind(id).execute(&mut *tx).await?;
-            let subject = SubjectId(octets(subject)?);
-            let events = ledger::events(&mut tx, subject, None).await?;
-            let (waiting,): (i64,) = sqlx::query_as("SELECT count(*) FROM opt_in WHERE subject = ?1 AND stage = 'pending'")
-                .bind(&subject.0[..])
-                .fetch_one(&mut *tx)
-                .await?;
-            // Who said yes or no to anything else is on record for that, with the same keys.
-            if waiting > 0 || !events.iter().all(|event| is_of_a_request(event.kind)) {
-                continue;
+            subjects.insert(SubjectId(octets(subject)?));
+        }
+        let mut nobodys = Vec::new();
+        for subject in subjects {
+            if !has_said_yes_or_may(&mut tx, subject).await? {
+                nobodys.push(subject);
             }
-            let mut place = Place::of_subject(&mut tx, subject).await?.ok_or(StoreError::Damaged("a standing"))?;
-            // Before the rows: a crash in between leaves rows that nobody can read, and the next run takes them.
-            self.inner.subject_keys.destroy(subject).await?;
-            let keys = self.inner.subject_keys.of(subject).await?;
-            let event = Event::new(EventKind::Erased, controller, topics(names)?, Source::Gateway, now);
-            place.append(&mut tx, &keys, event).await?;
-            sqlx::query("DELETE FROM access_link WHERE subject = ?1").bind(&subject.0[..]).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM spool WHERE subject = ?1").bind(&subject.0[..]).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM subject WHERE id = ?1").bind(&subject.0[..]).execute(&mut *tx).await?;
+        }
+        // Before the rows: a crash in between leaves rows that nobody can read, and the next run takes them.
+        self.inner.subject_keys.destroy(&nobodys).await?;
+        for subject in nobodys {
+            match erase(&mut tx, subject, now).await {
+                // Nobody can read it any more; that it has no line about that must not keep the others.
+                Err(StoreError::Damaged(what)) => tracing::error!(%subject, what, "erased, and the ledger could not say so"),
+                done => done?,
+            }
         }
         tx.commit().await?;
         Ok(rows.len() as u64)
@@ -65,6 +63,33 @@ impl Store {
     }
 }
 
-fn is_of_a_request(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Requested | EventKind::DoiMailSent | EventKind::DoiBounced | EventKind::Erased)
+/// True for a person with a consent to prove, whatever became of it, and for one who may still confirm.
+async fn has_said_yes_or_may(tx: &mut SqliteConnection, subject: SubjectId) -> Result<bool, StoreError> {
+    let (so,): (bool,) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM event WHERE subject = ?1 AND kind = 'given')
+             OR EXISTS (SELECT 1 FROM opt_in WHERE subject = ?1 AND stage = 'pending')",
+    )
+    .bind(&subject.0[..])
+    .fetch_one(tx)
+    .await?;
+    Ok(so)
+}
+
+/// Deletes what was sealed, and says so to each controller that had asked.
+async fn erase(tx: &mut SqliteConnection, subject: SubjectId, now: Timestamp) -> Result<(), StoreError> {
+    for table in ["DELETE FROM access_link WHERE subject = ?1", "DELETE FROM spool WHERE subject = ?1", "DELETE FROM subject WHERE id = ?1"]
+    {
+        sqlx::query(table).bind(&subject.0[..]).execute(&mut *tx).await?;
+    }
+    let controllers: Vec<(String,)> =
+        sqlx::query_as("SELECT DISTINCT controller FROM event WHERE subject = ?1 AND kind = 'requested' ORDER BY controller")
+            .bind(&subject.0[..])
+            .fetch_all(&mut *tx)
+            .await?;
+    let mut place = Place::of_subject(tx, subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+    for (controller,) in controllers {
+        let event = Event::new(EventKind::Erased, controller, vec![], Source::Gateway, now);
+        place.append(tx, &DataKeys::NONE, event).await?;
+    }
+    Ok(())
 }

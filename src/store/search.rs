@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-use super::column::{ms, octets, timestamp};
+use super::column::{json, ms, octets, timestamp};
 use super::decision_log::{DecisionRow, Row, rows};
 use super::tally::{ANY, id_ms};
 use super::volume::hour;
@@ -329,10 +329,6 @@ impl Iterator for Strides {
         self.width = (self.width * 2).min(self.widest);
         Some((begin, end))
     }
-}
-
-pub(super) fn json(list: &[impl serde::Serialize]) -> String {
-    serde_json::to_string(list).expect("texts and numbers serialise")
 }
 
 /// The least id of that time.

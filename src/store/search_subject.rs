@@ -2,9 +2,9 @@
 //! business.
 
 use super::StoreError;
-use super::column::octets;
+use super::column::{json, octets};
 use super::decision_log::rows;
-use super::search::{DecisionFilter, Halt, Ids, Search, Strides, hour_id, json, matching};
+use super::search::{DecisionFilter, Halt, Ids, Search, Strides, hour_id, matching};
 use super::tally::id_ms;
 use super::volume::hour;
 use crate::consent::{DecisionId, SubjectId};

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use super::column::{count, int};
+use super::column::{count, int, json};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
 use crate::entropy::random;
@@ -19,6 +19,11 @@ pub(super) struct DataKeys {
     pub(super) evidence: Option<DataKey>,
     /// `seq` of the first event whose evidence this evidence key may have sealed.
     pub(super) since: u64,
+}
+
+impl DataKeys {
+    /// Of nobody, or of one whose keys were destroyed: they seal and open nothing.
+    pub(super) const NONE: Self = Self { contact: None, evidence: None, since: 0 };
 }
 
 /// The keys' database.
@@ -71,11 +76,15 @@ impl SubjectKeys {
         Ok(self.keyring.wrap(random(), &context(kind, subject), &raw))
     }
 
-    /// Destroys both keys of a subject: what they sealed is unreadable from now on (E-09).
-    pub(super) async fn destroy(&self, subject: SubjectId) -> Result<(), StoreError> {
+    /// Destroys both keys of these subjects, in one commit: what they sealed is unreadable from now on (E-09).
+    pub(super) async fn destroy(&self, subjects: &[SubjectId]) -> Result<(), StoreError> {
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
         let mut connection = self.connection.lock().await;
-        sqlx::query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = ?1")
-            .bind(&subject.0[..])
+        sqlx::query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each(?1))")
+            .bind(json(&ids))
             .execute(&mut *connection)
             .await?;
         Ok(())

@@ -20,7 +20,12 @@ pub(super) async fn keep_all(tx: &mut SqliteConnection, evidence: &mut Evidence)
             }
         }
         Evidence::Confirmation(confirmation) => confirmation.page_version = keep(tx, &mut confirmation.page).await?,
-        Evidence::Mail(_) | Evidence::Choice(_) => {}
+        Evidence::Choice(choice) => {
+            if let Some(agreed) = &mut choice.agreed {
+                agreed.text = keep(tx, &mut agreed.text).await?;
+            }
+        }
+        Evidence::Mail(_) => {}
     }
     Ok(())
 }
@@ -38,7 +43,12 @@ pub(super) async fn restore_all(connection: &mut SqliteConnection, evidence: &mu
             }
         }
         Evidence::Confirmation(confirmation) => confirmation.page = restore(connection, &confirmation.page_version).await?,
-        Evidence::Mail(_) | Evidence::Choice(_) => {}
+        Evidence::Choice(choice) => {
+            if let Some(agreed) = &mut choice.agreed {
+                agreed.text = restore(connection, &agreed.text).await?;
+            }
+        }
+        Evidence::Mail(_) => {}
     }
     Ok(())
 }

@@ -9,7 +9,6 @@ use super::ledger::{self, Place};
 use super::{Store, StoreError, begin};
 use crate::consent::{
     Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, OptIn, Reason, Source, Standing, SubjectId, Suppression, Topic,
-    TopicStanding,
 };
 
 /// What a person wants to stop.
@@ -38,6 +37,19 @@ impl Stop {
         match self {
             Self::Topics(topics) | Self::Request(topics) => topics,
             Self::Advertising | Self::Tracking => &[],
+        }
+    }
+
+    fn channel(&self) -> Channel {
+        if *self == Self::Tracking { Channel::Tracking } else { Channel::Email }
+    }
+
+    /// What must stay blocked though the person be erased; an empty topic means all advertising.
+    fn suppressions(&self) -> Vec<(&str, Reason)> {
+        match self {
+            Self::Topics(topics) | Self::Request(topics) => topics.iter().map(|topic| (topic.as_str(), Reason::Withdrawn)).collect(),
+            Self::Advertising => vec![("", Reason::Objected)],
+            Self::Tracking => vec![],
         }
     }
 }
@@ -80,11 +92,9 @@ impl Store {
             return Ok(WithdrawAnswer::Repeated);
         }
         let keys = self.keys_of(&place).await?;
-        if stop != Stop::Tracking {
-            suppress(&mut tx, place.key, &controller, stop.topics(), at).await?;
-        }
+        suppress(&mut tx, place.key, &controller, &stop, at).await?;
         let event = Event {
-            channel: if stop == Stop::Tracking { Channel::Tracking } else { Channel::Email },
+            channel: stop.channel(),
             evidence: Some(Evidence::Choice(evidence)),
             ..Event::new(stop.kind(), controller, stop.topics().to_vec(), source, at)
         };
@@ -97,9 +107,11 @@ impl Store {
 /// True when the person said the same, or more, since anything was last asked for or given. A request still open for
 /// any topic makes it news: saying no again must void that request too.
 fn is_in_force(events: &[Event], controller: &str, stop: &Stop) -> bool {
-    let channel = if *stop == Stop::Tracking { Channel::Tracking } else { Channel::Email };
+    let channel = stop.channel();
     let ours = || events.iter().rev().filter(|event| event.controller == controller);
-    let asks = |event: &Event| event.channel == channel && matches!(event.kind, EventKind::Requested | EventKind::Given);
+    // An objection ends measuring, too (L-OBJ-06): whoever agreed to that since has said something else.
+    let concerns = |event: &Event| *stop == Stop::Advertising || event.channel == channel;
+    let asks = |event: &Event| concerns(event) && matches!(event.kind, EventKind::Requested | EventKind::Given);
     let refusals = || ours().take_while(|event| !asks(event));
     let objected = refusals().any(|event| event.kind == EventKind::Objected);
     let says_no = |event: &&Event| event.channel == channel && matches!(event.kind, EventKind::Withdrawn | EventKind::Refused);
@@ -112,12 +124,8 @@ fn is_in_force(events: &[Event], controller: &str, stop: &Stop) -> bool {
         }
 }
 
-async fn suppress(tx: &mut SqliteConnection, key: LookupKey, controller: &str, topics: &[Topic], at: Timestamp) -> Result<(), StoreError> {
-    let rows: Vec<(&str, Reason)> = match topics {
-        [] => vec![("", Reason::Objected)],
-        topics => topics.iter().map(|topic| (topic.as_str(), Reason::Withdrawn)).collect(),
-    };
-    for (topic, reason) in rows {
+async fn suppress(tx: &mut SqliteConnection, key: LookupKey, controller: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
+    for (topic, reason) in stop.suppressions() {
         sqlx::query(
             "INSERT INTO suppression (key, controller, topic, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (key, controller, topic) DO NOTHING",
@@ -158,11 +166,7 @@ pub(super) async fn lift(tx: &mut SqliteConnection, place: &Place, confirmed: &O
 fn is_answered(suppressed: Option<&Topic>, standing: &Standing, confirmed: &OptIn) -> bool {
     let Some(own) = suppressed else { return true };
     let against = |given: &Topic| own.covers(given) || given.covers(own);
-    let refused_since = match standing.of(&confirmed.controller, own) {
-        TopicStanding::Withdrawn(mark) | TopicStanding::Objected(mark) => mark.seq > confirmed.requested,
-        TopicStanding::Given(_) | TopicStanding::Requested(_) | TopicStanding::Nothing => false,
-    };
-    confirmed.topics.iter().any(against) && !refused_since
+    confirmed.topics.iter().any(against) && !standing.refused_since(confirmed.requested, &confirmed.controller, own)
 }
 
 /// A suppression as it is stored.

@@ -68,6 +68,7 @@ fn samples() -> Vec<Content<'static>> {
                 .map(|(state, at)| StandingView { name: "news".into(), title: HOSTILE.into(), state, at })[..number + 2]
                 .to_vec(),
             tracking: StandingView { name: String::new(), title: String::new(), state: "given", at: Some(at()) },
+            tracking_text: Some(HOSTILE.into()),
             objected: (number == 3).then(at),
             paused_until: (number == 3).then(at),
         }),

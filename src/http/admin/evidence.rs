@@ -76,10 +76,12 @@ fn view(evidence: &Evidence) -> Value {
                 ("ip", choice.ip.clone()),
                 ("user_agent", choice.user_agent.clone()),
                 ("decision", choice.decision.clone()),
+                ("grade", choice.agreed.as_ref().map(|agreed| agreed.grade.as_str().to_owned())),
+                ("dwell", choice.agreed.as_ref().map(|agreed| seconds(agreed.dwell_ms))),
                 ("staff", choice.staff.clone()),
                 ("note", choice.note.clone()),
             ],
-            vec![],
+            vec![("tracking_text", choice.agreed.as_ref().map(|agreed| agreed.text.clone()))],
         ),
     };
     let said = |pairs: Facts| {

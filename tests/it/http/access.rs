@@ -1,6 +1,6 @@
 //! `/p/{token}`: one's own data, for whoever proves to read the mailbox.
 
-use consentry::consent::{Channel, EventKind, TopicStanding};
+use consentry::consent::{Channel, EventKind, Evidence, TopicStanding};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{FORM, World};
@@ -67,13 +67,18 @@ fn the_owner_of_the_mailbox_chooses_for_each_topic_and_agrees_to_measuring() {
     assert_eq!(world.choose(&link, "choice=tracking").status, 200);
     let last = world.events().pop().expect("one");
     assert_eq!((last.kind, last.channel, last.answers), (EventKind::Given, Channel::Tracking, Some(last.seq - 1)));
+    // Art. 7(1): what exactly was agreed to, and how
+    let Some(Evidence::Choice(choice)) = &last.evidence else { panic!("no evidence") };
+    let agreed = choice.agreed.as_ref().expect("says what was agreed to");
+    assert!(agreed.text.starts_with("Ich bin einverstanden, dass ") && agreed.dwell_ms >= 1_000, "{}", agreed.text);
+    assert!(choice.decision.is_some());
     assert!(world.get(&link).body.contains("value=\"no_tracking\""));
     assert_eq!(world.choose(&link, "choice=pause&days=30").status, 200);
     assert_eq!(world.choose(&link, "choice=objection").status, 200);
     assert!(matches!(world.standing("news"), TopicStanding::Objected(_)));
     assert!(world.get(&link).body.contains("Widersprochen am"));
     let events = world.events().len();
-    for body in ["choice=undo", "choice=why", "choice=x", "", "topic=news"] {
+    for body in ["choice=topic", "topic=elsewhere&choice=topic", "choice=undo", "choice=why", "choice=x", "", "topic=news"] {
         assert_eq!(world.choose(&link, body).status, 400, "{body}");
     }
     let script = [("content-type", FORM), ("user-agent", "Chrome/140.0"), ("sec-fetch-mode", "navigate")];

@@ -1,6 +1,8 @@
 //! What people choose besides yes and no to a topic: a rest, measuring, a look at their own data; and what is erased.
 
-use consentry::consent::{Channel, ChoiceEvidence, DecisionId, EventKind, Evidence, OptIn, Source, SubjectId, TopicStanding};
+use consentry::consent::{
+    Agreement, Channel, ChoiceEvidence, DecisionId, EventKind, Evidence, OptIn, PressGrade, Source, SubjectId, TopicStanding,
+};
 use consentry::mail::{Outcome, ReversePath};
 use consentry::store::{
     AccessLink, Confirmation, NewAccess, NewChoice, NewOptIn, NewWithdrawal, RequestAnswer, Stop, Store, WithdrawAnswer,
@@ -16,6 +18,12 @@ const WHO: &str = "Olivia@people.example";
 fn choice(subject: SubjectId, at: Timestamp) -> NewChoice {
     let evidence = ChoiceEvidence { ip: Some("192.0.2.79".into()), ..ChoiceEvidence::default() };
     NewChoice { subject, controller: "acme".into(), source: Source::Page, at, evidence }
+}
+
+fn agreement(subject: SubjectId, at: Timestamp) -> NewChoice {
+    let mut choice = choice(subject, at);
+    choice.evidence.agreed = Some(Agreement { text: "I agree that Acme measures.".into(), grade: PressGrade::Person, dwell_ms: 4_200 });
+    choice
 }
 
 async fn tracking(store: &Store) -> &'static str {
@@ -76,11 +84,19 @@ async fn measuring_and_mail_are_two_consents() {
     assert_eq!(stop(&store, subject, Stop::Tracking, start() + hours(2)).await, WithdrawAnswer::Done);
     assert_eq!(stop(&store, subject, Stop::Tracking, start() + hours(3)).await, WithdrawAnswer::Repeated);
     assert_eq!((tracking(&store).await, meets(&store, WHO, "news").await), ("withdrawn", "given"));
-    assert!(store.agree_to_tracking(choice(subject, start() + hours(4))).await.expect("is recorded"));
+    for _ in 0..2 {
+        assert!(store.agree_to_tracking(agreement(subject, start() + hours(4))).await.expect("is recorded"));
+    }
     assert_eq!(withdraw(&store, subject, "news", start() + hours(5)).await, WithdrawAnswer::Done);
     assert_eq!((tracking(&store).await, meets(&store, WHO, "news").await), ("given", "suppressed"));
     assert_eq!(withdraw(&store, subject, "", start() + hours(6)).await, WithdrawAnswer::Done);
     assert_eq!((tracking(&store).await, meets(&store, WHO, "news").await), ("objected", "suppressed"));
+    // Who agrees to be measured after an objection, and objects again, has said something new.
+    assert!(store.agree_to_tracking(agreement(subject, start() + hours(7))).await.expect("is recorded"));
+    assert_eq!(tracking(&store).await, "given");
+    assert_eq!(withdraw(&store, subject, "", start() + hours(8)).await, WithdrawAnswer::Done);
+    assert_eq!(withdraw(&store, subject, "", start() + hours(9)).await, WithdrawAnswer::Repeated);
+    assert_eq!(tracking(&store).await, "objected");
 
     let events = store.events(subject).await.expect("reads");
     let Some(Evidence::Request(asked)) = &events[0].evidence else { panic!("no evidence") };
@@ -88,7 +104,14 @@ async fn measuring_and_mail_are_two_consents() {
     let of_tracking = events.iter().filter(|event| event.channel == Channel::Tracking);
     let told: Vec<(EventKind, Option<u64>)> = of_tracking.map(|event| (event.kind, event.answers)).collect();
     use EventKind::{Given, Requested, Withdrawn};
-    assert_eq!(told, [(Requested, None), (Given, Some(2)), (Withdrawn, None), (Requested, None), (Given, Some(6))]);
+    let again = [(Requested, None), (Given, Some(6)), (Requested, None), (Given, Some(10))];
+    assert_eq!(told[..3], [(Requested, None), (Given, Some(2)), (Withdrawn, None)]);
+    assert_eq!(told[3..], again, "to agree to what is agreed to is no event");
+    for seq in [6, 7] {
+        let Some(Evidence::Choice(choice)) = &events[seq - 1].evidence else { panic!("no evidence") };
+        let agreed = choice.agreed.as_ref().expect("says what was agreed to");
+        assert_eq!((agreed.text.as_str(), agreed.dwell_ms), ("I agree that Acme measures.", 4_200));
+    }
     assert_eq!(store.rebuild_standing().await.expect("rebuilds"), 1);
     assert_eq!(tracking(&store).await, "objected", "the projection is what the events fold to");
 }
@@ -143,19 +166,36 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     let refused = subject(&store, "refused@people.example").await;
     assert_eq!(stop(&store, refused, Stop::Request(topics("news")), start() + hours(1)).await, WithdrawAnswer::Done);
     request(&store, "young@people.example", "news", 4, start() + hours(24)).await;
+    // One that waits for two companies, and one whose fold is damaged.
+    let mut elsewhere = sign_up(&store, WHO, "news", 6, start());
+    elsewhere.controller = "other".into();
+    assert_eq!(store.request(elsewhere).await.expect("requests"), RequestAnswer::Committed);
+    request(&store, "damaged@people.example", "news", 7, start()).await;
+    let damaged = subject(&store, "damaged@people.example").await;
+    let spoil = format!("UPDATE standing SET state = '?' WHERE subject = unhex('{damaged}')");
+    sqlx::query(sqlx::AssertSqlSafe(spoil)).execute(&mut raw(dir.path()).await).await.expect("spoils");
     let olivia = subject(&store, WHO).await;
 
     let late = start() + OptIn::KEPT + hours(2);
-    assert_eq!(store.erase_unconfirmed(late - OptIn::KEPT, late).await.expect("erases"), 2, "Olivia's and the refused one");
+    assert_eq!(
+        store.erase_unconfirmed(late - OptIn::KEPT, late).await.expect("erases"),
+        4,
+        "Olivia's two, the refused and the damaged one"
+    );
     assert_eq!(store.erase_unconfirmed(late - OptIn::KEPT, late).await.expect("erases"), 0);
     assert_eq!(store.address(olivia).await.expect("reads"), None);
     let events = store.events(olivia).await.expect("reads");
     assert_eq!(
         events.iter().map(|event| (event.kind, event.evidence.is_some())).collect::<Vec<_>>(),
-        [(EventKind::Requested, false), (EventKind::Erased, false)]
+        [(EventKind::Requested, false), (EventKind::Requested, false), (EventKind::Erased, false), (EventKind::Erased, false)]
     );
+    assert_eq!((events[2].controller.as_str(), events[3].controller.as_str()), ("acme", "other"), "each that had asked is told");
+    for who in [refused, damaged] {
+        assert_eq!(store.address(who).await.expect("reads"), None);
+    }
+    assert_eq!(meets(&store, "refused@people.example", "news").await, "suppressed", "a no outlives the address");
     assert_eq!(store.opt_in(&token(&store, 1)).await.expect("reads"), None);
-    for who in ["confirmed@people.example", "refused@people.example", "young@people.example"] {
+    for who in ["confirmed@people.example", "young@people.example"] {
         let subject = subject(&store, who).await;
         assert_eq!(store.address(subject).await.expect("reads"), Some(address(who)));
         assert!(store.events(subject).await.expect("reads")[0].evidence.is_some(), "{who}");
@@ -164,7 +204,7 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("data/subject-keys.sqlite"));
     let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("opens");
     let (keys,): (i64,) = keys.fetch_one(&mut connection).await.expect("counts");
-    assert_eq!(keys, 3);
+    assert_eq!(keys, 2);
     drop(raw(dir.path()).await);
 
     // The same person signs up again: the old evidence stays gone, the new one is there.
@@ -172,6 +212,6 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     assert_eq!(confirm(&store, 5, late + hours(1)).await, Confirmation::Done);
     let events = store.events(olivia).await.expect("reads");
     let there: Vec<bool> = events.iter().map(|event| event.evidence.is_some()).collect();
-    assert_eq!(there, [false, false, true, true]);
+    assert_eq!(there, [false, false, false, false, true, true]);
     assert_eq!((store.address(olivia).await.expect("reads"), meets(&store, WHO, "news").await), (Some(address(WHO)), "given"));
 }

@@ -201,6 +201,21 @@ async fn a_suppression_goes_with_the_confirmation_that_answers_it_and_no_other()
 }
 
 #[tokio::test]
+async fn a_younger_request_does_not_hide_that_a_suppression_is_younger_than_the_consent() {
+    // L-OBJ-07: what was withdrawn after it was asked for stays suppressed, whatever else is asked for
+    let (dir, store) = new_store().await;
+    request(&store, WHO, "news", 1, start()).await;
+    let subject = subject(&store, WHO).await;
+    assert_eq!(withdraw(&store, subject, "news.weekly", start() + hours(1)).await, WithdrawAnswer::Done);
+    request(&store, WHO, "news.weekly", 2, start() + hours(25)).await;
+    assert_eq!(confirm(&store, 1, start() + hours(26)).await, Confirmation::Done);
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM suppression WHERE topic = 'news.weekly'").await, 1);
+    assert_eq!((meets(&store, WHO, "news").await, meets(&store, WHO, "news.weekly").await), ("given", "suppressed"));
+    assert_eq!(confirm(&store, 2, start() + hours(27)).await, Confirmation::Done);
+    assert_eq!(meets(&store, WHO, "news.weekly").await, "given");
+}
+
+#[tokio::test]
 async fn saying_no_again_counts_while_something_was_asked_for_since() {
     let (_dir, store) = new_store().await;
     request(&store, WHO, "news", 1, start()).await;
