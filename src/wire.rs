@@ -1,8 +1,9 @@
-//! SMTP on the wire: replies and dot-stuffing. Shared by `smtp` (which writes replies) and `relay`
-//! (which reads them). Does no I/O.
+//! On the wire: SMTP's replies and dot-stuffing, shared by `smtp` (which writes replies) and `relay` (which reads them); and
+//! what counts as one peer, for all that limit them. Does no I/O.
 
 use std::borrow::Cow;
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An enhanced status code (RFC 3463), e.g. `5.7.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,14 @@ pub struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an SMTP reply")]
 pub struct NotAReply;
+
+/// What one client commands: an IPv4 address, or an IPv6 /64 (RFC 6177 s.2 gives sites at least that).
+pub fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address => address,
+    }
+}
 
 /// A reply line may have 512 octets, with code and CRLF (RFC 5321 s.4.5.3.1.5): none of ours is longer.
 const MAX_LINE: usize = 512;

@@ -21,7 +21,7 @@ pub use preference::{Choice, Glimpse, Subscription};
 pub use request::{Asked, SignUpError};
 pub use sign_up::{FieldProblem, SignUp};
 
-use self::limits::SignUpLimits;
+use self::limits::Limits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
 use crate::sign::Signers;
@@ -43,7 +43,7 @@ struct Inner {
     catalogue: Arc<Catalogue>,
     signers: Arc<Signers>,
     public_url: PublicUrl,
-    limits: SignUpLimits,
+    limits: Limits,
 }
 
 /// Who acts, as far as the connection tells; goes into the evidence and nowhere else (I8).
@@ -68,7 +68,7 @@ impl Desk {
         let links = LinkRing::new(store.keyring().link_keys());
         let composer = Composer::new(&catalogue, &words)?;
         let forms = Forms::new(&catalogue, &words)?;
-        let limits = SignUpLimits::new();
+        let limits = Limits::new();
         Ok(Self { inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }) })
     }
 

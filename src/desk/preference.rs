@@ -1,5 +1,6 @@
 //! What a person chooses by the link in a mail: stop this topic, stop all, object, a rest, not to be measured, or back again.
-//! Whoever holds the link may be a stranger to whom the mail was forwarded: the link can say no, and shows no data.
+//! Whoever holds the link may be a stranger to whom the mail was forwarded: the link can say no, and shows of the person
+//! only a masked address and the end of a rest. What lets mail flow again needs the mailbox.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +24,7 @@ pub enum Choice {
         /// From now.
         days: u16,
     },
-    /// The end of the rest.
+    /// The end of the rest; not by the link of a mail.
     Resume,
     /// No more measuring (L-TRK-05).
     StopTracking,
@@ -78,7 +79,8 @@ impl Desk {
     }
 
     /// Does what the holder of the link chooses, durably before it returns (I3). The answer is the same when it was so
-    /// before (U-13); false when the ledger does not know the subject of the link. No mail is sent about it (L-OBJ-08).
+    /// before (U-13); false when the ledger does not know the subject of the link, and for what the link cannot choose. No
+    /// mail is sent about it (L-OBJ-08).
     pub async fn choose(
         &self,
         subscription: &Subscription,
@@ -86,10 +88,16 @@ impl Desk {
         source: Source,
         actor: Actor,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, SignUpError> {
         let link = &subscription.link;
+        match choice {
+            Choice::Resume => return Ok(false),
+            // Each one is a line in the ledger; a no that is repeated is none.
+            Choice::Pause { .. } if !self.inner.limits.admits(actor.ip.as_deref()) => return Err(SignUpError::TooMany),
+            _ => {}
+        }
         let evidence = ChoiceEvidence { decision: Some(link.decision.to_string()), ..actor.evidence() };
-        self.do_choose(link.subject, &link.controller, &link.topic, choice, source, evidence, now).await
+        Ok(self.do_choose(link.subject, &link.controller, &link.topic, choice, source, evidence, now).await?)
     }
 
     /// Takes back what was stopped by mistake: a new sign-up for the topic of the link, which the owner of the mailbox has to

@@ -71,7 +71,7 @@ impl Desk {
         asked: Asked,
         now: Timestamp,
     ) -> Result<(), SignUpError> {
-        if !self.inner.limits.admits(actor.ip.as_deref().and_then(|ip| ip.parse().ok())) {
+        if !self.inner.limits.admits(actor.ip.as_deref()) {
             return Err(SignUpError::TooMany);
         }
         let token = Zeroizing::new(random::<32>());

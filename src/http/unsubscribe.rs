@@ -1,5 +1,6 @@
 //! `/u/{token}`: unsubscribe by one click (RFC 8058), and every other choice by the page. No cookie, login, script or
-//! redirect; GET changes nothing (I6). Shows nothing about the person: the mail may have been forwarded.
+//! redirect; GET changes nothing (I6). Shows of the person only a masked address and the end of a pause, and says only no:
+//! the mail may have been forwarded.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -69,6 +70,8 @@ async fn act(
         return landing(&answers, &visitor, &token, &subscription, Some(stamp)).await;
     }
     let done = match chosen {
+        // Only the owner of the mailbox lets more come in than before.
+        Chosen::Tracking | Chosen::Choice(Choice::Resume) => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
         Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await,
         Chosen::Undo => undo(&answers, &visitor, &subscription, &headers).await,
         Chosen::Why => {
@@ -76,8 +79,6 @@ async fn act(
             let asked = answers.desk.ask_access(&subscription, language, Timestamp::now()).await;
             asked.map_err(|error| choice::failed(&answers, &visitor, &error))
         }
-        // Only the owner of the mailbox agrees to being measured.
-        Chosen::Tracking => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
     };
     match done {
         Ok(()) => said(&answers, &visitor, &token, &subscription, chosen),
@@ -89,7 +90,7 @@ async fn choose(answers: &Answers, visitor: &Visitor, subscription: &Subscriptio
     match answers.desk.choose(subscription, choice, source, visitor.clone().actor(), Timestamp::now()).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(unknown(answers, visitor)),
-        Err(error) => Err(answers.unavailable(visitor, &error)),
+        Err(error) => Err(choice::failed(answers, visitor, &error)),
     }
 }
 

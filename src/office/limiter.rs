@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::wire::network;
+
 /// Attempts that may come at once.
 const BURST: i32 = 10;
 /// After that, one each.
@@ -17,7 +19,7 @@ const PLACES: usize = 4_096;
 /// For each place, when its allowance is whole again (the generic cell rate algorithm).
 #[derive(Default)]
 pub(super) struct Limiter {
-    whole_again: HashMap<Option<[u8; 16]>, Timestamp>,
+    whole_again: HashMap<Option<IpAddr>, Timestamp>,
 }
 
 impl Limiter {
@@ -35,14 +37,6 @@ impl Limiter {
         }
         self.whole_again.insert(place, whole + INTERVAL);
         Ok(())
-    }
-}
-
-/// What one household or server has: an IPv4 address, a /64 of IPv6.
-fn network(ip: IpAddr) -> [u8; 16] {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-        IpAddr::V6(ip) => (u128::from(ip) >> 64 << 64).to_be_bytes(),
     }
 }
 

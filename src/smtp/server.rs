@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::Write;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,7 @@ use super::reply;
 use super::room::{Room, Tls};
 use super::session::Session;
 use super::settings::SmtpSettings;
+use crate::wire::network;
 
 /// A handshake is a few packets; whoever needs longer holds a place for nothing.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -186,14 +187,6 @@ impl Drop for Place {
                 open.remove(&self.network);
             }
         }
-    }
-}
-
-/// What one client commands: an IPv4 address, or an IPv6 /64 (RFC 6177 s.2 gives sites at least that).
-fn network(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

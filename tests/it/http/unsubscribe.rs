@@ -211,7 +211,7 @@ fn all_topics_are_withdrawn_and_that_is_no_objection() {
 }
 
 #[test]
-fn a_rest_and_its_end_and_no_measuring_are_one_button_each() {
+fn a_rest_and_no_measuring_are_one_button_each_and_the_link_says_only_no() {
     let world = World::new();
     let path = world.subscribed();
     let kinds = |world: &World| world.events().into_iter().skip(2).map(|event| (event.kind, event.channel)).collect::<Vec<_>>();
@@ -220,14 +220,27 @@ fn a_rest_and_its_end_and_no_measuring_are_one_button_each() {
     let paused = world.choose(&path, "days=90&choice=pause");
     assert!(paused.status == 200 && paused.body.contains("pausiert"), "{}", paused.body);
     let page = world.get(&path).body;
-    assert!(page.contains("value=\"resume\"") && page.contains("pausiert bis"), "{page}");
-    assert_eq!(world.choose(&path, "choice=resume").status, 200);
-    assert!(!world.get(&path).body.contains("value=\"resume\""));
+    // The link alone lets nothing flow again: the mail may have been forwarded.
+    assert!(!page.contains("value=\"resume\"") && page.contains("pausiert bis"), "{page}");
+    assert_eq!(world.choose(&path, "choice=resume").status, 400);
+    assert_eq!(world.choose(&path, "days=90&choice=pause").status, 200, "pressing twice is one rest");
     assert_eq!(world.choose(&path, "choice=no_tracking").status, 200);
     assert_eq!(world.choose(&path, "choice=tracking").status, 400, "a link that may have been forwarded agrees to nothing (I5)");
-    use EventKind::{Paused, Resumed, Withdrawn};
-    assert_eq!(kinds(&world), [(Paused, Channel::Email), (Resumed, Channel::Email), (Withdrawn, Channel::Tracking)]);
+    use EventKind::{Paused, Withdrawn};
+    assert_eq!(kinds(&world), [(Paused, Channel::Email), (Withdrawn, Channel::Tracking)]);
     assert!(matches!(world.standing("news"), TopicStanding::Given(_)), "consent to mail was never touched");
+}
+
+#[test]
+fn nobody_grows_the_ledger_by_changing_their_mind_for_ever_and_a_no_is_never_too_much() {
+    let world = World::new();
+    let path = world.subscribed();
+    let last =
+        (0..40).map(|n| world.choose(&path, if n % 2 == 0 { "choice=pause&days=30" } else { "choice=pause&days=180" }).status).last();
+    assert_eq!(last, Some(429));
+    assert!(world.events().len() <= 2 + 20, "{}", world.events().len());
+    assert_eq!(world.choose(&path, "choice=objection").status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Objected(_)));
 }
 
 #[test]
