@@ -162,6 +162,6 @@ fn names(text: &str, words: &[String]) -> bool {
 }
 
 /// Lower case, with one space between words, so that a line break does not matter.
-fn squeezed(text: &str) -> String {
+pub fn squeezed(text: &str) -> String {
     text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }

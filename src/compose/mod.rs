@@ -18,7 +18,7 @@ mod words;
 pub use access::AccessRequest;
 pub use confirmation::ConfirmationRequest;
 pub use footer::Footers;
-pub use form::{FormWords, Forms};
+pub use form::{FormWords, Forms, squeezed};
 pub use letter::{Composer, Letter};
 pub use link::PublicUrl;
 pub use logo::Logo;

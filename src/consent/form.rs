@@ -17,7 +17,7 @@ pub struct Form {
     /// True when it has a second box: consent to being measured, apart from the first (L-TRK-06).
     #[serde(default)]
     pub tracking: bool,
-    /// The website's page that embeds it, for the evidence; the hosted page where it is not embedded.
+    /// The website's page that embeds it, for the evidence; where there is none, it cannot be embedded.
     #[serde(default)]
     pub url: Option<String>,
     /// What it says of itself, by language tag; where it says nothing, the product's own words stand.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::request::{Asked, SignUpError};
 use super::{Actor, Desk};
+use crate::compose::squeezed;
 use crate::consent::{Catalogue, Controller, Language, Source, Topic, TopicEntry};
 use crate::mail::Address;
 
@@ -179,16 +180,16 @@ fn check<'a>(sign_up: &SignUp, catalogue: &'a Catalogue) -> Result<Checked<'a>, 
             "give the URL as the browser sent it, or leave it out",
         );
     }
-    check_text(sign_up, controller, &mut complain);
-    if sign_up.tracking && sign_up.form.is_none() {
-        complain("tracking", "names no text".into(), "give the text next to the second box in tracking_text");
-    }
-    if sign_up.tracking_text.as_ref().is_some_and(|text| text.trim().is_empty() || text.len() > CONSENT_TEXT_LIMIT) {
-        complain(
-            "tracking_text",
-            "is empty or longer than 16 KiB".into(),
-            "give the whole text next to the second box, as the person saw it",
-        );
+    // A form's own texts have been checked when the gateway started, by the words of their language.
+    if sign_up.form.is_none() {
+        check_text("consent_text", &sign_up.consent_text, sign_up, controller, &mut complain);
+        check_channel(&sign_up.consent_text, &mut complain);
+        if let Some(text) = &sign_up.tracking_text {
+            check_text("tracking_text", text, sign_up, controller, &mut complain);
+        }
+        if sign_up.tracking {
+            complain("tracking", "names no text".into(), "give the text next to the second box in tracking_text");
+        }
     }
     if sign_up.prechecked {
         // S1-13, CJEU C-673/17: a box that was ticked beforehand declares nothing
@@ -240,48 +241,54 @@ fn check_topics<'a>(
     topics
 }
 
-/// L-CON-02, S1-08: the text names the controller and the channel.
-fn check_text(sign_up: &SignUp, controller: Option<&Controller>, complain: &mut impl FnMut(&'static str, String, &str)) {
-    let text = sign_up.consent_text.to_lowercase();
+/// L-CON-02, L-TRK-06, S1-08: a text that was agreed to names the controller and says that it can be withdrawn.
+fn check_text(
+    field: &'static str,
+    text: &str,
+    sign_up: &SignUp,
+    controller: Option<&Controller>,
+    complain: &mut impl FnMut(&'static str, String, &str),
+) {
     if text.trim().is_empty() {
-        complain("consent_text", "is empty".into(), "give the whole text next to the box, as the person saw it");
+        complain(field, "is empty".into(), "give the whole text next to the box, as the person saw it");
         return;
     }
     if text.len() > CONSENT_TEXT_LIMIT {
-        complain("consent_text", "is longer than 16 KiB".into(), "give the text next to the box only, not the privacy policy");
+        complain(field, "is longer than 16 KiB".into(), "give the text next to the box only, not the privacy policy");
     }
+    let text = squeezed(text);
     // Kept once for all who saw it, in clear and beyond erasure: it is the form's text, not the person's.
-    let email = sign_up.email.trim().to_lowercase();
+    let email = squeezed(&sign_up.email);
     if email.contains('@') && text.contains(&email) {
-        complain("consent_text", "holds the person's address".into(), "give the text as the form shows it to everyone");
+        complain(field, "holds the person's address".into(), "give the text as the form shows it to everyone");
     }
     if let Some(controller) = controller
-        && !squeeze(&text).contains(&squeeze(&controller.name.to_lowercase()))
+        && !text.contains(&squeezed(&controller.name))
     {
-        let mend = format!("the text on the form must say who will write: \"{}\"", controller.name);
-        complain("consent_text", "does not name the controller".into(), &mend);
+        let mend = format!("the text on the form must say who it is about: \"{}\"", controller.name);
+        complain(field, "does not name the controller".into(), &mend);
     }
     // L-CON-03, GDPR Art. 7(3): told before it is given
     if !WITHDRAWAL.iter().any(|word| text.contains(word)) {
         complain(
-            "consent_text",
+            field,
             "does not say that it can be withdrawn".into(),
             "the text on the form must say so, e.g. \"I can withdraw my consent at any time\"",
         );
     }
+}
+
+/// L-CON-02: the text names the channel.
+fn check_channel(text: &str, complain: &mut impl FnMut(&'static str, String, &str)) {
+    let text = text.to_lowercase();
     let mut words = text.split(|c: char| !c.is_alphabetic());
-    if !words.any(|word| ["mail", "mails", "mailing", "mailings"].iter().any(|ending| word.ends_with(ending))) {
+    if !text.trim().is_empty() && !words.any(|word| ["mail", "mails", "mailing", "mailings"].iter().any(|ending| word.ends_with(ending))) {
         complain(
             "consent_text",
             "does not say that mail comes by e-mail".into(),
             "the text on the form must name the channel, e.g. \"by e-mail\"",
         );
     }
-}
-
-/// One space between words, so that a line break in the text does not matter.
-fn squeeze(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_web_url(text: &str) -> bool {
@@ -358,7 +365,10 @@ mod tests {
             ("consent_text", "to everyone", |s| s.consent_text = "Ja, ACME GmbH darf mir (grün@example.org) E-Mails senden.".into()),
             ("consent_text", "withdraw my consent", |s| s.consent_text = "Ja, ACME GmbH darf mir E-Mails senden.".into()),
             ("tracking", "tracking_text", |s| s.tracking = true),
-            ("tracking_text", "second box", |s| s.tracking_text = Some(" ".into())),
+            ("tracking_text", "whole text", |s| s.tracking_text = Some(" ".into())),
+            ("tracking_text", "to everyone", |s| s.tracking_text = Some("ACME GmbH misst Grün@Example.org. Widerruf jederzeit.".into())),
+            ("tracking_text", "ACME GmbH", |s| s.tracking_text = Some("Ich darf vermessen werden. Widerruf jederzeit.".into())),
+            ("tracking_text", "withdraw my consent", |s| s.tracking_text = Some("ACME GmbH misst.".into())),
             ("prechecked", "unticked", |s| s.prechecked = true),
             ("checkbox", "ticked box", |s| s.checkbox = Some(false)),
             ("ip", "IPv4 or IPv6", |s| s.ip = Some("10.0.0.1:80".into())),
@@ -391,8 +401,7 @@ mod tests {
             ("per Post", false),
         ] {
             let mut problems = 0;
-            let sign_up = SignUp { consent_text: format!("{text} Widerruf jederzeit."), ..SignUp::default() };
-            check_text(&sign_up, None, &mut |_, _, _| problems += 1);
+            check_channel(text, &mut |_, _, _| problems += 1);
             assert_eq!(problems == 0, named, "{text}");
         }
     }

@@ -86,8 +86,9 @@ async fn act(
     let Some(bare) = bare(&answers, &form) else {
         return answers.refusal(Page::Unavailable, StatusCode::INTERNAL_SERVER_ERROR, &visitor, "");
     };
-    let embedded = embedded(&answers, &form).filter(|_| posted.value("text") == texts_version(&form));
-    let (page, dwell_ms) = match (embedded, press::judge(&answers, &visitor, &purpose(&form, &bare), &posted, now)) {
+    let embedded = (posted.value("text") == texts_version(&form)).then(|| embedded(&answers, &form)).flatten();
+    let purpose = purpose(&form, &bare);
+    let (page, dwell_ms) = match (embedded, press::judge(&answers, &visitor, &purpose, &posted, now)) {
         (Some(embedded), _) if !visitor.navigation.is_by_script() => (embedded, None),
         (_, Pressed::Yes { dwell_ms, .. }) => (bare, Some(dwell_ms)),
         // Not our form as it is now, no person's hand, or no time to type: nothing is taken, and nothing typed is lost.
@@ -105,7 +106,10 @@ async fn act(
         Ok(Ok(())) => check_mailbox(&answers, &form),
         Ok(Err(faults)) => {
             filled.faults = faults;
-            page_of(&answers, &form, &filled, posted.value("stamp").to_owned(), StatusCode::UNPROCESSABLE_ENTITY)
+            // An embedded form has none of its own; what comes next is sent from this page.
+            let stamp = Some(posted.value("stamp")).filter(|stamp| !stamp.is_empty()).map(str::to_owned);
+            let stamp = stamp.unwrap_or_else(|| answers.desk.stamp(&purpose, now));
+            page_of(&answers, &form, &filled, stamp, StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(error) => choice::failed(&answers, &visitor, &error),
     }
@@ -131,7 +135,10 @@ fn bare(answers: &Answers, form: &FormPage<'_>) -> Option<String> {
     answers.html(Page::Subscribe, form.language, Some(form.controller), &content(answers, form, &Filled::default(), String::new()))
 }
 
+/// The same for a website's page; `None` where the configuration names none, so that the evidence always says where the
+/// person was.
 fn embedded(answers: &Answers, form: &FormPage<'_>) -> Option<String> {
+    form.form.url.as_ref()?;
     answers.html(Page::Embed, form.language, Some(form.controller), &content(answers, form, &Filled::default(), String::new()))
 }
 

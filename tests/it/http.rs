@@ -90,14 +90,16 @@ fn catalogue() -> Catalogue {
             brand: Brand { accent: Color::parse("#7c2d92").expect("valid"), logo: Some("logo.svg".into()), ..Brand::default() },
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
-        forms: vec![Form {
-            name: "weekly".into(),
-            controller: "acme".into(),
-            topics: vec![Topic::parse("news").expect("valid")],
-            tracking: true,
-            url: Some("https://acme.example/newsletter".into()),
-            text: BTreeMap::new(),
-        }],
+        forms: [("weekly", Some("https://acme.example/newsletter")), ("hosted", None)]
+            .map(|(name, url)| Form {
+                name: name.into(),
+                controller: "acme".into(),
+                topics: vec![Topic::parse("news").expect("valid")],
+                tracking: true,
+                url: url.map(str::to_owned),
+                text: BTreeMap::new(),
+            })
+            .to_vec(),
     }
 }
 

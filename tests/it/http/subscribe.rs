@@ -145,9 +145,16 @@ fn the_form_works_as_plain_html_in_a_websites_own_page() {
         ("https://acme.example/newsletter", Some("https://acme.example/news"))
     );
     let form = evidence.form.expect("the form");
-    assert_eq!((form.page, form.dwell_ms), (html, None));
+    assert_eq!((form.page.as_str(), form.dwell_ms), (html.as_str(), None));
     let older = world.post(PATH, FORM, "lang=de&text=00&email=paul%40example.org&consent=yes");
     assert!(older.body.contains("noch einmal"), "a page with older texts is not taken for the present form");
+    // What is mended on our page after a fault of the embedded form is sent from our page.
+    let faulty = world.post(PATH, FORM, &format!("lang=de&text={text}&email=paul&consent=yes"));
+    assert!(faulty.status == 422 && !stamp(&faulty.body).is_empty(), "{}", faulty.body);
+    // A form that no page is named for is not embedded: its evidence would name the wrong page.
+    assert_eq!(world.get("/subscribe/hosted/embed?lang=de").status, 404);
+    let unnamed = world.post("/subscribe/hosted", FORM, &format!("lang=de&text={text}&email=paul%40example.org&consent=yes"));
+    assert!(unnamed.body.contains("noch einmal"), "{}", unnamed.body);
 }
 
 #[test]
