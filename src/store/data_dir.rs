@@ -22,7 +22,8 @@ impl DataDir {
     pub(super) fn lock(dir: &Path) -> Result<Self, StoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
         let path = dir.join("lock");
-        let lock = private(&path)?;
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let lock = open.map_err(failed(&path))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),
@@ -57,7 +58,7 @@ impl DataDir {
 /// Opens a database, made where missing. The file is made before SQLite sees it: 0600 whatever the umask, and
 /// SQLite gives its WAL the same.
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    private(path)?;
+    make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -74,8 +75,14 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
     Ok(options.connect().await?)
 }
 
-fn private(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed(path))
+/// Makes the file where it is missing. One that is there is never opened: POSIX drops a process's locks on a file with
+/// any of its descriptors of it, and a backup that then finds no lock deletes the write-ahead log under the gateway
+/// (sqlite.org/howtocorrupt.html, 2.2).
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> StoreError {

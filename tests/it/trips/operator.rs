@@ -2,8 +2,15 @@
 
 use std::process::Command;
 
+use super::newsletter;
+use crate::client::Client;
+use crate::environment::python;
 use crate::sink::Sink;
-use crate::world::{PUBLIC_URL, World, consentry};
+use crate::world::{PUBLIC_URL, World, consentry, link};
+
+const FROM: &str = "newsletter@acme.example";
+const OLIVIA: &str = "olivia@people.example";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
 fn a_token_made_beside_the_running_gateway_works_at_once() {
@@ -15,6 +22,32 @@ fn a_token_made_beside_the_running_gateway_works_at_once() {
     let status = |method: &str, path: &str| world.ask(method, &format!("{PUBLIC_URL}{path}"), "{}", "application/json").status;
     assert_eq!(status("GET", "/api/v1/decisions"), 200);
     assert_eq!(status("POST", "/api/v1/opt-ins"), 403, "it has the scope it was given and no other");
+}
+
+#[test]
+fn whoever_reads_the_ledger_beside_the_gateway_takes_nothing_away() {
+    // I3: a backup, or an admin with a database tool, is a process of its own that opens the file, reads, and closes it
+    let read = |world: &World| {
+        let ledger = world.data_dir().join("ledger.sqlite");
+        let ask = "import sqlite3, sys; ledger = sqlite3.connect(sys.argv[1]); print(*ledger.execute('SELECT count(*) FROM event').fetchone()); ledger.close()";
+        let output = Command::new(python()).arg("-c").arg(ask).arg(ledger).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().unwrap()
+    };
+    let sink = Sink::start();
+    let mut world = World::start(sink.address());
+    world.sign_up(OLIVIA);
+    let confirm = link(&sink.wait_for(1)[0].message, "/c/");
+    assert!(read(&world) >= 1, "the sign-up");
+    assert_eq!(world.confirm(&confirm).status, 200);
+    assert_eq!(Client::login(world.smtp, "news").send(FROM, OLIVIA, &newsletter(OLIVIA, 1)).0, 250);
+    let unsubscribe = link(&sink.wait_for(2)[1].message, "/u/");
+    read(&world);
+    assert_eq!(world.ask("POST", &unsubscribe, "List-Unsubscribe=One-Click", FORM).status, 200);
+    world.crash_and_restart();
+    let (code, text) = Client::login(world.smtp, "news").send(FROM, OLIVIA, &newsletter(OLIVIA, 2));
+    assert!(code == 550 && text.contains("withdrawn"), "{code} {text}");
+    assert!(read(&world) >= 4, "nothing was lost");
 }
 
 #[test]
