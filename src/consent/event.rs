@@ -15,7 +15,8 @@ pub enum EventKind {
     DoiBounced,
     /// The person confirmed: consent (GDPR Art. 4(11)).
     Given,
-    /// The person was asked to confirm and said no (S1-17). Stops what a withdrawal would stop.
+    /// The person was asked to confirm and said no (S1-17). Voids what was asked for, and every older request of the same:
+    /// whoever signs up somebody else must not cost them a consent of their own.
     Refused,
     /// The person withdrew consent to these topics (GDPR Art. 7(3)).
     Withdrawn,
@@ -125,8 +126,8 @@ pub struct Event {
     pub source: Source,
     /// The double opt-in it belongs to.
     pub opt_in: Option<OptInId>,
-    /// For [`EventKind::Given`]: the `seq` of the request that was confirmed. A withdrawal between
-    /// request and confirmation thereby voids the confirmation (DESIGN.md section 5).
+    /// For [`EventKind::Given`] and [`EventKind::Refused`]: the `seq` of the request that was confirmed or refused. A
+    /// withdrawal between request and confirmation thereby voids the confirmation (DESIGN.md section 5).
     pub answers: Option<u64>,
     /// For [`EventKind::Paused`]: when it ends by itself.
     pub until: Option<Timestamp>,

@@ -54,7 +54,9 @@ struct TopicMarks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requested: Option<Mark>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    given: Option<Grant>,
+    given: Option<Answer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     withdrawn: Option<Mark>,
 }
@@ -70,10 +72,11 @@ impl TopicMarks {
             // A grant that answers no request is no grant (I5, S0-10); a late answer to an old
             // request does not take the place of an answer to a newer one.
             EventKind::Given => {
-                let grant = event.answers.map(|answers| Grant { mark, answers });
+                let grant = event.answers.map(|answers| Answer { mark, answers });
                 self.given = self.given.into_iter().chain(grant).max_by_key(|grant| grant.answers);
             }
-            EventKind::Refused | EventKind::Withdrawn => self.withdrawn = Some(mark),
+            EventKind::Refused => self.refused = event.answers.map(|answers| Answer { mark, answers }),
+            EventKind::Withdrawn => self.withdrawn = Some(mark),
             EventKind::DoiMailSent
             | EventKind::DoiBounced
             | EventKind::Objected
@@ -85,8 +88,8 @@ impl TopicMarks {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Grant {
-    /// The confirmation.
+struct Answer {
+    /// The confirmation, or the refusal.
     mark: Mark,
     /// `seq` of the request it answers: what counts against a withdrawal.
     answers: u64,
@@ -99,7 +102,7 @@ pub enum TopicStanding {
     Given(Mark),
     /// Objected to all advertising of the controller.
     Objected(Mark),
-    /// Withdrawn.
+    /// Withdrawn; or all that was ever asked for was refused.
     Withdrawn(Mark),
     /// Asked for and not confirmed yet.
     Requested(Mark),
@@ -136,8 +139,13 @@ impl Standing {
     }
 
     /// True when the person withdrew or objected after the event of that `seq`, whatever came later.
+    pub fn withdrawn_since(&self, seq: u64, controller: &str, topic: &Topic) -> bool {
+        self.controllers.get(controller).is_some_and(|standing| standing.withdrawn(topic) > seq)
+    }
+
+    /// True when the person withdrew, objected, or said no to a sign-up after the event of that `seq`, whatever came later.
     pub fn refused_since(&self, seq: u64, controller: &str, topic: &Topic) -> bool {
-        self.controllers.get(controller).is_some_and(|standing| standing.refused(topic) > seq)
+        self.controllers.get(controller).is_some_and(|standing| standing.withdrawn(topic).max(standing.refused(topic)) > seq)
     }
 
     /// What it says about mail of `controller` about `topic`. Consent to a parent covers its
@@ -147,7 +155,7 @@ impl Standing {
         let Some(standing) = self.controllers.get(controller) else {
             return TopicStanding::Nothing;
         };
-        standing.said(standing.topics.iter().filter(|(own, _)| own.covers(topic)).map(|(_, marks)| marks))
+        standing.said(standing.covering(topic))
     }
 
     /// What it says about measuring this person on behalf of `controller` (L-TRK-01). An objection to advertising ends
@@ -179,16 +187,20 @@ impl Standing {
 impl ControllerStanding {
     /// What the marks say together, against an objection.
     fn said<'a>(&self, marks: impl IntoIterator<Item = &'a TopicMarks>) -> TopicStanding {
-        let (mut given, mut withdrawn, mut requested) = (None::<Grant>, None::<Mark>, None::<Mark>);
+        let (mut given, mut refused, mut withdrawn, mut requested) = (None::<Answer>, None::<Mark>, None::<Mark>, None::<Mark>);
         for marks in marks {
-            given = given.into_iter().chain(marks.given).max_by_key(|grant| grant.answers);
+            // Who said no to a request has not said yes to it, in whatever order the two came.
+            let is_taken_back = |grant: &Answer| marks.refused.is_some_and(|refused| refused.answers == grant.answers);
+            given = given.into_iter().chain(marks.given.filter(|grant| !is_taken_back(grant))).max_by_key(|grant| grant.answers);
+            refused = refused.into_iter().chain(marks.refused.map(|refused| refused.mark)).max_by_key(|mark| mark.seq);
             withdrawn = withdrawn.into_iter().chain(marks.withdrawn).max_by_key(|mark| mark.seq);
             requested = requested.into_iter().chain(marks.requested).max_by_key(|mark| mark.seq);
         }
-        let refused = withdrawn.into_iter().chain(self.objected).map(|mark| mark.seq).max().unwrap_or(0);
-        match (given, self.objected, withdrawn, requested) {
-            (Some(grant), ..) if grant.answers > refused => TopicStanding::Given(grant.mark),
-            (.., Some(mark)) if mark.seq > refused => TopicStanding::Requested(mark),
+        let stopped = withdrawn.into_iter().chain(self.objected).map(|mark| mark.seq).max().unwrap_or(0);
+        let answered = stopped.max(refused.map_or(0, |mark| mark.seq));
+        match (given, self.objected, withdrawn.or(refused), requested) {
+            (Some(grant), ..) if grant.answers > stopped => TopicStanding::Given(grant.mark),
+            (.., Some(mark)) if mark.seq > answered => TopicStanding::Requested(mark),
             (_, Some(mark), ..) => TopicStanding::Objected(mark),
             (_, _, Some(mark), _) => TopicStanding::Withdrawn(mark),
             _ => TopicStanding::Nothing,
@@ -196,9 +208,18 @@ impl ControllerStanding {
     }
 
     /// `seq` of the last withdrawal or objection that concerns the topic; 0 without one.
-    fn refused(&self, topic: &Topic) -> u64 {
-        let withdrawn = self.topics.iter().filter(|(own, _)| own.covers(topic)).filter_map(|(_, marks)| marks.withdrawn);
+    fn withdrawn(&self, topic: &Topic) -> u64 {
+        let withdrawn = self.covering(topic).filter_map(|marks| marks.withdrawn);
         withdrawn.chain(self.objected).map(|mark| mark.seq).max().unwrap_or(0)
+    }
+
+    /// `seq` of the last refusal of a sign-up that concerns the topic; 0 without one.
+    fn refused(&self, topic: &Topic) -> u64 {
+        self.covering(topic).filter_map(|marks| marks.refused).map(|refused| refused.mark.seq).max().unwrap_or(0)
+    }
+
+    fn covering(&self, topic: &Topic) -> impl Iterator<Item = &TopicMarks> {
+        self.topics.iter().filter(|(own, _)| own.covers(topic)).map(|(_, marks)| marks)
     }
 }
 
@@ -227,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_last_counts() {
-        use EventKind::{Given, Objected, Requested, Withdrawn};
+        use EventKind::{Given, Objected, Refused, Requested, Withdrawn};
         type Row = (&'static [(EventKind, &'static str, Option<u64>)], &'static str, &'static str);
         let rows: &[Row] = &[
             (&[], "news", "nothing"),
@@ -255,6 +276,26 @@ mod tests {
                 ],
                 "news",
                 "given",
+            ),
+            // S1-17: a no to a sign-up voids it and leaves older consents alone, whoever signed up
+            (&[(Requested, "news", None), (Refused, "news", Some(1))], "news", "withdrawn"),
+            (&[(Requested, "news", None), (Refused, "news", Some(1)), (Given, "news", Some(1))], "news", "withdrawn"),
+            (&[(Requested, "news", None), (Refused, "news", Some(1)), (Requested, "news", None)], "news", "requested"),
+            (
+                &[(Requested, "news", None), (Given, "news", Some(1)), (Requested, "news", None), (Refused, "news", Some(3))],
+                "news",
+                "given",
+            ),
+            (
+                &[
+                    (Requested, "news", None),
+                    (Given, "news", Some(1)),
+                    (Requested, "news", None),
+                    (Refused, "news", Some(3)),
+                    (Withdrawn, "news", None),
+                ],
+                "news",
+                "withdrawn",
             ),
             // I5: a grant without a request is none
             (&[(Given, "news", None)], "news", "nothing"),

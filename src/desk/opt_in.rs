@@ -94,14 +94,14 @@ impl Desk {
         })
     }
 
-    /// No: what was asked for is refused, which voids the opt-in for good (S1-17).
+    /// No: what was asked for is refused, which voids the opt-in for good (S1-17), and nothing else.
     pub async fn decline(&self, token: &str, actor: Actor, now: Timestamp) -> Result<OptInPage, StoreError> {
         let Some(octets) = decode(token) else { return Ok(OptInPage::Unknown) };
         let Some(asked) = self.asked_for(&octets).await? else { return Ok(OptInPage::Unknown) };
         let withdrawal = NewWithdrawal {
             subject: asked.opt_in.subject,
             controller: asked.opt_in.controller.clone(),
-            stop: Stop::Request(asked.opt_in.topics.clone()),
+            stop: Stop::Request { topics: asked.opt_in.topics.clone(), requested: asked.opt_in.requested },
             source: Source::Page,
             at: now,
             evidence: ChoiceEvidence { ip: actor.ip, user_agent: actor.user_agent, ..ChoiceEvidence::default() },

@@ -62,8 +62,6 @@ async fn act(
         }
         (Some(false), Pressed::Yes { .. }, _) => answers.desk.decline(&token, actor, now).await,
         (_, Pressed::Again(stamp), OptInPage::Open(_)) => return respond(&answers, &visitor, &token, Some(stamp), Ok(found)),
-        // There are no buttons any more; a no that comes late, or again, still counts.
-        (Some(false), _, _) if !visitor.navigation.is_by_script() => answers.desk.decline(&token, actor, now).await,
         _ => Ok(found),
     };
     respond(&answers, &visitor, &token, None, outcome)

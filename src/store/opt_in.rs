@@ -11,7 +11,7 @@ use super::withdrawal::lift;
 use super::{Store, StoreError, begin};
 use crate::consent::{
     Channel, ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source,
-    Stage, SubjectId, Topic,
+    Stage, SubjectId, Topic, TopicStanding,
 };
 use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
@@ -124,14 +124,17 @@ impl Store {
         of_token(&mut reader, token).await
     }
 
-    /// True when the person has said no since: to any topic of an opt-in that waits, to every topic of a confirmed one.
+    /// True when the person has said no since: to any topic of an opt-in that waits; when a confirmed one is in force for
+    /// no topic any more.
     pub async fn is_refused(&self, opt_in: &OptIn) -> Result<bool, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let place = Place::of_subject(&mut reader, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
         let refused = |topic| place.standing.refused_since(opt_in.requested, &opt_in.controller, topic);
         Ok(match opt_in.stage {
             Stage::Pending => opt_in.topics.iter().any(refused),
-            Stage::Confirmed => opt_in.topics.iter().all(refused),
+            Stage::Confirmed => {
+                !opt_in.topics.iter().any(|topic| matches!(place.standing.of(&opt_in.controller, topic), TopicStanding::Given(_)))
+            }
         })
     }
 

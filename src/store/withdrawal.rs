@@ -16,8 +16,13 @@ use crate::consent::{
 pub enum Stop {
     /// Advertising about these topics: consent is withdrawn (GDPR Art. 7(3)).
     Topics(Vec<Topic>),
-    /// A sign-up for these topics that waits for its confirmation: it is refused (S1-17).
-    Request(Vec<Topic>),
+    /// A sign-up that waits for its confirmation: it is refused (S1-17).
+    Request {
+        /// What was asked for.
+        topics: Vec<Topic>,
+        /// `seq` of the request.
+        requested: u64,
+    },
     /// All advertising of the controller: objection (GDPR Art. 21(2)).
     Advertising,
     /// Being measured (L-TRK-05).
@@ -28,16 +33,20 @@ impl Stop {
     fn kind(&self) -> EventKind {
         match self {
             Self::Topics(_) | Self::Tracking => EventKind::Withdrawn,
-            Self::Request(_) => EventKind::Refused,
+            Self::Request { .. } => EventKind::Refused,
             Self::Advertising => EventKind::Objected,
         }
     }
 
     fn topics(&self) -> &[Topic] {
         match self {
-            Self::Topics(topics) | Self::Request(topics) => topics,
+            Self::Topics(topics) | Self::Request { topics, .. } => topics,
             Self::Advertising | Self::Tracking => &[],
         }
+    }
+
+    fn answers(&self) -> Option<u64> {
+        if let Self::Request { requested, .. } = self { Some(*requested) } else { None }
     }
 
     fn channel(&self) -> Channel {
@@ -47,9 +56,10 @@ impl Stop {
     /// What must stay blocked though the person be erased; an empty topic means all advertising.
     fn suppressions(&self) -> Vec<(&str, Reason)> {
         match self {
-            Self::Topics(topics) | Self::Request(topics) => topics.iter().map(|topic| (topic.as_str(), Reason::Withdrawn)).collect(),
+            Self::Topics(topics) => topics.iter().map(|topic| (topic.as_str(), Reason::Withdrawn)).collect(),
             Self::Advertising => vec![("", Reason::Objected)],
-            Self::Tracking => vec![],
+            // A no to one sign-up says nothing about consents that are there already.
+            Self::Request { .. } | Self::Tracking => vec![],
         }
     }
 }
@@ -95,6 +105,7 @@ impl Store {
         suppress(&mut tx, place.key, &controller, &stop, at).await?;
         let event = Event {
             channel: stop.channel(),
+            answers: stop.answers(),
             evidence: Some(Evidence::Choice(evidence)),
             ..Event::new(stop.kind(), controller, stop.topics().to_vec(), source, at)
         };
@@ -114,13 +125,13 @@ fn is_in_force(events: &[Event], controller: &str, stop: &Stop) -> bool {
     let asks = |event: &Event| concerns(event) && matches!(event.kind, EventKind::Requested | EventKind::Given);
     let refusals = || ours().take_while(|event| !asks(event));
     let objected = refusals().any(|event| event.kind == EventKind::Objected);
-    let says_no = |event: &&Event| event.channel == channel && matches!(event.kind, EventKind::Withdrawn | EventKind::Refused);
+    let says_no = |event: &&Event| event.channel == channel && (event.kind == EventKind::Withdrawn || event.kind == stop.kind());
     let withdrawn = |topic: &Topic| refusals().filter(says_no).any(|event| event.topics.iter().any(|own| own.covers(topic)));
     objected
         || match stop {
             Stop::Advertising => false,
             Stop::Tracking => refusals().any(|event| says_no(&event)),
-            Stop::Topics(topics) | Stop::Request(topics) => topics.iter().all(withdrawn),
+            Stop::Topics(topics) | Stop::Request { topics, .. } => topics.iter().all(withdrawn),
         }
 }
 
@@ -166,7 +177,7 @@ pub(super) async fn lift(tx: &mut SqliteConnection, place: &Place, confirmed: &O
 fn is_answered(suppressed: Option<&Topic>, standing: &Standing, confirmed: &OptIn) -> bool {
     let Some(own) = suppressed else { return true };
     let against = |given: &Topic| own.covers(given) || given.covers(own);
-    confirmed.topics.iter().any(against) && !standing.refused_since(confirmed.requested, &confirmed.controller, own)
+    confirmed.topics.iter().any(against) && !standing.withdrawn_since(confirmed.requested, &confirmed.controller, own)
 }
 
 /// A suppression as it is stored.

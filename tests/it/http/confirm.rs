@@ -71,17 +71,37 @@ fn a_link_that_cannot_be_confirmed_says_what_to_do() {
 }
 
 #[test]
-fn a_link_promises_no_mail_after_a_no() {
-    for first in ["no", "yes"] {
-        let world = World::new();
-        let link = world.signed_up(SignedDuration::from_mins(5));
-        assert_eq!(world.press(&link, first).status, 200);
-        assert_eq!(world.press(&link, "no").status, 200);
-        for answer in [world.get(&link), world.press(&link, "yes")] {
-            assert!(answer.status == 410 && answer.body.contains("Das letzte Wort"), "{first}: {}", answer.body);
-        }
-        assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+fn the_link_asks_once_and_the_first_answer_stands() {
+    // S1-17: whoever wants to stop what was confirmed has the link of every mail for it (L-WD-01)
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    assert_eq!(world.press(&link, "yes").status, 200);
+    let late = world.press(&link, "no");
+    assert!(late.status == 200 && late.body.contains("bestätigt"), "{}", late.body);
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
+
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    assert_eq!(world.press(&link, "no").status, 200);
+    let events = world.events().len();
+    for answer in [world.press(&link, "no"), world.press(&link, "yes"), world.get(&link)] {
+        assert!(answer.status == 410 && answer.body.contains("Das letzte Wort"), "{}", answer.body);
     }
+    assert_eq!(world.events().len(), events);
+    assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+}
+
+#[test]
+fn a_no_to_a_strangers_sign_up_leaves_the_own_consent_alone() {
+    // S1-17
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_hours(48));
+    assert_eq!(world.press(&link, "yes").status, 200);
+    let again = world.signed_up(SignedDuration::from_mins(2));
+    assert_ne!(again, link);
+    assert_eq!(world.press(&again, "no").status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
+    assert_eq!(world.get(&link).status, 200, "what was confirmed is in force");
 }
 
 #[test]

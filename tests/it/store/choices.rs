@@ -164,7 +164,10 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     confirm(&store, 2, start() + hours(1)).await;
     request(&store, "refused@people.example", "news", 3, start()).await;
     let refused = subject(&store, "refused@people.example").await;
-    assert_eq!(stop(&store, refused, Stop::Request(topics("news")), start() + hours(1)).await, WithdrawAnswer::Done);
+    assert_eq!(
+        stop(&store, refused, Stop::Request { topics: topics("news"), requested: 1 }, start() + hours(1)).await,
+        WithdrawAnswer::Done
+    );
     request(&store, "young@people.example", "news", 4, start() + hours(24)).await;
     // One that waits for two companies, and one whose fold is damaged.
     let mut elsewhere = sign_up(&store, WHO, "news", 6, start());
@@ -193,7 +196,7 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     for who in [refused, damaged] {
         assert_eq!(store.address(who).await.expect("reads"), None);
     }
-    assert_eq!(meets(&store, "refused@people.example", "news").await, "suppressed", "a no outlives the address");
+    assert_eq!(meets(&store, "refused@people.example", "news").await, "withdrawn", "a no outlives the address");
     assert_eq!(store.opt_in(&token(&store, 1)).await.expect("reads"), None);
     for who in ["confirmed@people.example", "young@people.example"] {
         let subject = subject(&store, who).await;
