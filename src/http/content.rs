@@ -85,8 +85,8 @@ pub struct WhyView {
     pub at: Timestamp,
     /// Title of its topic.
     pub topic: String,
-    /// Why it passed.
-    pub sentence: &'static str,
+    /// Why it passed; names the text that says so, `access.basis.<reason>`.
+    pub reason: &'static str,
     /// By which articles.
     pub articles: &'static str,
     /// The sign-up behind it.
@@ -129,7 +129,7 @@ pub(super) fn samples(controller: Option<&Controller>) -> [Content<'_>; 2] {
         why: much.then(|| WhyView {
             at: NOW,
             topic: "A topic".into(),
-            sentence: "A sentence.",
+            reason: "doi_consent",
             articles: "An article",
             sign_up: Some(SignUpView {
                 requested_at: NOW,

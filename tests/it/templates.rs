@@ -55,7 +55,7 @@ fn samples() -> Vec<Content<'static>> {
             why: (number == 3).then(|| WhyView {
                 at: at(),
                 topic: HOSTILE.into(),
-                sentence: "A sentence.",
+                reason: "doi_consent",
                 articles: "An article",
                 sign_up: Some(SignUpView {
                     requested_at: at(),

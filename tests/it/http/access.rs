@@ -49,11 +49,15 @@ fn why_names_basis_date_and_source() {
     let path = world.subscribed_with_decision();
     world.choose(&path, "choice=why");
     let page = world.get(&mailed(&world).pop().expect("a mail")).body;
-    for needle in
-        ["per Double-Opt-in bestätigt", "UWG §7(2) Nr. 2", "https://acme.example/newsletter", "Neuigkeiten und Angebote per E-Mail senden"]
-    {
+    for needle in [
+        "Sie haben sich für dieses Thema angemeldet",
+        "§ 7 Abs. 2 Nr. 2 UWG; Art. 6 Abs. 1 lit. a, Art. 7 DSGVO",
+        "https://acme.example/newsletter",
+        "Neuigkeiten und Angebote per E-Mail senden",
+    ] {
         assert!(page.contains(needle), "{needle} in {page}");
     }
+    assert!(!page.contains("Die Person"), "it speaks to the reader: {page}");
 }
 
 #[test]
