@@ -259,6 +259,7 @@ fn undo_asks_the_owner_of_the_mailbox_and_nobody_else() {
     assert!(done.contains("value=\"undo\"") && done.contains("ACME GmbH darf mir per E-Mail Werbung senden zu: Wochenbrief"), "{done}");
     let answer = world.choose(&path, "choice=undo");
     assert!(answer.status == 200 && answer.body.contains("Fast rückgängig"), "{}", answer.body);
+    assert!(answer.body.contains("höchstens eine solche E-Mail am Tag"), "L-DOI-05 may hold it back: {}", answer.body);
     assert!(matches!(world.standing("news"), TopicStanding::Requested(_)), "nothing is granted by the link");
     let (link, mail) = world.links().pop().expect("a confirmation mail");
     assert!(mail.contains("To: olivia@example.org"));
