@@ -37,6 +37,9 @@ pub struct Content<'a> {
     pub access: Option<AccessView>,
 }
 
+/// What [`Content::chosen`] may be.
+pub const CHOSEN: [&str; 9] = ["topic", "topics", "objection", "paused", "resumed", "no_tracking", "tracking", "undo", "why"];
+
 /// A sign-up form and what was filled in.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct FormView<'a> {

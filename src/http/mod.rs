@@ -33,7 +33,7 @@ use axum::{Extension, Router, middleware};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 
-pub use content::{AccessView, Content, FormView, SignUpView, StandingView, WhyView};
+pub use content::{AccessView, CHOSEN, Content, FormView, SignUpView, StandingView, WhyView};
 pub use page::Page;
 pub use pages::Pages;
 

@@ -106,7 +106,7 @@ impl Pages {
         for controller in catalogue.controllers.iter().map(Some).chain([None]) {
             let key = controller.map(|controller| controller.key.as_str());
             for (&language, page) in self.words.languages(key).iter().flat_map(|language| Page::ALL.map(|page| (language, page))) {
-                for content in samples(controller) {
+                for content in samples(page, controller) {
                     let path = self.words.overrides().path(key, Kind::Web, page.template());
                     match self.render(page, language, controller, &content) {
                         Err(error) => told.insert(format!("{path} in {language}: {error:#}")),
