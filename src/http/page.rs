@@ -1,5 +1,7 @@
 //! The public pages by name: the template of each, and what a page of the operator's must hold.
 
+use super::content::Content;
+
 /// A public page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
@@ -72,23 +74,53 @@ impl Page {
         self.file().0
     }
 
-    /// Refuses a page of the operator's that does not do its job, or that a browser would not show as meant.
-    pub(super) fn lint(self, html: &str) -> Result<(), String> {
-        let needed: &[&str] = match self {
-            // S1-17
-            Self::Confirm => &["method=\"post\"", "name=\"stamp\"", "name=\"answer\" value=\"yes\"", "name=\"answer\" value=\"no\""],
-            // L-OBJ-04
-            Self::Unsubscribe => &["method=\"post\"", "name=\"choice\" value=\"topic\"", "name=\"choice\" value=\"objection\""],
-            // S1-14, S2-09
-            Self::Subscribe => &["method=\"post\"", "name=\"stamp\"", "name=\"email\"", "name=\"consent\"", "name=\"website\""],
-            _ => &[],
-        };
-        if let Some(lacks) = needed.iter().find(|needed| !html.contains(*needed)) {
+    /// Refuses a page of the operator's that, given `content`, does not do its job, or that a browser would not show as
+    /// meant.
+    pub(super) fn lint(self, content: &Content<'_>, html: &str) -> Result<(), String> {
+        if let Some(lacks) = self.needed(content).into_iter().find(|needed| !html.contains(needed)) {
             return Err(format!("lacks {lacks}"));
+        }
+        // What is pressed in a form without it counts as a script's, for ever. Only a website's own page has none.
+        let stamp = format!("name=\"stamp\" value=\"{}\"", content.stamp);
+        let mut forms = html.split("<form").skip(1).map(|rest| rest.split("</form").next().unwrap_or_default());
+        if self != Self::Embed && forms.any(|form| !form.contains(&stamp)) {
+            return Err("has a form that lacks name=\"stamp\" value=\"{{ stamp }}\"".to_owned());
         }
         match ["<script", "<style", " style=", "<iframe", "javascript:"].iter().find(|bad| html.to_ascii_lowercase().contains(*bad)) {
             Some(bad) => Err(format!("holds {bad}, which browsers are told to ignore")),
             None => Ok(()),
+        }
+    }
+
+    fn needed(self, content: &Content<'_>) -> Vec<&'static str> {
+        match self {
+            // S1-17
+            Self::Confirm => vec!["method=\"post\"", "name=\"answer\" value=\"yes\"", "name=\"answer\" value=\"no\""],
+            // L-OBJ-04
+            Self::Unsubscribe => vec!["method=\"post\"", "name=\"choice\" value=\"topic\"", "name=\"choice\" value=\"objection\""],
+            Self::Access => {
+                let on_record = content.access.as_ref();
+                let can_stop = on_record.is_some_and(|access| access.topics.iter().any(|topic| topic.state == "given"));
+                let can_object = on_record.is_some_and(|access| access.objected.is_none());
+                let stop = ["method=\"post\"", "name=\"topic\"", "name=\"choice\" value=\"topic\""].into_iter().filter(|_| can_stop);
+                stop.chain(["name=\"choice\" value=\"objection\""].into_iter().filter(|_| can_object)).collect()
+            }
+            // S1-14, S2-09
+            Self::Subscribe => {
+                vec!["method=\"post\"", "name=\"lang\"", "name=\"email\"", "name=\"consent\"", "name=\"website\""]
+            }
+            Self::Embed => {
+                vec![
+                    "action=",
+                    "method=\"post\"",
+                    "name=\"lang\"",
+                    "name=\"text\"",
+                    "name=\"email\"",
+                    "name=\"consent\"",
+                    "name=\"website\"",
+                ]
+            }
+            _ => vec![],
         }
     }
 

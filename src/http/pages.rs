@@ -110,7 +110,7 @@ impl Pages {
                     let path = self.words.overrides().path(key, Kind::Web, page.template());
                     match self.render(page, language, controller, &content) {
                         Err(error) => told.insert(format!("{path} in {language}: {error:#}")),
-                        Ok(html) => page.lint(&html).is_err_and(|fault| told.insert(format!("{path}: {fault}"))),
+                        Ok(html) => page.lint(&content, &html).is_err_and(|fault| told.insert(format!("{path}: {fault}"))),
                     };
                 }
             }

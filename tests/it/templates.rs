@@ -282,6 +282,8 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
     // S1-17, L-OBJ-04
     const CONFIRM: &str = "{% set title = \"Ours\" %}<form method=\"post\"><input type=\"hidden\" name=\"stamp\" value=\"{{ stamp }}\"><button name=\"answer\" value=\"yes\">{{ t(\"confirm.yes\") }}</button>\
                            <button name=\"answer\" value=\"no\">{{ t(\"confirm.no\") }}</button></form>";
+    const STAMP: &str = "<input type=\"hidden\" name=\"stamp\" value=\"{{ stamp }}\">";
+    let own = |name| std::fs::read_to_string(repository().join("templates/web").join(name)).unwrap();
     for (controller_key, name, text, fault) in [
         (Some("acme"), "confirm.html", CONFIRM.to_owned(), None),
         (None, "confirm.html", CONFIRM.to_owned(), None),
@@ -303,6 +305,21 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
         (None, "chosen.html", "{{ topics[0] }}".into(), Some("web/chosen.html in de: undefined value")),
         (None, "expired.html", "<p style=\"x\">".into(), Some("web/expired.html: holds  style=")),
         (None, "unsubscribe.html", "nothing".into(), Some("web/unsubscribe.html: lacks method=\"post\"")),
+        // Without its stamp no button works, and one form without it is enough for one button.
+        (
+            Some("acme"),
+            "confirm.html",
+            CONFIRM.replace("name=\"stamp\"", "name=\"seal\""),
+            Some("acme/web/confirm.html: has a form that lacks"),
+        ),
+        (None, "unsubscribe.html", own("unsubscribe.html").replacen(STAMP, "", 1), Some("web/unsubscribe.html: has a form that lacks")),
+        (None, "access.html", own("access.html").replacen(STAMP, "", 1), Some("web/access.html: has a form that lacks")),
+        (None, "chosen.html", own("chosen.html").replace(STAMP, ""), Some("web/chosen.html: has a form that lacks")),
+        (None, "subscribe.html", own("subscribe.html").replace("{{ stamp }}", ""), Some("web/subscribe.html: has a form that lacks")),
+        (None, "access.html", own("access.html").replace("\"objection\"", "\"\""), Some("lacks name=\"choice\" value=\"objection\"")),
+        (None, "access.html", own("access.html").replace("name=\"topic\"", ""), Some("web/access.html: lacks name=\"topic\"")),
+        (None, "subscribe.html", own("subscribe.html").replace("name=\"lang\"", ""), Some("web/subscribe.html: lacks name=\"lang\"")),
+        (None, "embed.html", own("embed.html").replace("name=\"text\"", ""), Some("web/embed.html: lacks name=\"text\"")),
         (None, "expire.html", String::new(), Some("web/expire.html: there is no such page")),
         (None, "layout.html", "{{ content }}{{ nothing }}".into(), Some("undefined value")),
     ] {
@@ -320,6 +337,16 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
             Some(fault) => assert!(made.as_ref().is_err_and(|error| error.contains(fault)), "{fault} in {:?}", made.err()),
         }
     }
+}
+
+#[test]
+fn a_copy_of_every_page_may_serve() {
+    let mut overrides = Overrides::default();
+    for page in Page::ALL {
+        let text = std::fs::read_to_string(repository().join("templates/web").join(page.template())).unwrap();
+        overrides.add(Some("acme"), Kind::Web, page.template(), text);
+    }
+    assert_eq!(pages("", overrides).err(), None);
 }
 
 #[test]
