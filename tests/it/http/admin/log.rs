@@ -171,7 +171,7 @@ fn a_decision_is_told_in_sentences_in_both_languages() {
         "Events up to no. 2",
         "<strong>Signed up</strong></span>\n<span class=\"quiet\">#1 · acme · news, offers · reported by a website</span>",
         "class=\"decisive\"",
-        "delivered (250)",
+        "handed over (250)",
         &format!("/admin/subjects/{subject}"),
         &format!("/admin/decisions?subject={subject}"),
     ] {
