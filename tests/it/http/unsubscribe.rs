@@ -2,7 +2,7 @@
 
 use consentry::consent::{Channel, DecisionId, EventKind, Evidence, Source, SubjectId, TopicStanding};
 
-use super::{FORM, World, body};
+use super::{BY_HAND, FORM, READ, SCANNER, World, body};
 
 #[test]
 fn get_and_head_never_unsubscribe_and_the_button_does() {
@@ -233,21 +233,23 @@ fn a_rest_and_its_end_and_no_measuring_are_one_button_each() {
 #[test]
 fn a_scanner_that_runs_the_pages_forms_chooses_nothing_and_one_click_is_not_in_its_way() {
     // PEERS.md section 3, number 1
-    const SCANNER: [(&str, &str); 3] =
-        [("content-type", FORM), ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0"), ("sec-fetch-mode", "navigate")];
     let world = World::new();
     let path = world.subscribed();
+    let waited = world.stamp_of(&path, &format!("unsubscribe {}", &path["/u/".len()..]), READ);
     let before = world.events().len();
     for body in
         ["choice=topic", "choice=topics", "choice=objection", "choice=pause&days=30", "choice=no_tracking", "choice=undo", "choice=why"]
     {
-        let answer = world.ask("POST", &path, &SCANNER, Some(body));
+        let answer = world.ask("POST", &path, &SCANNER, Some(&format!("{body}&stamp={waited}")));
         assert!(answer.status == 200 && answer.body.contains("role=\"alert\"") && answer.body.contains("value=\"topic\""), "{body}");
     }
     assert_eq!((world.events().len(), world.links().len()), (before, 1), "no event and no mail");
     let fetched = [("content-type", FORM), ("sec-fetch-mode", "cors"), ("origin", "https://webmail.example")];
     assert_eq!(world.ask("POST", &path, &fetched, Some("List-Unsubscribe=One-Click")).status, 200);
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+    let hand = [&SCANNER[..], &[BY_HAND]].concat();
+    assert_eq!(world.ask("POST", &path, &hand, Some(&format!("choice=objection&stamp={waited}"))).status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Objected(_)), "the stamp was good all the time");
 }
 
 #[test]
