@@ -12,7 +12,7 @@ pub enum Kind {
     Text,
     /// `web/<page>.html`: a page.
     Web,
-    /// `mail/confirm.<language>.txt`, `mail/footer.<language>.txt` and `.html`.
+    /// `mail/access.<language>.txt`, `mail/confirm.<language>.txt`, `mail/footer.<language>.txt` and `.html`.
     Mail,
 }
 

@@ -120,7 +120,7 @@ impl Reason {
             (Self::NoConsent, _) => "It is advertising, and there is no consent of this person on record for this topic.",
             (Self::OptInPending, Language::DE) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
             (Self::OptInPending, _) => "The person signed up but has not confirmed yet.",
-            (Self::Withdrawn, Language::DE) => "Die Person hat die Einwilligung zu diesem Thema widerrufen oder abgelehnt.",
+            (Self::Withdrawn, Language::DE) => "Die Person hat die Einwilligung für dieses Thema widerrufen oder abgelehnt.",
             (Self::Withdrawn, _) => "The person has withdrawn or refused consent to this topic.",
             (Self::Objected, Language::DE) => "Die Person hat jeder Werbung dieses Unternehmens widersprochen.",
             (Self::Objected, _) => "The person has objected to all advertising of this company.",
@@ -141,9 +141,9 @@ impl Reason {
     /// everyone else.
     pub fn remedy(self, language: Language) -> &'static str {
         match (self, language) {
-            (Self::Transactional, Language::DE) => "So, wie sie ist, wird sie zugestellt; als Werbung bräuchte sie eine Einwilligung.",
+            (Self::Transactional, Language::DE) => "Solche E-Mails werden durchgelassen; als Werbung bräuchten sie eine Einwilligung.",
             (Self::Transactional, _) => "It passes as it is; as advertising it would need consent.",
-            (Self::DoiConsent, Language::DE) => "So, wie es ist, wird zugestellt, bis die Person widerruft oder widerspricht.",
+            (Self::DoiConsent, Language::DE) => "Solche E-Mails werden durchgelassen, bis die Person widerruft oder widerspricht.",
             (Self::DoiConsent, _) => "It passes as things are, until the person withdraws or objects.",
             (Self::NoConsent, Language::DE) => "Die Person müsste sich für dieses Thema anmelden und die Bestätigungsmail bestätigen.",
             (Self::NoConsent, _) => "The person would have to sign up for this topic and confirm the mail that asks for it.",
@@ -160,7 +160,7 @@ impl Reason {
             (Self::Paused, Language::DE) => "Die Pause müsste enden: an ihrem Tag, oder weil die Person sie vorher beendet.",
             (Self::Paused, _) => "The pause would have to end: on its day, or because the person ends it earlier.",
             (Self::OtherController, Language::DE) => {
-                "Die Mail müsste über einen Stream des Unternehmens gehen, dem das Thema gehört, oder ein Thema des eigenen haben."
+                "Die E-Mail müsste über einen Stream des Unternehmens gehen, dem das Thema gehört, oder ein Thema des eigenen haben."
             }
             (Self::OtherController, _) => {
                 "The mail would have to go by a stream of the company that the topic belongs to, or be about a topic of its own."

@@ -107,17 +107,20 @@ fn respond(answers: &Answers, visitor: &Visitor, token: &str, again: Option<Stri
 fn view(access: &Access, language: Language) -> AccessView {
     AccessView {
         address: access.address.clone(),
-        why: access.why.as_ref().map(|why| WhyView {
-            at: why.at,
-            topic: why.topic.clone(),
-            sentence: why.reason.sentence(language),
-            articles: why.reason.basis().map_or("", |basis| basis.articles()),
-            sign_up: why.sign_up.as_ref().map(|facts| SignUpView {
-                requested_at: facts.requested_at,
-                form_url: facts.form_url.clone(),
-                consent_text: facts.consent_text.clone(),
-                confirmed_at: facts.confirmed_at,
-            }),
+        why: access.why.as_ref().and_then(|why| {
+            Some(WhyView {
+                at: why.at,
+                topic: why.topic.clone(),
+                reason: why.reason.as_str(),
+                // What had none was not sent, so no link of it is out there.
+                articles: why.reason.basis()?.articles(language),
+                sign_up: why.sign_up.as_ref().map(|facts| SignUpView {
+                    requested_at: facts.requested_at,
+                    form_url: facts.form_url.clone(),
+                    consent_text: facts.consent_text.clone(),
+                    confirmed_at: facts.confirmed_at,
+                }),
+            })
         }),
         topics: access.topics.iter().map(|row| standing(row.name.as_str(), &row.title, row.standing)).collect(),
         tracking: standing("", "", access.tracking),

@@ -7,7 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::brand::Look;
 use super::content::Content;
-use super::page::{Page, Pages};
+use super::page::Page;
+use super::pages::Pages;
 use super::problem::Problem;
 use super::visitor::Visitor;
 use crate::consent::{Controller, Language};

@@ -107,7 +107,7 @@ fn view(row: &DecisionRow) -> Value {
         "verdict": reason.verdict().as_str(),
         "reason": reason.as_str(),
         "sentence": { "de": reason.sentence(Language::DE), "en": reason.sentence(Language::EN) },
-        "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": basis.articles() })),
+        "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": basis.articles(Language::EN) })),
         "event": decision.event,
         "folded_from": decision.folded_from,
         "size": decision.size,

@@ -78,3 +78,22 @@ pub(super) fn failed(answers: &Answers, visitor: &Visitor, error: &SignUpError) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, header};
+
+    use super::super::content::CHOSEN;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_pages_know_the_word_of_every_choice() {
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))].into_iter().collect();
+        let mut words = Vec::new();
+        for choice in ["topic", "topics", "objection", "pause", "resume", "no_tracking", "tracking", "undo", "why"] {
+            let posted = Posted::read(&headers, format!("choice={choice}&days=30").as_bytes()).await.expect("a form");
+            words.push(Chosen::read(&posted).expect(choice).word());
+        }
+        assert_eq!(words, CHOSEN);
+    }
+}

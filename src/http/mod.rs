@@ -13,8 +13,10 @@ mod connection;
 mod content;
 mod form;
 mod page;
+mod pages;
 mod press;
 mod problem;
+mod samples;
 mod shell;
 mod subscribe;
 mod unsubscribe;
@@ -31,8 +33,9 @@ use axum::{Extension, Router, middleware};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 
-pub use content::{AccessView, Content, FormView, SignUpView, StandingView, WhyView};
-pub use page::{Page, Pages};
+pub use content::{AccessView, CHOSEN, Content, FormView, SignUpView, StandingView, WhyView};
+pub use page::Page;
+pub use pages::Pages;
 
 use crate::compose::ComposeError;
 use crate::desk::Desk;
@@ -106,7 +109,7 @@ async fn ready(State(desk): State<Desk>) -> Response {
 }
 
 async fn style(uri: Uri) -> Response {
-    (kept("text/css; charset=utf-8", &uri), page::STYLE).into_response()
+    (kept("text/css; charset=utf-8", &uri), pages::STYLE).into_response()
 }
 
 /// Headers of an asset.

@@ -1,19 +1,6 @@
-//! The public pages: templates and what they are given. Plain HTML that works on a phone, without
-//! scripts, cookies or anything from elsewhere.
+//! The public pages by name: the template of each, and what a page of the operator's must hold.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, Error, context};
-
-use super::brand::{Looks, version};
-use super::content::{Content, samples};
-use crate::compose::{self, ComposeError, Kind, Words};
-use crate::consent::{Catalogue, Controller, Language};
-
-/// The one stylesheet.
-pub(super) const STYLE: &str = include_str!("../../templates/web/style.css");
+use super::content::Content;
 
 /// A public page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,19 +74,17 @@ impl Page {
         self.file().0
     }
 
-    /// Refuses a page of the operator's that does not do its job, or that a browser would not show as meant.
-    fn lint(self, html: &str) -> Result<(), String> {
-        let needed: &[&str] = match self {
-            // S1-17
-            Self::Confirm => &["method=\"post\"", "name=\"stamp\"", "name=\"answer\" value=\"yes\"", "name=\"answer\" value=\"no\""],
-            // L-OBJ-04
-            Self::Unsubscribe => &["method=\"post\"", "name=\"choice\" value=\"topic\"", "name=\"choice\" value=\"objection\""],
-            // S1-14, S2-09
-            Self::Subscribe => &["method=\"post\"", "name=\"stamp\"", "name=\"email\"", "name=\"consent\"", "name=\"website\""],
-            _ => &[],
-        };
-        if let Some(lacks) = needed.iter().find(|needed| !html.contains(*needed)) {
+    /// Refuses a page of the operator's that, given `content`, does not do its job, or that a browser would not show as
+    /// meant.
+    pub(super) fn lint(self, content: &Content<'_>, html: &str) -> Result<(), String> {
+        if let Some(lacks) = self.needed(content).into_iter().find(|needed| !html.contains(needed)) {
             return Err(format!("lacks {lacks}"));
+        }
+        // What is pressed in a form without it counts as a script's, for ever. Only a website's own page has none.
+        let stamp = format!("name=\"stamp\" value=\"{}\"", content.stamp);
+        let mut forms = html.split("<form").skip(1).map(|rest| rest.split("</form").next().unwrap_or_default());
+        if self != Self::Embed && forms.any(|form| !form.contains(&stamp)) {
+            return Err("has a form that lacks name=\"stamp\" value=\"{{ stamp }}\"".to_owned());
         }
         match ["<script", "<style", " style=", "<iframe", "javascript:"].iter().find(|bad| html.to_ascii_lowercase().contains(*bad)) {
             Some(bad) => Err(format!("holds {bad}, which browsers are told to ignore")),
@@ -107,7 +92,40 @@ impl Page {
         }
     }
 
-    fn file(self) -> (&'static str, &'static str) {
+    fn needed(self, content: &Content<'_>) -> Vec<&'static str> {
+        match self {
+            // S1-17
+            Self::Confirm => vec!["method=\"post\"", "name=\"answer\" value=\"yes\"", "name=\"answer\" value=\"no\""],
+            // L-OBJ-04
+            Self::Unsubscribe => vec!["method=\"post\"", "name=\"choice\" value=\"topic\"", "name=\"choice\" value=\"objection\""],
+            Self::Access => {
+                let on_record = content.access.as_ref();
+                let can_stop = on_record.is_some_and(|access| access.topics.iter().any(|topic| topic.state == "given"));
+                let can_object = on_record.is_some_and(|access| access.objected.is_none());
+                let stop = ["method=\"post\"", "name=\"topic\"", "name=\"choice\" value=\"topic\""].into_iter().filter(|_| can_stop);
+                stop.chain(["name=\"choice\" value=\"objection\""].into_iter().filter(|_| can_object)).collect()
+            }
+            // S1-14, S2-09
+            Self::Subscribe => {
+                vec!["method=\"post\"", "name=\"lang\"", "name=\"email\"", "name=\"consent\"", "name=\"website\""]
+            }
+            Self::Embed => {
+                vec![
+                    "action=",
+                    "method=\"post\"",
+                    "name=\"lang\"",
+                    "name=\"text\"",
+                    "name=\"email\"",
+                    "name=\"consent\"",
+                    "name=\"website\"",
+                ]
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Name and text of its template, as built in.
+    pub(super) fn file(self) -> (&'static str, &'static str) {
         macro_rules! file {
             ($name:literal) => {
                 ($name, include_str!(concat!("../../templates/web/", $name)))
@@ -134,108 +152,5 @@ impl Page {
             Self::NotFound => file!("not_found.html"),
             Self::Unavailable => file!("unavailable.html"),
         }
-    }
-}
-
-/// The frame around every page.
-const LAYOUT: (&str, &str) = ("layout.html", include_str!("../../templates/web/layout.html"));
-
-/// What pages are made of; imported by them.
-const PARTS: (&str, &str) = ("parts.html", include_str!("../../templates/web/parts.html"));
-
-/// All pages, parsed.
-#[derive(Debug)]
-pub struct Pages {
-    templates: Environment<'static>,
-    words: Arc<Words>,
-    looks: Looks,
-    /// Path of the stylesheet; changes with its content, so that browsers may keep it for ever.
-    style: String,
-}
-
-impl Pages {
-    /// The pages, for a gateway whose paths are reached below `path`: empty, or like `/consent`. Each of the
-    /// operator's pages is rendered before one of them serves; fails with all that is wrong.
-    pub fn new(path: &str, catalogue: &Catalogue, words: &Arc<Words>) -> Result<Self, ComposeError> {
-        let mut templates = compose::environment(words)?;
-        let files: Vec<(&str, &str)> = Page::ALL.into_iter().map(Page::file).chain([LAYOUT]).collect();
-        for (name, source) in files.iter().chain([&PARTS]) {
-            templates.add_template_owned(format!("web/{name}"), *source)?;
-        }
-        let mut faults = Vec::new();
-        for file in words.overrides().of(Kind::Web) {
-            let path = file.path(Kind::Web);
-            if !files.iter().any(|(name, _)| *name == file.name) {
-                faults.push(format!("{path}: there is no such page"));
-            } else if let Err(error) = templates.add_template_owned(path.clone(), file.text.to_owned()) {
-                faults.push(format!("{path}: {error}"));
-            }
-        }
-        let style = format!("{path}/assets/style.css?{}", version(STYLE.as_bytes()));
-        let pages = Self { templates, words: Arc::clone(words), looks: Looks::new(path, catalogue, words), style };
-        if faults.is_empty() && !words.overrides().is_empty() {
-            pages.try_all(catalogue, &mut faults);
-        }
-        if faults.is_empty() { Ok(pages) } else { Err(ComposeError::Templates(faults)) }
-    }
-
-    /// The words that the pages speak with.
-    pub fn words(&self) -> &Words {
-        &self.words
-    }
-
-    /// The looks of the controllers.
-    pub(super) fn looks(&self) -> &Looks {
-        &self.looks
-    }
-
-    /// The whole page, in `language` or, where the controller does not offer it, in the controller's own.
-    /// `controller` gives imprint and privacy policy, where the page belongs to one.
-    pub fn render(&self, page: Page, language: Language, controller: Option<&Controller>, content: &Content<'_>) -> Result<String, Error> {
-        let key = controller.map(|controller| controller.key.as_str());
-        let language = self.words.served(key, [language]);
-        let speaker = context! { language => language.as_str(), controller_key => key };
-        let inner = self.template(key, page.template())?.render_captured(context! { ..speaker.clone(), ..Value::from(Serde(content)) })?;
-        if page == Page::Embed {
-            return Ok(inner.into_output()); // a piece of somebody else's page
-        }
-        let (title, mark) = (inner.state().lookup("title"), inner.state().lookup("mark"));
-        let look = key.and_then(|key| self.looks.of(key));
-        let imprint: Vec<&str> = controller.map(|controller| controller.imprint.trim().lines().collect()).unwrap_or_default();
-        self.template(key, LAYOUT.0)?.render(context! {
-            dir => language.dir(),
-            title => title,
-            mark => mark.filter(|mark| !mark.is_undefined()),
-            style => self.style.as_str(),
-            brand_style => look.map(|look| look.style_url.as_str()),
-            logo => look.and_then(|look| look.logo_url.as_deref()),
-            controller => controller.map(|controller| controller.name.as_str()),
-            privacy_url => controller.map(|controller| controller.privacy_url.as_str()),
-            imprint => Serde(imprint),
-            content => Value::from_safe_string(inner.into_output()),
-            ..speaker
-        })
-    }
-
-    fn template(&self, controller: Option<&str>, name: &str) -> Result<minijinja::Template<'_, '_>, Error> {
-        self.templates.get_template(&self.words.overrides().path(controller, Kind::Web, name))
-    }
-
-    /// Renders every page for everyone the operator's files may concern.
-    fn try_all(&self, catalogue: &Catalogue, faults: &mut Vec<String>) {
-        let mut told = BTreeSet::new();
-        for controller in catalogue.controllers.iter().map(Some).chain([None]) {
-            let key = controller.map(|controller| controller.key.as_str());
-            for (&language, page) in self.words.languages(key).iter().flat_map(|language| Page::ALL.map(|page| (language, page))) {
-                for content in samples(controller) {
-                    let path = self.words.overrides().path(key, Kind::Web, page.template());
-                    match self.render(page, language, controller, &content) {
-                        Err(error) => told.insert(format!("{path} in {language}: {error:#}")),
-                        Ok(html) => page.lint(&html).is_err_and(|fault| told.insert(format!("{path}: {fault}"))),
-                    };
-                }
-            }
-        }
-        faults.extend(told);
     }
 }

@@ -178,6 +178,13 @@ impl World {
         if first.body.contains("role=\"alert\"") { press(stamp(&first.body)) } else { first }
     }
 
+    /// A stamp as the page behind `link` had it so long ago.
+    fn stamp_of(&self, link: &str, purpose: &str, ago: SignedDuration) -> String {
+        let now = Timestamp::now();
+        assert!(self.desk.shown_ms_ago(purpose, stamp(&self.get(link).body), now).is_some(), "the purpose is the page's");
+        self.desk.stamp(purpose, now - ago)
+    }
+
     /// Presses a button of the confirmation page.
     fn press(&self, link: &str, answer: &str) -> Answer {
         self.choose(link, &format!("answer={answer}"))
@@ -295,6 +302,16 @@ impl World {
         });
     }
 }
+
+/// What a scanner's browser says of a form that it submits by script.
+const SCANNER: [(&str, &str); 3] =
+    [("content-type", FORM), ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0"), ("sec-fetch-mode", "navigate")];
+
+/// What it adds when a hand pressed the button.
+const BY_HAND: (&str, &str) = ("sec-fetch-user", "?1");
+
+/// Long enough to read a page: what is refused after it is not refused for haste.
+const READ: SignedDuration = SignedDuration::from_secs(20);
 
 /// The stamp of a page with a form; empty where there is none.
 fn stamp(page: &str) -> &str {

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use consentry::compose::{FormWords, Kind, Logo, Overrides, Words};
 use consentry::consent::{Brand, Catalogue, Color, Controller, Language};
-use consentry::http::{AccessView, Content, FormView, Page, Pages, SignUpView, StandingView, WhyView};
+use consentry::http::{AccessView, CHOSEN, Content, FormView, Page, Pages, SignUpView, StandingView, WhyView};
 use jiff::Timestamp;
 
 use crate::environment::repository;
@@ -24,57 +24,91 @@ fn controller() -> Controller {
     }
 }
 
-fn samples() -> Vec<Content<'static>> {
+/// What the page gets at run time: a little and a lot, and that hostile.
+fn samples(page: Page) -> Vec<Content<'static>> {
+    let both = |of: &dyn Fn(bool) -> Content<'static>| vec![of(false), of(true)];
+    match page {
+        Page::Confirm => both(&|much| Content { stamp: "c3RhbXA".into(), again: !much, ..of_sign_up(much) }),
+        Page::Confirmed | Page::Declined | Page::Expired | Page::Voided => both(&of_sign_up),
+        Page::Subscribe => both(&|much| Content { stamp: "c3RhbXA".into(), again: !much, form: Some(form(much)), ..of_form() }),
+        Page::Embed | Page::CheckMailbox => vec![of_form()],
+        Page::Unsubscribe => both(&unsubscribe),
+        Page::Chosen => {
+            let of = |chosen| Content { chosen, until: (chosen == "paused").then(at), ..unsubscribe(true) };
+            let proven = |chosen| Content { topics: vec![], consent_text: None, ..of(chosen) };
+            CHOSEN.map(of).into_iter().chain(CHOSEN.into_iter().filter(|chosen| *chosen != "topic").map(proven)).collect()
+        }
+        Page::Access => both(&|much| Content { stamp: "c3RhbXA".into(), again: !much, access: Some(access(much)), ..of_company() }),
+        Page::AccessExpired => vec![of_company()],
+        _ => vec![Content::default()],
+    }
+}
+
+fn of_company() -> Content<'static> {
+    Content { controller: "Müller & <Söhne> GmbH", ..Content::default() }
+}
+
+fn of_sign_up(much: bool) -> Content<'static> {
     let topics = ["Wochenbrief", "<b>Angebote</b> & \"mehr\"", "ديك"];
-    let of = |number: usize| Content {
-        controller: "Müller & <Söhne> GmbH",
-        privacy_url: if number == 1 { "" } else { "https://acme.example/privacy" },
-        topics: topics[..number].to_vec(),
+    Content {
+        privacy_url: if much { "https://acme.example/privacy" } else { "" },
+        topics: topics[..if much { 3 } else { 1 }].to_vec(),
         at: Some(at()),
         valid_days: 7,
-        tracking: number == 3,
+        tracking: much,
+        ..of_company()
+    }
+}
+
+fn of_form() -> Content<'static> {
+    let fresh = FormView { email: String::new(), email_fault: false, consent_fault: false, ..form(true) };
+    Content { privacy_url: "https://acme.example/privacy", form: Some(fresh), ..of_company() }
+}
+
+fn form(much: bool) -> FormView<'static> {
+    FormView {
+        name: "form",
+        words: if much { &HOSTILE_WORDS } else { &PLAIN_WORDS },
+        url: "https://consent.acme.example/subscribe/form".into(),
+        texts_version: "00".into(),
+        email: if much { "\"><b>@people.example".into() } else { String::new() },
+        consent: false,
+        tracking: false,
+        email_fault: much,
+        consent_fault: much,
+    }
+}
+
+fn unsubscribe(much: bool) -> Content<'static> {
+    Content {
+        topics: vec![if much { HOSTILE } else { "Wochenbrief" }],
         stamp: "c3RhbXA".into(),
-        again: number == 1,
-        address: if number == 1 { String::new() } else { "o…@e….org".into() },
-        until: Some(at()),
-        chosen: "paused",
-        consent_text: (number == 3).then(|| HOSTILE.into()),
-        form: Some(FormView {
-            name: "form",
-            words: if number == 1 { &PLAIN_WORDS } else { &HOSTILE_WORDS },
-            url: "https://consent.acme.example/subscribe/form".into(),
-            texts_version: "00".into(),
-            email: if number == 1 { String::new() } else { "\"><b>@people.example".into() },
-            consent: false,
-            tracking: false,
-            email_fault: number == 3,
-            consent_fault: number == 3,
+        again: !much,
+        address: if much { "o…@e….org".into() } else { String::new() },
+        until: much.then(at),
+        consent_text: much.then(|| HOSTILE.into()),
+        ..of_company()
+    }
+}
+
+fn access(much: bool) -> AccessView {
+    let states = [("given", Some(at())), ("requested", Some(at())), ("withdrawn", Some(at())), ("objected", Some(at())), ("none", None)];
+    let topics = states.map(|(state, at)| StandingView { name: "news".into(), title: HOSTILE.into(), state, at });
+    AccessView {
+        address: if much { "<b>@people.example".into() } else { String::new() },
+        why: much.then(|| WhyView {
+            at: at(),
+            topic: HOSTILE.into(),
+            reason: "doi_consent",
+            articles: "An article",
+            sign_up: Some(SignUpView { requested_at: at(), form_url: HOSTILE.into(), consent_text: HOSTILE.into(), confirmed_at: at() }),
         }),
-        access: Some(AccessView {
-            address: if number == 1 { String::new() } else { "<b>@people.example".into() },
-            why: (number == 3).then(|| WhyView {
-                at: at(),
-                topic: HOSTILE.into(),
-                sentence: "A sentence.",
-                articles: "An article",
-                sign_up: Some(SignUpView {
-                    requested_at: at(),
-                    form_url: HOSTILE.into(),
-                    consent_text: HOSTILE.into(),
-                    confirmed_at: at(),
-                }),
-            }),
-            topics: [("given", Some(at())), ("requested", Some(at())), ("withdrawn", Some(at())), ("objected", Some(at())), ("none", None)]
-                .map(|(state, at)| StandingView { name: "news".into(), title: HOSTILE.into(), state, at })[..number + 2]
-                .to_vec(),
-            tracking: StandingView { name: String::new(), title: String::new(), state: "given", at: Some(at()) },
-            tracking_text: Some(HOSTILE.into()),
-            objected: (number == 3).then(at),
-            paused_until: (number == 3).then(at),
-        }),
-    };
-    let chosen = ["topic", "topics", "objection", "resumed", "no_tracking", "tracking", "undo", "why"];
-    [of(1), of(3)].into_iter().chain(chosen.map(|chosen| Content { chosen, ..of(1) })).collect()
+        topics: if much { topics.into() } else { vec![] },
+        tracking: StandingView { name: String::new(), title: String::new(), state: if much { "given" } else { "none" }, at: much.then(at) },
+        tracking_text: much.then(|| HOSTILE.into()),
+        objected: much.then(at),
+        paused_until: much.then(at),
+    }
 }
 
 const HOSTILE: &str = "<b>\"'&</b><script>alert(1)</script>";
@@ -99,7 +133,7 @@ fn rendered() -> Vec<(String, String)> {
     for page in Page::ALL {
         for language in [Language::DE, Language::EN] {
             for controller in [Some(&controller()), None] {
-                for (number, content) in samples().iter().enumerate() {
+                for (number, content) in samples(page).iter().enumerate() {
                     let name = format!("{} {} {} {number}", page.template(), language.as_str(), controller.is_some());
                     let html = pages.render(page, language, controller, content).unwrap_or_else(|error| panic!("{name}: {error:#}"));
                     all.push((name, html));
@@ -183,7 +217,7 @@ fn the_confirmation_page_offers_yes_and_no_alike() {
 fn no_text_is_for_one_language_only() {
     let pages = pages("", Overrides::default()).expect("the templates parse");
     for page in Page::ALL {
-        let [de, en] = [Language::DE, Language::EN].map(|language| pages.render(page, language, None, &samples()[0]).expect("renders"));
+        let [de, en] = [Language::DE, Language::EN].map(|language| pages.render(page, language, None, &samples(page)[0]).expect("renders"));
         assert_ne!(de.replace("lang=\"de\"", "lang=\"en\""), en, "{page:?}");
     }
 }
@@ -234,7 +268,12 @@ fn a_language_written_from_right_to_left_is_shown_so() {
     for name in ["access.ar.txt", "confirm.ar.txt", "footer.ar.txt", "footer.ar.html"] {
         overrides.add(None, Kind::Mail, name, "x".into());
     }
-    let html = pages("", overrides).unwrap().render(Page::Confirm, Language::parse("ar").unwrap(), Some(&controller()), &samples()[0]);
+    let html = pages("", overrides).unwrap().render(
+        Page::Confirm,
+        Language::parse("ar").unwrap(),
+        Some(&controller()),
+        &samples(Page::Confirm)[0],
+    );
     let html = html.unwrap();
     assert!(html.contains("<html lang=\"ar\" dir=\"rtl\">") && html.contains("هل تريد"), "{html}");
 }
@@ -244,6 +283,8 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
     // S1-17, L-OBJ-04
     const CONFIRM: &str = "{% set title = \"Ours\" %}<form method=\"post\"><input type=\"hidden\" name=\"stamp\" value=\"{{ stamp }}\"><button name=\"answer\" value=\"yes\">{{ t(\"confirm.yes\") }}</button>\
                            <button name=\"answer\" value=\"no\">{{ t(\"confirm.no\") }}</button></form>";
+    const STAMP: &str = "<input type=\"hidden\" name=\"stamp\" value=\"{{ stamp }}\">";
+    let own = |name| std::fs::read_to_string(repository().join("templates/web").join(name)).unwrap();
     for (controller_key, name, text, fault) in [
         (Some("acme"), "confirm.html", CONFIRM.to_owned(), None),
         (None, "confirm.html", CONFIRM.to_owned(), None),
@@ -257,8 +298,29 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
         (Some("acme"), "expired.html", "{{ adress }}".into(), Some("acme/web/expired.html in de: undefined value")),
         (None, "expired.html", "{{ adress".into(), Some("web/expired.html: syntax error")),
         (None, "expired.html", "{% if topics | length > 1 %}{{ x }}{% endif %}".into(), Some("web/expired.html in de: undefined value")),
+        // No page gets what belongs to another.
+        (None, "expired.html", "{{ form.url }}".into(), Some("web/expired.html in de: undefined value")),
+        (None, "confirmed.html", "{{ access.address }}".into(), Some("web/confirmed.html in de: undefined value")),
+        (None, "not_found.html", "{{ at | date }}".into(), Some("web/not_found.html in de: ")),
+        (None, "chosen.html", "{% if chosen == \"undo\" %}{{ x }}{% endif %}".into(), Some("web/chosen.html in de: undefined value")),
+        (None, "chosen.html", "{{ topics[0] }}".into(), Some("web/chosen.html in de: undefined value")),
         (None, "expired.html", "<p style=\"x\">".into(), Some("web/expired.html: holds  style=")),
         (None, "unsubscribe.html", "nothing".into(), Some("web/unsubscribe.html: lacks method=\"post\"")),
+        // Without its stamp no button works, and one form without it is enough for one button.
+        (
+            Some("acme"),
+            "confirm.html",
+            CONFIRM.replace("name=\"stamp\"", "name=\"seal\""),
+            Some("acme/web/confirm.html: has a form that lacks"),
+        ),
+        (None, "unsubscribe.html", own("unsubscribe.html").replacen(STAMP, "", 1), Some("web/unsubscribe.html: has a form that lacks")),
+        (None, "access.html", own("access.html").replacen(STAMP, "", 1), Some("web/access.html: has a form that lacks")),
+        (None, "chosen.html", own("chosen.html").replace(STAMP, ""), Some("web/chosen.html: has a form that lacks")),
+        (None, "subscribe.html", own("subscribe.html").replace("{{ stamp }}", ""), Some("web/subscribe.html: has a form that lacks")),
+        (None, "access.html", own("access.html").replace("\"objection\"", "\"\""), Some("lacks name=\"choice\" value=\"objection\"")),
+        (None, "access.html", own("access.html").replace("name=\"topic\"", ""), Some("web/access.html: lacks name=\"topic\"")),
+        (None, "subscribe.html", own("subscribe.html").replace("name=\"lang\"", ""), Some("web/subscribe.html: lacks name=\"lang\"")),
+        (None, "embed.html", own("embed.html").replace("name=\"text\"", ""), Some("web/embed.html: lacks name=\"text\"")),
         (None, "expire.html", String::new(), Some("web/expire.html: there is no such page")),
         (None, "layout.html", "{{ content }}{{ nothing }}".into(), Some("undefined value")),
     ] {
@@ -267,7 +329,7 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
         let made = pages("", overrides);
         match fault {
             None => {
-                let html = made.expect(name).render(Page::Confirm, Language::DE, Some(&controller()), &samples()[0]).unwrap();
+                let html = made.expect(name).render(Page::Confirm, Language::DE, Some(&controller()), &samples(Page::Confirm)[0]).unwrap();
                 assert!(
                     html.contains("<h1>Ours</h1>") && html.contains("Ja, ich möchte sie") && html.contains("12345 Musterstadt"),
                     "{html}"
@@ -276,6 +338,16 @@ fn an_operators_page_serves_and_a_broken_one_is_refused_before_it_does() {
             Some(fault) => assert!(made.as_ref().is_err_and(|error| error.contains(fault)), "{fault} in {:?}", made.err()),
         }
     }
+}
+
+#[test]
+fn a_copy_of_every_page_may_serve() {
+    let mut overrides = Overrides::default();
+    for page in Page::ALL {
+        let text = std::fs::read_to_string(repository().join("templates/web").join(page.template())).unwrap();
+        overrides.add(Some("acme"), Kind::Web, page.template(), text);
+    }
+    assert_eq!(pages("", overrides).err(), None);
 }
 
 #[test]
@@ -337,7 +409,7 @@ fn a_branded_page_names_its_stylesheet_and_shows_the_logo() {
     overrides.add_logo("acme", Logo::new("logo.png", b"\x89PNG\r\n\x1a\n".to_vec()).unwrap());
     let words = Arc::new(Words::new(&catalogue, overrides).unwrap());
     let pages = Pages::new("/consent", &catalogue, &words).unwrap();
-    let html = pages.render(Page::Confirm, Language::DE, Some(&branded), &samples()[0]).unwrap();
+    let html = pages.render(Page::Confirm, Language::DE, Some(&branded), &samples(Page::Confirm)[0]).unwrap();
     assert!(html.contains("<link rel=\"stylesheet\" href=\"/consent/assets/brand/acme.css?"), "{html}");
     assert!(html.contains("<img class=\"logo\" src=\"/consent/assets/brand/acme/logo.png?"), "{html}");
     assert!(html.contains("alt=\"Müller &amp; &lt;Söhne&gt; GmbH\""), "{html}");

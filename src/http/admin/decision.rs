@@ -39,7 +39,7 @@ fn view(inside: &Inside, DecisionStory { row, events }: &DecisionStory) -> Value
         reason => reason.as_str(),
         sentence => reason.sentence(inside.language),
         remedy => reason.remedy(inside.language),
-        articles => reason.basis().map(|basis| basis.articles()),
+        articles => reason.basis().map(|basis| basis.articles(inside.language)),
         class => classification.class.as_str(),
         steps => classification.steps.iter().map(step).collect::<Vec<_>>(),
         stream => decision.stream.as_str(),

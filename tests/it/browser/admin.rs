@@ -92,6 +92,24 @@ fn every_admin_page_is_accessible_and_runs_nothing_that_tools_wrote() {
 }
 
 #[test]
+fn printed_evidence_holds_the_mail_and_the_pages_in_full() {
+    // R-02, L-DOI-07
+    let sink = Sink::start();
+    let (world, _) = world(&sink);
+    let url = format!("{PUBLIC_URL}/admin/subjects/{}", subject(&world));
+    let input = json!({ "url": url, "click": "form[action$='/evidence'] button", "operator": operator("legal") });
+    let texts = Front::of(&world).browse("print.mjs", input);
+    for (name, part) in [
+        ("Confirmation mail, complete", "Auto-Submitted: auto-generated"),
+        ("Page with the button as shown (HTML)", "<button name=\"answer\" value=\"yes\">"),
+    ] {
+        let text = texts.as_array().unwrap().iter().find(|text| text["name"] == name).unwrap_or_else(|| panic!("{name}: {texts}"));
+        assert!(text["text"].as_str().unwrap().contains(part), "{text}");
+        assert_eq!((&text["seen"], &text["whole"]), (&json!(true), &json!(true)), "{text}");
+    }
+}
+
+#[test]
 fn from_an_smtp_reply_to_the_evidence_by_one_search_and_two_clicks_on_the_keyboard() {
     let sink = Sink::start();
     let (world, reply) = world(&sink);

@@ -3,7 +3,7 @@
 use consentry::consent::{Channel, EventKind, Evidence, TopicStanding};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FORM, World};
+use super::{BY_HAND, READ, SCANNER, World};
 
 /// Olivia, subscribed; the unsubscribe link, and the link that was mailed on her "why did I get this?".
 fn asked(world: &World) -> (String, String) {
@@ -49,11 +49,15 @@ fn why_names_basis_date_and_source() {
     let path = world.subscribed_with_decision();
     world.choose(&path, "choice=why");
     let page = world.get(&mailed(&world).pop().expect("a mail")).body;
-    for needle in
-        ["per Double-Opt-in bestätigt", "UWG §7(2) Nr. 2", "https://acme.example/newsletter", "Neuigkeiten und Angebote per E-Mail senden"]
-    {
+    for needle in [
+        "Sie haben sich für dieses Thema angemeldet",
+        "§ 7 Abs. 2 Nr. 2 UWG; Art. 6 Abs. 1 lit. a, Art. 7 DSGVO",
+        "https://acme.example/newsletter",
+        "Neuigkeiten und Angebote per E-Mail senden",
+    ] {
         assert!(page.contains(needle), "{needle} in {page}");
     }
+    assert!(!page.contains("Die Person"), "it speaks to the reader: {page}");
 }
 
 #[test]
@@ -81,9 +85,25 @@ fn the_owner_of_the_mailbox_chooses_for_each_topic_and_agrees_to_measuring() {
     for body in ["choice=topic", "topic=elsewhere&choice=topic", "choice=undo", "choice=why", "choice=x", "", "topic=news"] {
         assert_eq!(world.choose(&link, body).status, 400, "{body}");
     }
-    let script = [("content-type", FORM), ("user-agent", "Chrome/140.0"), ("sec-fetch-mode", "navigate")];
-    assert_eq!(world.ask("POST", &link, &script, Some("choice=tracking")).status, 200);
     assert_eq!(world.events().len(), events);
+}
+
+#[test]
+fn a_scanner_that_runs_the_forms_of_ones_own_page_chooses_nothing() {
+    // I5; PEERS.md section 3, number 1
+    let world = World::new();
+    let (_, link) = asked(&world);
+    let (_, token) = link.split_once("/p/").expect("a link");
+    let waited = world.stamp_of(&link, &format!("access de {token}"), READ);
+    let before = world.events().len();
+    for body in ["topic=news&choice=topic", "choice=objection", "choice=pause&days=30", "choice=no_tracking", "choice=tracking"] {
+        let answer = world.ask("POST", &link, &SCANNER, Some(&format!("{body}&stamp={waited}")));
+        assert!(answer.status == 200 && answer.body.contains("role=\"alert\""), "{body}: {}", answer.body);
+    }
+    assert_eq!(world.events().len(), before);
+    let hand = [&SCANNER[..], &[BY_HAND]].concat();
+    assert_eq!(world.ask("POST", &link, &hand, Some(&format!("choice=objection&stamp={waited}"))).status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Objected(_)), "the stamp was good all the time");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use consentry::consent::{Evidence, PressGrade, TopicStanding};
 use jiff::SignedDuration;
 
-use super::{FORM, World, sha256, stamp};
+use super::{BY_HAND, FORM, READ, SCANNER, World, sha256, stamp};
 
 #[test]
 fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
@@ -127,20 +127,22 @@ fn only_the_buttons_confirm() {
 #[test]
 fn what_scripts_and_blind_posts_send_confirms_and_refuses_nothing() {
     // L-DOI-03; PEERS.md section 3, number 3: a scanner that submits the page's form
-    const CHROMIUM: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36");
-    const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
+    let [_, chromium, navigate] = SCANNER;
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_mins(5));
     let other = world.get("/c/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").body;
     assert_eq!(stamp(&other), "");
-    let stamp = stamp(&world.get(&link).body).to_owned();
+    let page = world.get(&link).body;
+    let (_, token) = link.split_once("/c/").expect("a link");
+    let stamp = world.stamp_of(&link, &format!("confirm {token} {}", sha256(&page.replace(stamp(&page), ""))), READ);
+    let forged = if stamp.starts_with('A') { stamp.replacen('A', "B", 1) } else { format!("A{}", &stamp[1..]) };
     for (name, headers, body) in [
-        ("no stamp", vec![CHROMIUM, NAVIGATE, ("sec-fetch-user", "?1")], "answer=yes".to_owned()),
-        ("a forged stamp", vec![], format!("answer=yes&stamp={}A", &stamp[..stamp.len() - 1])),
-        ("form.submit() names no button", vec![CHROMIUM, NAVIGATE], format!("stamp={stamp}")),
-        ("button.click() by a script", vec![CHROMIUM, NAVIGATE], format!("answer=yes&stamp={stamp}")),
-        ("no by a script", vec![CHROMIUM, NAVIGATE], format!("answer=no&stamp={stamp}")),
-        ("fetch()", vec![CHROMIUM, ("sec-fetch-mode", "cors")], format!("answer=yes&stamp={stamp}")),
+        ("no stamp", vec![chromium, navigate, BY_HAND], "answer=yes".to_owned()),
+        ("a forged stamp", vec![], format!("answer=yes&stamp={forged}")),
+        ("form.submit() names no button", vec![chromium, navigate], format!("stamp={stamp}")),
+        ("button.click() by a script", vec![chromium, navigate], format!("answer=yes&stamp={stamp}")),
+        ("no by a script", vec![chromium, navigate], format!("answer=no&stamp={stamp}")),
+        ("fetch()", vec![chromium, ("sec-fetch-mode", "cors")], format!("answer=yes&stamp={stamp}")),
         ("nothing at all", vec![], String::new()),
     ] {
         let headers: Vec<(&str, &str)> = headers.into_iter().chain([("content-type", FORM)]).collect();
@@ -148,6 +150,7 @@ fn what_scripts_and_blind_posts_send_confirms_and_refuses_nothing() {
         assert!(answer.status == 200 && answer.body.contains("value=\"yes\""), "{name}: {} {}", answer.status, answer.body);
         assert!(matches!(world.standing("news"), TopicStanding::Requested(_)), "{name}");
     }
-    assert_eq!(world.choose_as(&[CHROMIUM, NAVIGATE, ("sec-fetch-user", "?1")], &link, "answer=yes").status, 200);
+    let hand = [&SCANNER[..], &[BY_HAND]].concat();
+    assert_eq!(world.ask("POST", &link, &hand, Some(&format!("answer=yes&stamp={stamp}"))).status, 200);
     assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
 }

@@ -1,9 +1,9 @@
 //! `/subscribe/{form}`: the hosted form, the same in a website's own page, and what robots meet.
 
 use consentry::consent::{Channel, EventKind, Evidence, Source, TopicStanding};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::{Answer, FORM, OLIVIA, World, sha256, stamp};
+use super::{Answer, FORM, OLIVIA, READ, SCANNER, World, sha256, stamp};
 
 const PATH: &str = "/subscribe/weekly";
 
@@ -15,12 +15,8 @@ fn sign_up(world: &World, ago: SignedDuration, more: &str) -> Answer {
 /// The stamp of the form as it would have been shown `ago`.
 fn stamp_of(world: &World, ago: SignedDuration) -> String {
     let page = world.get(PATH).body;
-    let purpose = format!("subscribe weekly de {}", sha256(&page.replace(stamp(&page), "")));
-    assert!(world.desk.shown_ms_ago(&purpose, stamp(&page), Timestamp::now()).is_some(), "the purpose is the page's");
-    world.desk.stamp(&purpose, Timestamp::now() - ago)
+    world.stamp_of(PATH, &format!("subscribe weekly de {}", sha256(&page.replace(stamp(&page), ""))), ago)
 }
-
-const READ: SignedDuration = SignedDuration::from_secs(20);
 
 #[test]
 fn the_form_asks_for_one_thing_with_an_unticked_box_and_names_what_the_law_wants() {
@@ -107,10 +103,9 @@ fn robots_get_nowhere_and_learn_nothing() {
         );
         assert!(quiet.links().is_empty(), "{name}");
     }
-    let script = [("content-type", FORM), ("user-agent", "Chrome/140.0"), ("sec-fetch-mode", "navigate")];
     let waited = stamp_of(&quiet, READ);
     let body = format!("lang=de&email=olivia%40example.org&consent=yes&stamp={waited}");
-    assert!(quiet.ask("POST", PATH, &script, Some(&body)).body.contains("noch einmal"));
+    assert!(quiet.ask("POST", PATH, &SCANNER, Some(&body)).body.contains("noch einmal"));
     assert!(quiet.links().is_empty());
     // A person who was too fast presses once more and is taken.
     let again = quiet.choose(PATH, "lang=de&email=olivia%40example.org&consent=yes");

@@ -2,7 +2,7 @@
 
 use consentry::consent::{Channel, DecisionId, EventKind, Evidence, Source, SubjectId, TopicStanding};
 
-use super::{FORM, World, body};
+use super::{BY_HAND, FORM, READ, SCANNER, World, body};
 
 #[test]
 fn get_and_head_never_unsubscribe_and_the_button_does() {
@@ -246,21 +246,23 @@ fn nobody_grows_the_ledger_by_changing_their_mind_for_ever_and_a_no_is_never_too
 #[test]
 fn a_scanner_that_runs_the_pages_forms_chooses_nothing_and_one_click_is_not_in_its_way() {
     // PEERS.md section 3, number 1
-    const SCANNER: [(&str, &str); 3] =
-        [("content-type", FORM), ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0"), ("sec-fetch-mode", "navigate")];
     let world = World::new();
     let path = world.subscribed();
+    let waited = world.stamp_of(&path, &format!("unsubscribe {}", &path["/u/".len()..]), READ);
     let before = world.events().len();
     for body in
         ["choice=topic", "choice=topics", "choice=objection", "choice=pause&days=30", "choice=no_tracking", "choice=undo", "choice=why"]
     {
-        let answer = world.ask("POST", &path, &SCANNER, Some(body));
+        let answer = world.ask("POST", &path, &SCANNER, Some(&format!("{body}&stamp={waited}")));
         assert!(answer.status == 200 && answer.body.contains("role=\"alert\"") && answer.body.contains("value=\"topic\""), "{body}");
     }
     assert_eq!((world.events().len(), world.links().len()), (before, 1), "no event and no mail");
     let fetched = [("content-type", FORM), ("sec-fetch-mode", "cors"), ("origin", "https://webmail.example")];
     assert_eq!(world.ask("POST", &path, &fetched, Some("List-Unsubscribe=One-Click")).status, 200);
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)));
+    let hand = [&SCANNER[..], &[BY_HAND]].concat();
+    assert_eq!(world.ask("POST", &path, &hand, Some(&format!("choice=objection&stamp={waited}"))).status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Objected(_)), "the stamp was good all the time");
 }
 
 #[test]
@@ -272,6 +274,7 @@ fn undo_asks_the_owner_of_the_mailbox_and_nobody_else() {
     assert!(done.contains("value=\"undo\"") && done.contains("ACME GmbH darf mir per E-Mail Werbung senden zu: Wochenbrief"), "{done}");
     let answer = world.choose(&path, "choice=undo");
     assert!(answer.status == 200 && answer.body.contains("Fast rückgängig"), "{}", answer.body);
+    assert!(answer.body.contains("höchstens eine solche E-Mail am Tag"), "L-DOI-05 may hold it back: {}", answer.body);
     assert!(matches!(world.standing("news"), TopicStanding::Requested(_)), "nothing is granted by the link");
     let (link, mail) = world.links().pop().expect("a confirmation mail");
     assert!(mail.contains("To: olivia@example.org"));

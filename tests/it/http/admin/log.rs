@@ -171,7 +171,7 @@ fn a_decision_is_told_in_sentences_in_both_languages() {
         "Events up to no. 2",
         "<strong>Signed up</strong></span>\n<span class=\"quiet\">#1 · acme · news, offers · reported by a website</span>",
         "class=\"decisive\"",
-        "delivered (250)",
+        "handed over (250)",
         &format!("/admin/subjects/{subject}"),
         &format!("/admin/decisions?subject={subject}"),
     ] {
@@ -180,9 +180,15 @@ fn a_decision_is_told_in_sentences_in_both_languages() {
     }
     assert!(!page.body.contains("olivia@"), "no address, not even in the MTA's words");
     let german = Browser { language: "de", ..Browser::of(&world, "operator") }.get(&path).body;
-    for part in [Reason::DoiConsent.sentence(Language::DE), Reason::DoiConsent.remedy(Language::DE), "entscheidend"] {
+    for part in [
+        Reason::DoiConsent.sentence(Language::DE),
+        Reason::DoiConsent.remedy(Language::DE),
+        "§ 7 Abs. 2 Nr. 2 UWG; Art. 6 Abs. 1 lit. a, Art. 7 DSGVO",
+        "entscheidend",
+    ] {
         assert!(german.contains(part), "{part}: {german}");
     }
+    assert!(!german.contains("GDPR"), "the law has its German name: {german}");
     let viewer = Browser::of(&world, "viewer").get(&path).body;
     assert!(viewer.contains("is not shown to your role") && !viewer.contains(&subject.to_string()), "{viewer}");
     let own = operator.get(&format!("/admin/decisions?subject={subject}"));
@@ -198,12 +204,18 @@ fn every_reason_has_its_page() {
     let world = World::new();
     world.add_operator(Role::Viewer);
     let viewer = Browser::of(&world, "viewer");
+    let german = Browser { language: "de", ..Browser::of(&world, "viewer") };
     for (n, reason) in (0..).zip(Reason::ALL) {
         let id = world.record(Decision { reason, topic: None, ..decision(n, SignedDuration::from_mins(1)) });
-        let page = viewer.get(&format!("/admin/decisions/{id}"));
-        assert_eq!((page.status, unbalanced(&page.body)), (200, None), "{reason}: {}", page.body);
-        let body = page.body.replace("&#39;", "'");
-        assert!(body.contains(reason.sentence(Language::EN)) && body.contains(reason.remedy(Language::EN)), "{reason}");
+        for (browser, language) in [(&viewer, Language::EN), (&german, Language::DE)] {
+            let page = browser.get(&format!("/admin/decisions/{id}"));
+            assert_eq!((page.status, unbalanced(&page.body)), (200, None), "{reason}: {}", page.body);
+            let body = page.body.replace("&#39;", "'");
+            let articles = reason.basis().map_or("", |basis| basis.articles(language));
+            for part in [reason.sentence(language), reason.remedy(language), articles] {
+                assert!(body.contains(part), "{part}: {body}");
+            }
+        }
     }
     let log = viewer.get("/admin/decisions").body;
     assert_eq!(refs(&log).len(), Reason::ALL.len());

@@ -97,7 +97,7 @@ fn staff_stop_mail_for_a_person_and_can_never_start_it() {
     let answer = stop(&operator, "topic news", "called us");
     let there = answer.header("location").expect("onward").to_owned();
     assert_eq!((answer.status, there.as_str()), (303, format!("{subject}?done=withdrawn").as_str()));
-    assert!(operator.get(&there).body.contains("It is in force"));
+    assert!(operator.get(&there).body.contains("It is in force from now on.</p>"), "and no more: orders and other topics still pass");
     assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)) && matches!(world.standing("offers"), TopicStanding::Given(_)));
     let last = world.events().pop().expect("one");
     let Some(Evidence::Choice(choice)) = last.evidence else { panic!("no evidence") };
