@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::consent::{Catalogue, Controller, Form, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
-use crate::mail::{DomainPattern, Stream, StreamClass};
+use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass};
 use crate::office::OfficeSettings;
 use crate::relay::RelaySettings;
 use crate::smtp::SmtpSettings;
@@ -99,6 +99,9 @@ pub struct StreamEntry {
     pub topic: Option<Topic>,
     /// Domains it may use in From, Sender and MAIL FROM: `example.com`, `*.example.com`.
     pub from_domains: Vec<String>,
+    /// How its client learns that a mail is blocked.
+    #[serde(default)]
+    pub answer: AnswerProfile,
     /// SMTP user name.
     #[serde(default)]
     pub username: Option<String>,
@@ -172,6 +175,7 @@ impl StreamEntry {
                 class: self.class,
                 topic: self.topic.as_ref().map(|topic| topic.as_str().to_owned()),
                 from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).collect(),
+                answer: self.answer,
             }),
             login: self.username.clone().zip(self.password_hash.clone()),
             networks: self.networks.clone(),

@@ -112,7 +112,7 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::StreamClass;
+    use crate::mail::{AnswerProfile, StreamClass};
 
     fn credentials() -> Credentials {
         let stream = |name: &str| {
@@ -122,6 +122,7 @@ mod tests {
                 class: StreamClass::Marketing,
                 topic: None,
                 from_domains: Vec::new(),
+                answer: AnswerProfile::Reject,
             })
         };
         let network = "10.1.0.0/16".parse().expect("a network");

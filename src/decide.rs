@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::consent::{Event, EventKind, Source, Suppression, TopicEntry};
-    use crate::mail::StreamClass;
+    use crate::mail::{AnswerProfile, StreamClass};
 
     fn topic(name: &str) -> Topic {
         Topic::parse(name).expect("valid")
@@ -113,8 +113,14 @@ mod tests {
     }
 
     fn answer(class: Class, name: Option<&str>, standing: Option<&Standing>, from_allowed: bool, age: SignedDuration) -> Finding {
-        let stream =
-            Stream { name: "s".into(), controller: "acme".into(), class: StreamClass::Declared, topic: None, from_domains: Vec::new() };
+        let stream = Stream {
+            name: "s".into(),
+            controller: "acme".into(),
+            class: StreamClass::Declared,
+            topic: None,
+            from_domains: Vec::new(),
+            answer: AnswerProfile::Reject,
+        };
         let classification = Classification { class, topic: name.map(str::to_owned), campaign: None, steps: Vec::new() };
         decide(Question {
             stream: &stream,

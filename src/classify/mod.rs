@@ -44,9 +44,17 @@ fn credential(class: StreamClass) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::AnswerProfile;
 
     fn classify_as(class: StreamClass, headers: &str) -> Classification {
-        let stream = Stream { name: "s".into(), controller: "acme".into(), class, topic: Some("news".into()), from_domains: Vec::new() };
+        let stream = Stream {
+            name: "s".into(),
+            controller: "acme".into(),
+            class,
+            topic: Some("news".into()),
+            from_domains: Vec::new(),
+            answer: AnswerProfile::Reject,
+        };
         let raw = format!("From: a@acme.example\r\n{headers}\r\nbody\r\n");
         classify(&stream, &Message::parse(raw.into_bytes(), false).expect(headers))
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Gateway;
 use crate::credentials::Login;
-use crate::mail::{ReversePath, Stream};
+use crate::mail::{Recipient, ReversePath, Stream};
 use crate::smtp::{Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -34,7 +34,11 @@ impl Handler for Gateway {
         }
     }
 
-    async fn submit(&self, submission: Submission) -> Reply {
-        self.trip(submission).await
+    async fn recipient(&self, _: &Stream, _: &Recipient) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    async fn submit(&self, submission: Submission) -> Vec<Reply> {
+        vec![self.trip(submission).await]
     }
 }

@@ -25,11 +25,12 @@ pub(super) struct Hop {
 
 impl Incoming {
     pub(super) fn accept(submission: Submission) -> Result<Self, MessageError> {
-        let Submission { stream, mut envelope, data, peer: _, helo, tls, authenticated } = submission;
-        let message = Message::parse(data, envelope.smtputf8)?;
+        let Submission { stream, sender, mut recipients, data, helo, tls, authenticated, .. } = submission;
+        let mut envelope = Envelope { sender, recipient: recipients.remove(0) };
+        let message = Message::parse(data, envelope.sender.smtputf8)?;
         let senders = senders(&message)?;
         if !message.raw().is_ascii() {
-            envelope.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
+            envelope.sender.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
         }
         Ok(Self { stream, envelope, message, senders, hop: Hop { helo, tls, authenticated } })
     }

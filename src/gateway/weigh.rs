@@ -15,7 +15,7 @@ impl Gateway {
     pub(super) async fn decide(&self, incoming: &Incoming, classification: Classification) -> Result<Decision, StoreError> {
         let keyring = self.store.keyring();
         // I3: the look-up begins after end-of-data, so that every withdrawal answered before counts
-        let recipient = keyring.lookup_key(&incoming.envelope.recipient);
+        let recipient = keyring.lookup_key(&incoming.envelope.recipient.address);
         let (subject, standing) = self.known(classification.class, recipient).await?;
         let now = Timestamp::now();
         let Finding { reason, event, topic } = decide(Question {

@@ -4,12 +4,14 @@ mod address;
 mod class;
 mod envelope;
 mod message;
+mod notify;
 mod outcome;
 mod stream;
 
 pub use address::{Address, AddressError};
 pub use class::{Class, Classification, Step, Trust};
-pub use envelope::{Body, Envelope, ReversePath};
+pub use envelope::{Body, Envelope, Recipient, ReversePath, Sender};
 pub use message::{Header, Message, MessageError};
+pub use notify::{Notify, Return, is_xtext};
 pub use outcome::Outcome;
-pub use stream::{DomainPattern, Stream, StreamClass};
+pub use stream::{AnswerProfile, DomainPattern, Stream, StreamClass};

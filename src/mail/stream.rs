@@ -15,6 +15,19 @@ pub enum StreamClass {
     Declared,
 }
 
+/// How a stream's client learns that a mail is blocked (DESIGN.md section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerProfile {
+    /// 550 after the message.
+    #[default]
+    Reject,
+    /// 550 already to RCPT, where the stream alone says class and topic.
+    RejectAtRcpt,
+    /// 250 and a record: for tools that take a refusal for a fault and stop the campaign.
+    Accept,
+}
+
 /// A source of mail: one controller, the domains it may use, the class its credential allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
@@ -28,6 +41,8 @@ pub struct Stream {
     pub topic: Option<String>,
     /// Domains allowed in From, Sender and the reverse-path (M-02).
     pub from_domains: Vec<DomainPattern>,
+    /// How its client learns that a mail is blocked.
+    pub answer: AnswerProfile,
 }
 
 impl Stream {
@@ -88,6 +103,7 @@ mod tests {
                 class: StreamClass::Marketing,
                 topic: None,
                 from_domains: vec![DomainPattern::parse(pattern).expect(pattern)],
+                answer: AnswerProfile::Reject,
             };
             assert_eq!(stream.may_use(&Address::parse(domain).expect(domain)), expected, "{pattern} {domain}");
         }

@@ -309,17 +309,18 @@ impl Connection {
 
 fn write_envelope(envelope: &Envelope, announced: Extensions, out: &mut Vec<u8>) {
     out.extend_from_slice(b"MAIL FROM:<"); // the null path stays <> (M-53)
-    out.extend_from_slice(envelope.reverse_path.as_str().as_bytes());
+    let Envelope { sender, recipient } = envelope;
+    out.extend_from_slice(sender.reverse_path.as_str().as_bytes());
     out.push(b'>');
     // RFC 6152 s.2: only where it was announced
-    if envelope.body == Body::EightBit && announced.eight_bit_mime {
+    if sender.body == Body::EightBit && announced.eight_bit_mime {
         out.extend_from_slice(b" BODY=8BITMIME");
     }
     if needs_smtputf8(envelope) {
         out.extend_from_slice(b" SMTPUTF8");
     }
     out.extend_from_slice(b"\r\nRCPT TO:<");
-    out.extend_from_slice(envelope.recipient.as_str().as_bytes()); // byte-exact (M-20)
+    out.extend_from_slice(recipient.address.as_str().as_bytes()); // byte-exact (M-20)
     out.extend_from_slice(b">\r\nDATA\r\n");
 }
 

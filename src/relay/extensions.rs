@@ -69,11 +69,12 @@ impl Extensions {
 
 /// True when MAIL must say SMTPUTF8 (RFC 6531 s.3.4).
 pub(super) fn needs_smtputf8(envelope: &Envelope) -> bool {
-    let reverse_path = match &envelope.reverse_path {
+    let Envelope { sender, recipient } = envelope;
+    let reverse_path = match &sender.reverse_path {
         ReversePath::Null => false,
         ReversePath::Mailbox(address) => address.is_internationalised(),
     };
-    envelope.smtputf8 || reverse_path || envelope.recipient.is_internationalised()
+    sender.smtputf8 || reverse_path || recipient.address.is_internationalised()
 }
 
 fn has_only_crlf(message: &[u8]) -> bool {
@@ -96,7 +97,7 @@ fn reject(code: u16, text: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{Address, Body};
+    use crate::mail::{Address, Recipient, Sender};
 
     #[test]
     fn extensions_are_read_whatever_their_case() {
@@ -148,8 +149,8 @@ mod tests {
             ("ü@x.example", "b@x.example", false, true),
             ("a@x.example", "b@ü.example", false, true),
         ] {
-            let reverse_path = ReversePath::Mailbox(mailbox(from));
-            let envelope = Envelope { reverse_path, recipient: mailbox(to), body: Body::default(), smtputf8: asked };
+            let sender = Sender { smtputf8: asked, ..Sender::new(ReversePath::Mailbox(mailbox(from))) };
+            let envelope = Envelope { sender, recipient: Recipient::new(mailbox(to)) };
             assert_eq!(Extensions::default().refuse_envelope(&envelope).is_some(), needed, "{from} {to}");
         }
     }

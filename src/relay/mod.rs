@@ -64,7 +64,7 @@ impl Relay {
     /// Opens a transaction for one copy. Returns at once on a kept connection, without the replies
     /// to the envelope; where there is none, it opens one first.
     ///
-    /// `envelope.body` must fit the message that follows: say [`Body::EightBit`](crate::mail::Body)
+    /// `envelope.sender.body` must fit the message that follows: say [`Body::EightBit`](crate::mail::Body)
     /// where it has octets above 127.
     ///
     /// The error is the outcome: `Unreachable`, `Defer` by a peer that is busy, or `Reject` for an

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::mail::{Address, Body, ReversePath};
+use crate::mail::{Address, Body, Notify, Recipient, Return, ReversePath, Sender, is_xtext};
 use crate::wire::Reply;
 
 use super::auth::{MAX_AUTH_LINE, Mechanism};
@@ -12,8 +12,14 @@ use super::reply;
 /// RFC 5321 s.4.5.3.1.4: octets of a command line, CRLF included.
 const MAX_LINE: usize = 512;
 /// What parameters add to MAIL: SIZE 26 (RFC 1870 s.3), BODY 17 (RFC 6152 s.2), SMTPUTF8 10
-/// (RFC 6531 s.3.4), AUTH 500 (RFC 4954 s.3).
-const MAX_MAIL_LINE: usize = MAX_LINE + 26 + 17 + 10 + 500;
+/// (RFC 6531 s.3.4), AUTH 500 (RFC 4954 s.3), RET and ENVID 116 (RFC 3461 s.4.3, s.4.4).
+const MAX_MAIL_LINE: usize = MAX_LINE + 26 + 17 + 10 + 500 + 116;
+/// What parameters add to RCPT: NOTIFY 29 (RFC 3461 s.4.1), ORCPT 507 (s.4.2).
+const MAX_RCPT_LINE: usize = MAX_LINE + 29 + 507;
+/// Octets of an ENVID (RFC 3461 s.4.4).
+const MAX_ENVID: usize = 100;
+/// Octets of an ORCPT (RFC 3461 s.4.2).
+const MAX_ORCPT: usize = 500;
 
 /// A command this server understands.
 pub(super) enum Command {
@@ -21,7 +27,7 @@ pub(super) enum Command {
     Helo(String),
     Mail(MailFrom),
     /// Or why it is refused: a refused recipient is part of the transaction's story.
-    Rcpt(Result<Address, Reply>),
+    Rcpt(Result<Recipient, Reply>),
     Data,
     Rset,
     Noop,
@@ -42,11 +48,9 @@ pub(super) enum Command {
 /// What MAIL says.
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) struct MailFrom {
-    pub(super) path: ReversePath,
+    pub(super) sender: Sender,
     /// `SIZE=` in octets (RFC 1870 s.5).
     pub(super) size: Option<u64>,
-    pub(super) body: Body,
-    pub(super) smtputf8: bool,
 }
 
 impl Command {
@@ -63,7 +67,8 @@ impl Command {
         match verb.as_str() {
             "AUTH" if line.len() + 2 > MAX_AUTH_LINE => return Err(reply::AUTH_LINE_TOO_LONG),
             "MAIL" if line.len() + 2 > MAX_MAIL_LINE => return Err(reply::LINE_TOO_LONG),
-            "AUTH" | "MAIL" => {}
+            "RCPT" if line.len() + 2 > MAX_RCPT_LINE => return Err(reply::LINE_TOO_LONG),
+            "AUTH" | "MAIL" | "RCPT" => {}
             _ if line.len() + 2 > MAX_LINE => return Err(reply::LINE_TOO_LONG),
             _ => {}
         }
@@ -105,47 +110,72 @@ fn client_name(rest: &str) -> Result<String, Reply> {
 
 fn mail(rest: &str) -> Result<MailFrom, Reply> {
     let (path, parameters) = path(rest, "FROM:").ok_or(reply::MAIL_SYNTAX)?;
-    let mut mail = MailFrom { path: ReversePath::Null, size: None, body: Body::SevenBit, smtputf8: false };
-    let mut seen: Vec<String> = Vec::new();
-    for parameter in parameters {
-        let (keyword, value) = match parameter.split_once('=') {
-            Some((keyword, value)) => (keyword.to_ascii_uppercase(), Some(value)),
-            None => (parameter.to_ascii_uppercase(), None),
-        };
+    let mut size = None;
+    let mut sender = Sender::new(ReversePath::Null);
+    for (keyword, value) in once_each(parameters)? {
         match (keyword.as_str(), value) {
-            ("SIZE", Some(value)) => mail.size = Some(octets(value)?),
-            ("BODY", Some(value)) if value.eq_ignore_ascii_case("7BIT") => mail.body = Body::SevenBit,
-            ("BODY", Some(value)) if value.eq_ignore_ascii_case("8BITMIME") => mail.body = Body::EightBit,
-            ("SMTPUTF8", None) => mail.smtputf8 = true,
+            ("SIZE", Some(value)) => size = Some(octets(value)?),
+            ("BODY", Some(value)) if value.eq_ignore_ascii_case("7BIT") => sender.body = Body::SevenBit,
+            ("BODY", Some(value)) if value.eq_ignore_ascii_case("8BITMIME") => sender.body = Body::EightBit,
+            ("SMTPUTF8", None) => sender.smtputf8 = true,
+            ("RET", Some(value)) => sender.ret = Some(Return::parse(value).ok_or(reply::BAD_PARAMETER)?),
+            ("ENVID", Some(value)) if value.len() <= MAX_ENVID && is_xtext(value) => sender.envid = Some(value.to_owned()),
             // RFC 4954 s.5: must be understood; from clients not trusted to speak for others it counts as `AUTH=<>`
-            ("AUTH", Some(value)) if is_xtext(value) => {}
-            ("SIZE" | "BODY" | "SMTPUTF8" | "AUTH" | "", _) => return Err(reply::BAD_PARAMETER),
+            ("AUTH", Some(value)) if !value.is_empty() && is_xtext(value) => {}
+            ("SIZE" | "BODY" | "SMTPUTF8" | "RET" | "ENVID" | "AUTH" | "", _) => return Err(reply::BAD_PARAMETER),
             _ => return Err(reply::UNKNOWN_PARAMETER),
         }
-        if seen.contains(&keyword) {
-            return Err(reply::BAD_PARAMETER);
-        }
-        seen.push(keyword);
     }
     if !path.is_empty() {
         let address = mailbox(path).ok_or(reply::BAD_SENDER)?;
-        if address.is_internationalised() && !mail.smtputf8 {
+        if address.is_internationalised() && !sender.smtputf8 {
             return Err(reply::UTF8_NOT_ASKED);
         }
-        mail.path = ReversePath::Mailbox(address);
+        sender.reverse_path = ReversePath::Mailbox(address);
     }
-    Ok(mail)
+    Ok(MailFrom { sender, size })
 }
 
-fn rcpt(rest: &str) -> Result<Address, Reply> {
-    let (path, mut parameters) = path(rest, "TO:").ok_or(reply::RCPT_SYNTAX)?;
-    if parameters.next().is_some() {
-        return Err(reply::UNKNOWN_PARAMETER); // RFC 5321 s.4.1.1.11: none is announced
+fn rcpt(rest: &str) -> Result<Recipient, Reply> {
+    let (path, parameters) = path(rest, "TO:").ok_or(reply::RCPT_SYNTAX)?;
+    let (mut notify, mut orcpt) = (None, None);
+    for (keyword, value) in once_each(parameters)? {
+        match (keyword.as_str(), value) {
+            ("NOTIFY", Some(value)) => notify = Some(Notify::parse(value).ok_or(reply::BAD_PARAMETER)?),
+            ("ORCPT", Some(value)) if value.len() <= MAX_ORCPT && is_original_recipient(value) => orcpt = Some(value.to_owned()),
+            ("NOTIFY" | "ORCPT" | "", _) => return Err(reply::BAD_PARAMETER),
+            _ => return Err(reply::UNKNOWN_PARAMETER),
+        }
     }
     if path.eq_ignore_ascii_case("postmaster") {
         return Err(reply::NO_LOCAL_MAILBOX);
     }
-    mailbox(path).ok_or(reply::BAD_RECIPIENT)
+    Ok(Recipient { address: mailbox(path).ok_or(reply::BAD_RECIPIENT)?, notify, orcpt })
+}
+
+/// `addr-type;xtext` (RFC 3461 s.4.2); an internationalised address may come as UTF-8 (RFC 6533 s.3).
+fn is_original_recipient(value: &str) -> bool {
+    let Some((kind, address)) = value.split_once(';') else { return false };
+    let utf8 = kind.eq_ignore_ascii_case("utf-8");
+    let sound = is_xtext(address) || (utf8 && address.chars().all(|c| !c.is_control() && !matches!(c, ' ' | '=')));
+    !kind.is_empty() && !address.is_empty() && kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-') && sound
+}
+
+/// The parameters as keyword and value; each may come once.
+fn once_each<'a>(parameters: impl Iterator<Item = &'a str>) -> Result<Vec<(String, Option<&'a str>)>, Reply> {
+    let mut seen: Vec<(String, Option<&str>)> = Vec::new();
+    for parameter in parameters {
+        let (keyword, value) = match parameter.split_once('=') {
+            Some((keyword, value)) => (keyword, Some(value)),
+            None => (parameter, None),
+        };
+        let keyword = keyword.to_ascii_uppercase();
+        if seen.iter().any(|(earlier, _)| *earlier == keyword) {
+            return Err(reply::BAD_PARAMETER);
+        }
+        seen.push((keyword, value));
+    }
+    Ok(seen)
 }
 
 fn auth(rest: &str) -> Result<Command, Reply> {
@@ -217,21 +247,6 @@ fn octets(value: &str) -> Result<u64, Reply> {
     value.parse().map_err(|_| reply::BAD_PARAMETER)
 }
 
-/// RFC 3461 s.4.
-fn is_xtext(value: &str) -> bool {
-    let mut octets = value.bytes();
-    let hex = |octet: Option<u8>| octet.is_some_and(|octet| octet.is_ascii_digit() || (b'A'..=b'F').contains(&octet));
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'+' if hex(octets.next()) && hex(octets.next()) => {}
-            b'+' | b'=' => return false,
-            b'!'..=b'~' => {}
-            _ => return false,
-        }
-    }
-    !value.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -244,8 +259,16 @@ mod tests {
         Ok(match command {
             Command::Ehlo(name) => format!("ehlo {name}"),
             Command::Helo(name) => format!("helo {name}"),
-            Command::Mail(mail) => format!("mail <{}> {:?} {:?} {}", mail.path.as_str(), mail.size, mail.body, mail.smtputf8),
-            Command::Rcpt(recipient) => format!("rcpt {}", recipient.map_err(|reply| reply.code)?.as_str()),
+            Command::Mail(MailFrom { sender, size }) => {
+                let (path, body, utf8) = (sender.reverse_path.as_str(), sender.body, sender.smtputf8);
+                let report = sender.ret.map(|ret| format!(" {}", ret.as_str())).unwrap_or_default();
+                format!("mail <{path}> {size:?} {body:?} {utf8}{report}{}", sender.envid.unwrap_or_default())
+            }
+            Command::Rcpt(recipient) => {
+                let Recipient { address, notify, orcpt } = recipient.map_err(|reply| reply.code)?;
+                let notify = notify.map(|notify| format!(" {notify}")).unwrap_or_default();
+                format!("rcpt {}{notify}{}", address.as_str(), orcpt.map(|to| format!(" {to}")).unwrap_or_default())
+            }
             Command::Auth { mechanism, initial } => format!("auth {mechanism:?} {:?}", initial.as_deref()),
             Command::Data => "data".into(),
             Command::Rset => "rset".into(),
@@ -290,6 +313,11 @@ mod tests {
             ("RCPT TO:<a+tag@[127.0.0.1]>", "rcpt a+tag@[127.0.0.1]"),
             ("RCPT TO:<@one.example,@two.example:a@x.example>", "rcpt a@x.example"),
             ("RCPT TO:<ü@x.example>", "rcpt ü@x.example"),
+            // M-62
+            ("MAIL FROM:<> ret=hdrs ENVID=QQ+2B1", "mail <> None SevenBit false HDRSQQ+2B1"),
+            ("RCPT TO:<a@x.example> NOTIFY=DELAY,success", "rcpt a@x.example SUCCESS,DELAY"),
+            ("RCPT TO:<a@x.example> ORCPT=rfc822;b+2Bc@y.example", "rcpt a@x.example rfc822;b+2Bc@y.example"),
+            ("RCPT TO:<a@x.example> ORCPT=utf-8;ü@y.example notify=never", "rcpt a@x.example NEVER utf-8;ü@y.example"),
         ] {
             assert_eq!(read(line).as_deref(), Ok(expected), "{line}");
         }
@@ -333,7 +361,8 @@ mod tests {
             ("MAIL FROM:<a@x.example> BODY=BINARYMIME", 501),
             ("MAIL FROM:<a@x.example> SMTPUTF8=1", 501),
             ("MAIL FROM:<a@x.example> AUTH=a+zz", 501),
-            ("MAIL FROM:<a@x.example> RET=HDRS", 555),
+            ("MAIL FROM:<a@x.example> RET=SOME", 501),
+            ("MAIL FROM:<a@x.example> ENVID=a+b", 501),
             ("MAIL FROM:<a@x.example> REQUIRETLS", 555),
             ("MAIL FROM:<ü@x.example>", 553),
             ("MAIL FROM:<a>", 553),
@@ -342,7 +371,9 @@ mod tests {
             ("RCPT TO:<a b@x.example>", 553),
             ("RCPT TO:<postmaster>", 550),
             ("RCPT TO:<Postmaster>", 550),
-            ("RCPT TO:<a@x.example> NOTIFY=NEVER", 555),
+            ("RCPT TO:<a@x.example> NOTIFY=NEVER,DELAY", 501),
+            ("RCPT TO:<a@x.example> ORCPT=rfc822", 501),
+            ("RCPT TO:<a@x.example> SIZE=1", 555),
             ("RCPT TO:<@one.example;a@x.example>", 553),
             ("RCPT TO:<@o<ne:a@x.example>", 553),
             ("RCPT TO:<a@x.example>>", 501),
@@ -361,8 +392,8 @@ mod tests {
             (padded("NOOP ", 513), false),
             (padded("AUTH PLAIN ", 12_288), true),
             (padded("AUTH PLAIN ", 12_289), false),
-            (padded("MAIL FROM:<a@x.example> AUTH=", 1_065), true),
-            (padded("MAIL FROM:<a@x.example> AUTH=", 1_066), false),
+            (padded("MAIL FROM:<a@x.example> AUTH=", 1_181), true),
+            (padded("MAIL FROM:<a@x.example> AUTH=", 1_182), false),
         ] {
             assert_eq!(read(&line).err(), (!fits).then_some(500), "{}", line.len() + 2);
         }

@@ -119,10 +119,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         let answer = handler.authenticate(&given.username, given.password).await;
                         (next, step) = next.authenticated(answer);
                     }
+                    Step::Check(stream, recipient) => {
+                        let answer = handler.recipient(&stream, &recipient).await;
+                        (next, step) = next.checked(recipient, answer);
+                    }
                     Step::Receive(transaction) => {
-                        let reply = self.transact(transaction, room).await?;
-                        self.queue(&reply);
-                        break next.settled(&reply);
+                        let replies = self.transact(transaction, room).await?;
+                        replies.iter().for_each(|reply| self.queue(reply));
+                        break next.settled(&replies);
                     }
                 }
             };
@@ -155,12 +159,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         .await; // the peer may be gone: nobody is left to tell
     }
 
-    /// From DATA to the reply to the final dot.
-    async fn transact<H: Handler>(&mut self, transaction: Transaction, room: &Room<H>) -> Result<Reply, End> {
+    /// From DATA to the replies to the final dot.
+    async fn transact<H: Handler>(&mut self, transaction: Transaction, room: &Room<H>) -> Result<Vec<Reply>, End> {
         let limit = room.settings.max_message_size;
         let promised = transaction.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(INPUT);
         let first = promised.min(FIRST_ROOM).min(limit);
-        let Some(mut lease) = room.budget.lease(first) else { return Ok(reply::OUT_OF_MEMORY) };
+        let Some(mut lease) = room.budget.lease(first) else { return Ok(vec![reply::OUT_OF_MEMORY]) };
         let mut reader = DataReader::new(limit);
         reader.make_room(first);
         self.queue(&reply::START_DATA);
@@ -170,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // on to the outbound MTA, so a client that hangs up must not cancel it half way.
         Ok(match reader.finish() {
             Ok(data) => room.handler.submit(transaction.with(data)).await,
-            Err(refusal) => refusal,
+            Err(refusal) => vec![refusal],
         })
     }
 

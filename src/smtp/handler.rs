@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::mail::{Envelope, ReversePath, Stream};
+use crate::mail::{Recipient, ReversePath, Sender, Stream};
 use crate::wire::Reply;
 
 /// What the server asks the gateway.
@@ -19,9 +19,13 @@ pub trait Handler: Send + Sync + 'static {
     /// Whether the stream may use this reverse-path (M-02); the reply is the answer to MAIL.
     fn reverse_path(&self, stream: &Stream, path: &ReversePath) -> Result<(), Reply>;
 
-    /// Takes a message after its end-of-data; the reply is the answer to it. Runs to its end even when the
-    /// client is gone: then nobody hears the reply (I2).
-    fn submit(&self, submission: Submission) -> impl Future<Output = Reply> + Send;
+    /// Whether a recipient can be refused before there is a message: asked where the stream says that it shall be
+    /// ([`AnswerProfile::RejectAtRcpt`](crate::mail::AnswerProfile)); the reply is the answer to RCPT. `Ok` promises nothing.
+    fn recipient(&self, stream: &Stream, recipient: &Recipient) -> impl Future<Output = Result<(), Reply>> + Send;
+
+    /// Takes a message after its end-of-data. The replies answer it: one, or with [`Answers::Each`] one per recipient, in
+    /// their order. Runs to its end even when the client is gone: then nobody hears the replies (I2).
+    fn submit(&self, submission: Submission) -> impl Future<Output = Vec<Reply>> + Send;
 }
 
 /// The answer to a credential.
@@ -35,13 +39,26 @@ pub enum Authentication {
     Unavailable,
 }
 
+/// How many answers the client can hear after the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// One for all recipients (RFC 5321 s.4.2.5).
+    One,
+    /// One for each recipient: LMTP (RFC 2033 s.4.2), PRDR.
+    Each,
+}
+
 /// One message, received completely.
 #[derive(Clone)]
 pub struct Submission {
     /// On whose behalf.
     pub stream: Arc<Stream>,
-    /// From MAIL and RCPT.
-    pub envelope: Envelope,
+    /// From MAIL.
+    pub sender: Sender,
+    /// From RCPT; at least one.
+    pub recipients: Vec<Recipient>,
+    /// What the client can hear.
+    pub answers: Answers,
     /// The message without dot-stuffing; CRLF line ends only, no NUL, lines of up to 998 octets.
     pub data: Vec<u8>,
     /// The client's address; IPv4 is never mapped into IPv6.

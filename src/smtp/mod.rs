@@ -16,7 +16,7 @@ mod server;
 mod session;
 mod settings;
 
-pub use handler::{Authentication, Handler, Submission};
+pub use handler::{Answers, Authentication, Handler, Submission};
 pub use room::Tls;
 pub use server::serve;
 pub use settings::{SettingsError, SmtpSettings};

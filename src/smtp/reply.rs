@@ -41,7 +41,7 @@ pub(super) const TOO_MANY_ERRORS: Reply = Reply::new(421, Enhanced(4, 7, 0), "to
 /// RFC 5321 s.4.5.3.1.10
 pub(super) const OUT_OF_MEMORY: Reply = Reply::new(452, Enhanced(4, 3, 1), "no room for the message now, try again later");
 /// RFC 5321 s.4.5.3.1.10 (452, never 552; M-05)
-pub(super) const ONE_RECIPIENT: Reply = Reply::new(452, Enhanced(4, 5, 3), "one recipient per transaction");
+pub(super) const TOO_MANY_RECIPIENTS: Reply = Reply::new(452, Enhanced(4, 5, 3), "enough recipients, send the message and come again");
 /// RFC 4954 s.6
 pub(super) const AUTH_UNAVAILABLE: Reply = Reply::new(454, Enhanced(4, 7, 0), "authentication is unavailable now, try again later");
 

@@ -4,12 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::mail::{Address, Envelope, ReversePath, Stream};
+use crate::mail::{AnswerProfile, Recipient, ReversePath, Stream};
 use crate::wire::Reply;
 
 use super::auth::{self, Credentials, Exchange, Mechanism, Progress};
 use super::command::{Command, MailFrom};
-use super::handler::{Authentication, Submission};
+use super::handler::{Answers, Authentication, Submission};
 use super::reply;
 use super::settings::SmtpSettings;
 
@@ -55,8 +55,9 @@ enum State {
     Rcpt {
         client: Client,
         stream: Arc<Stream>,
-        envelope: Envelope,
-        size: Option<u64>,
+        mail: MailFrom,
+        /// At least one.
+        recipients: Vec<Recipient>,
     },
 }
 
@@ -77,6 +78,8 @@ pub(super) enum Step {
     StartTls(Reply),
     /// Ask the handler, then call [`Session::authenticated`] for the answer.
     Authenticate(Credentials),
+    /// Ask the handler about a recipient, then call [`Session::checked`] for the answer.
+    Check(Arc<Stream>, Recipient),
     /// Receive the message and hand both to the handler, then call [`Session::settled`].
     Receive(Transaction),
 }
@@ -145,9 +148,17 @@ impl Session {
         (self, step)
     }
 
+    /// The handler's answer to [`Step::Check`].
+    pub(super) fn checked(self, recipient: Recipient, answer: Result<(), Reply>) -> (Self, Step) {
+        let Self { mut facts, state } = self;
+        let (state, reply) = state.recipient(answer.map(|()| recipient));
+        let step = facts.count(reply);
+        (Self { facts, state }, step)
+    }
+
     /// The handler's answer to the message. One that was taken makes up for earlier errors.
-    pub(super) fn settled(mut self, reply: &Reply) -> Self {
-        if reply.is_positive() {
+    pub(super) fn settled(mut self, replies: &[Reply]) -> Self {
+        if replies.iter().any(Reply::is_positive) {
             self.facts.errors = 0;
         }
         self
@@ -191,7 +202,7 @@ impl State {
                 (Self::Ready { client: Client { name, extended: false } }, Step::Answer(reply))
             }
             Command::Mail(mail) => self.mail(facts, mail, policy),
-            Command::Rcpt(recipient) => self.rcpt(recipient),
+            Command::Rcpt(recipient) => self.rcpt(facts, recipient),
             Command::Data => self.data(facts),
             Command::Rset => (self.reset(), Step::Answer(reply::OK)),
             Command::StartTls => self.start_tls(facts),
@@ -217,38 +228,56 @@ impl State {
         if mail.size.is_some_and(|size| size > facts.settings.max_message_size as u64) {
             return refuse(client, reply::MESSAGE_TOO_BIG); // M-09
         }
-        if let Err(reply) = policy(&stream, &mail.path) {
+        if let Err(reply) = policy(&stream, &mail.sender.reverse_path) {
             return refuse(client, reply);
         }
         (Self::Mail { client, stream, mail, tried: false }, Step::Answer(reply::SENDER_OK))
     }
 
-    fn rcpt(self, recipient: Result<Address, Reply>) -> (Self, Step) {
-        match self {
-            Self::Mail { client, stream, mail, .. } => match recipient {
-                Ok(recipient) if mail.smtputf8 || !recipient.is_internationalised() => {
-                    let MailFrom { path, size, body, smtputf8 } = mail;
-                    let envelope = Envelope { reverse_path: path, recipient, body, smtputf8 };
-                    (Self::Rcpt { client, stream, envelope, size }, Step::Answer(reply::RECIPIENT_OK))
-                }
-                refused => {
-                    let reply = refused.err().unwrap_or(reply::UTF8_NOT_ASKED);
-                    (Self::Mail { client, stream, mail, tried: true }, Step::Answer(reply))
-                }
-            },
-            // M-05, M-61: content is per recipient, and without a spool there is one answer for one copy
-            Self::Rcpt { .. } => (self, Step::Answer(recipient.err().unwrap_or(reply::ONE_RECIPIENT))),
-            Self::Ready { .. } => (self, Step::Answer(reply::MAIL_FIRST)),
-            Self::Greeted | Self::Login { .. } => (self, Step::Answer(reply::HELLO_FIRST)),
+    fn rcpt(self, facts: &Facts, recipient: Result<Recipient, Reply>) -> (Self, Step) {
+        let (stream, mail, open) = match &self {
+            Self::Mail { stream, mail, .. } => (stream, mail, 0),
+            Self::Rcpt { stream, mail, recipients, .. } => (stream, mail, recipients.len()),
+            Self::Ready { .. } => return (self, Step::Answer(reply::MAIL_FIRST)),
+            Self::Greeted | Self::Login { .. } => return (self, Step::Answer(reply::HELLO_FIRST)),
+        };
+        let recipient = match recipient {
+            _ if open >= facts.settings.max_recipients => return (self, Step::Answer(reply::TOO_MANY_RECIPIENTS)), // M-05
+            Ok(recipient) if recipient.address.is_internationalised() && !mail.sender.smtputf8 => Err(reply::UTF8_NOT_ASKED),
+            Ok(recipient) if stream.answer == AnswerProfile::RejectAtRcpt => {
+                let stream = stream.clone();
+                return (self, Step::Check(stream, recipient));
+            }
+            recipient => recipient,
+        };
+        let (state, reply) = self.recipient(recipient);
+        (state, Step::Answer(reply))
+    }
+
+    /// What becomes of a recipient that was taken or refused.
+    fn recipient(self, recipient: Result<Recipient, Reply>) -> (Self, Reply) {
+        match (self, recipient) {
+            (Self::Mail { client, stream, mail, .. }, Ok(recipient)) => {
+                (Self::Rcpt { client, stream, mail, recipients: vec![recipient] }, reply::RECIPIENT_OK)
+            }
+            (Self::Mail { client, stream, mail, .. }, Err(refusal)) => (Self::Mail { client, stream, mail, tried: true }, refusal),
+            (Self::Rcpt { client, stream, mail, mut recipients }, Ok(recipient)) => {
+                recipients.push(recipient);
+                (Self::Rcpt { client, stream, mail, recipients }, reply::RECIPIENT_OK)
+            }
+            (state, Err(refusal)) => (state, refusal),
+            (state, Ok(_)) => (state, reply::MAIL_FIRST),
         }
     }
 
     fn data(self, facts: &Facts) -> (Self, Step) {
         match self {
-            Self::Rcpt { client, stream, envelope, size } => {
+            Self::Rcpt { client, stream, mail: MailFrom { sender, size }, recipients } => {
                 let submission = Submission {
                     stream,
-                    envelope,
+                    sender,
+                    recipients,
+                    answers: Answers::One,
                     data: Vec::new(),
                     peer: facts.peer,
                     helo: client.name.clone(),
@@ -312,11 +341,12 @@ mod tests {
 
     fn stream(name: &str) -> Arc<Stream> {
         let (name, controller) = (name.to_owned(), "c".to_owned());
-        Arc::new(Stream { name, controller, class: StreamClass::Marketing, topic: None, from_domains: Vec::new() })
+        let answer = if name == "login" { AnswerProfile::Reject } else { AnswerProfile::RejectAtRcpt };
+        Arc::new(Stream { name, controller, class: StreamClass::Marketing, topic: None, from_domains: Vec::new(), answer })
     }
 
     fn session(network: bool, tls: bool) -> Session {
-        let settings = Arc::new(SmtpSettings { max_errors: 4, ..SmtpSettings::default() });
+        let settings = Arc::new(SmtpSettings { max_errors: 4, max_recipients: 2, ..SmtpSettings::default() });
         let session = Session::new(settings, SocketAddr::from(([192, 0, 2, 1], 9)), network.then(|| stream("network")), true);
         if tls { session.tls_up() } else { session }
     }
@@ -339,10 +369,17 @@ mod tests {
                 let (session, Step::Answer(reply) | Step::Close(reply)) = session.authenticated(answer) else { panic!("no reply") };
                 (session, reply.code.to_string())
             }
+            Step::Check(_, recipient) => {
+                let refused = recipient.address.local() == "nobody";
+                let answer = if refused { Err(Reply::new(550, Enhanced(5, 7, 1), "no consent")) } else { Ok(()) };
+                let (session, Step::Answer(reply) | Step::Close(reply)) = session.checked(recipient, answer) else { panic!("no reply") };
+                (session, reply.code.to_string())
+            }
             Step::Receive(transaction) => {
-                let Submission { stream, envelope, data, .. } = transaction.with(b"x".to_vec());
-                let paths = format!("{} {}", envelope.reverse_path.as_str(), envelope.recipient.as_str());
-                (session.settled(&reply::OK), format!("{} {paths} {}", stream.name, data.len()))
+                let Submission { stream, sender, recipients, data, .. } = transaction.with(b"x".to_vec());
+                let recipients: Vec<_> = recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+                let paths = format!("{} {}", sender.reverse_path.as_str(), recipients.join(","));
+                (session.settled(&[reply::OK]), format!("{} {paths} {}", stream.name, data.len()))
             }
         }
     }
@@ -361,10 +398,15 @@ mod tests {
         let rcpt = ("RCPT TO:<b@y.example>", "250");
         let data = ("DATA", "network a@x.example b@y.example 1");
         talk(session(true, false), &[("EHLO x", "250"), mail, rcpt, data, mail, rcpt, data, ("QUIT", "221 close")]);
-        talk(session(true, false), &[("HELO x", "250"), mail, rcpt, ("RCPT TO:<c@y.example>", "452"), data]);
+        let both = ("DATA", "network a@x.example b@y.example,c@y.example 1");
+        let more = ("RCPT TO:<c@y.example>", "250");
+        talk(session(true, false), &[("HELO x", "250"), mail, rcpt, more, ("RCPT TO:<d@y.example>", "452"), both]);
+        talk(session(true, false), &[("EHLO x", "250"), mail, rcpt, ("RCPT TO:<nobody@y.example>", "550"), more, both]);
         talk(session(true, false), &[("EHLO x", "250"), mail, rcpt, ("RSET", "250"), mail, rcpt, ("EHLO x", "250"), ("DATA", "503")]);
         // DESIGN.md section 4: only refused recipients leave nothing open
-        for refused in [("RCPT TO:<ü@y.example>", "553"), ("RCPT TO:<a b>", "553"), ("RCPT TO", "501")] {
+        for refused in
+            [("RCPT TO:<ü@y.example>", "553"), ("RCPT TO:<a b>", "553"), ("RCPT TO", "501"), ("RCPT TO:<nobody@y.example>", "550")]
+        {
             talk(session(true, false), &[("EHLO x", "250"), mail, refused, ("DATA", "554"), mail, rcpt, data]);
             talk(session(true, false), &[("EHLO x", "250"), mail, refused, mail, refused, rcpt, data]);
         }

@@ -19,6 +19,8 @@ pub struct SmtpSettings {
     pub max_connections: usize,
     /// Open connections from one IPv4 address or one IPv6 /64; more get 421. A sending tool is often a single address.
     pub max_connections_per_address: usize,
+    /// Recipients of one message; more get 452 (RFC 5321 s.4.5.3.1.8: at least 100).
+    pub max_recipients: usize,
     /// Protocol errors without an accepted message in between; then 421.
     pub max_errors: u32,
     /// Seconds to wait for a complete command (RFC 5321 s.4.5.3.2.7: at least 300).
@@ -62,6 +64,7 @@ impl Default for SmtpSettings {
             max_message_size: 10_000_000,
             max_connections: 1_000,
             max_connections_per_address: 500,
+            max_recipients: 1,
             max_errors: 20,
             command_timeout_seconds: 300,
             data_timeout_seconds: 180,

@@ -14,7 +14,7 @@ use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
 use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptInId, Source, SubjectId};
 use crate::entropy::random;
-use crate::mail::{Address, Body, Envelope, Outcome, ReversePath};
+use crate::mail::{Address, Body, Envelope, Outcome, Recipient, ReversePath, Sender};
 
 /// Id of a spooled mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -177,11 +177,13 @@ impl Mail {
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
             queued_at: timestamp(queued_at)?,
             envelope: Envelope {
-                // RFC 6531 s.3.4: an address or a header beyond ASCII needs the extension
-                smtputf8: !(self.recipient.is_ascii() && self.reverse_path.is_ascii() && header.is_ascii()),
-                body: if self.message.is_ascii() { Body::SevenBit } else { Body::EightBit },
-                reverse_path,
-                recipient,
+                sender: Sender {
+                    // RFC 6531 s.3.4: an address or a header beyond ASCII needs the extension
+                    smtputf8: !(self.recipient.is_ascii() && self.reverse_path.is_ascii() && header.is_ascii()),
+                    body: if self.message.is_ascii() { Body::SevenBit } else { Body::EightBit },
+                    ..Sender::new(reverse_path)
+                },
+                recipient: Recipient::new(recipient),
             },
             message: self.message.into_bytes(),
         })

@@ -4,7 +4,7 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use consentry::mail::{Address, Body, Envelope, Outcome, ReversePath};
+use consentry::mail::{Address, Body, Envelope, Outcome, Recipient, ReversePath, Sender};
 use consentry::relay::{Relay, RelaySettings, RelayTimeouts, RelayTls};
 use consentry::tls::{Connector, ConnectorError};
 use proptest::prelude::*;
@@ -21,11 +21,19 @@ fn address(text: &str) -> Address {
 
 fn envelope() -> Envelope {
     Envelope {
-        reverse_path: ReversePath::Mailbox(address("bounce@shop.example")),
-        recipient: address("Olivia+tag@Mail.example.org"),
-        body: Body::SevenBit,
-        smtputf8: false,
+        sender: Sender::new(ReversePath::Mailbox(address("bounce@shop.example"))),
+        recipient: Recipient::new(address("Olivia+tag@Mail.example.org")),
     }
+}
+
+fn sender(change: impl FnOnce(&mut Sender)) -> Envelope {
+    let mut envelope = envelope();
+    change(&mut envelope.sender);
+    envelope
+}
+
+fn to(text: &str) -> Envelope {
+    Envelope { recipient: Recipient::new(address(text)), ..envelope() }
 }
 
 fn settings(mta: &FakeMta) -> RelaySettings {
@@ -155,8 +163,8 @@ async fn envelope_and_message_arrive_as_they_are() {
     // M-20, M-53
     let mta = FakeMta::start(Script::new()).await;
     let relay = relay(&mta);
-    let null = Envelope { reverse_path: ReversePath::Null, body: Body::EightBit, ..envelope() };
-    let utf8 = Envelope { recipient: address("ü@x.example"), body: Body::EightBit, ..envelope() };
+    let null = Envelope { sender: Sender { body: Body::EightBit, ..Sender::new(ReversePath::Null) }, ..envelope() };
+    let utf8 = Envelope { recipient: Recipient::new(address("ü@x.example")), ..sender(|sender| sender.body = Body::EightBit) };
     for envelope in [envelope(), null, utf8] {
         assert_eq!(send(&relay, &envelope, MESSAGE).await.as_str(), "accepted");
     }
@@ -179,8 +187,8 @@ async fn what_the_outbound_mta_did_not_announce_is_not_used() {
     // M-16, M-18
     let eight = "From: a@x.example\r\n\r\nü\r\n".as_bytes();
     let header = "From: a@x.example\r\nSubject: ü\r\n\r\nx\r\n".as_bytes();
-    let body = Envelope { body: Body::EightBit, ..envelope() };
-    let utf8 = Envelope { smtputf8: true, ..envelope() };
+    let body = sender(|sender| sender.body = Body::EightBit);
+    let utf8 = sender(|sender| sender.smtputf8 = true);
     for (extensions, envelope, message, expected) in [
         (&[][..], &body, MESSAGE, "accepted 2.0.0 queued as 4XyZ"),
         (&[], &body, eight, "rejected 554 5.6.3 message has 8-bit text, the outbound MTA does not announce 8BITMIME"),
@@ -203,7 +211,7 @@ async fn what_the_outbound_mta_did_not_announce_is_not_used() {
 async fn a_refused_envelope_costs_no_connection() {
     let mta = FakeMta::start(Script::new().extensions(&["PIPELINING"])).await;
     let relay = relay(&mta);
-    let utf8 = Envelope { smtputf8: true, ..envelope() };
+    let utf8 = sender(|sender| sender.smtputf8 = true);
     for (envelope, outcome) in [(envelope(), "accepted"), (utf8, "rejected"), (envelope(), "accepted")] {
         assert_eq!(send(&relay, &envelope, MESSAGE).await.as_str(), outcome);
     }
@@ -376,7 +384,7 @@ async fn many_senders_share_the_connections_and_mix_nothing_up() {
     let senders = (0..200).map(|number| {
         let relay = relay.clone();
         tokio::spawn(async move {
-            let envelope = Envelope { recipient: address(&format!("{number}@x.example")), ..envelope() };
+            let envelope = to(&format!("{number}@x.example"));
             send(&relay, &envelope, format!("Subject: {number}\r\n\r\n").as_bytes()).await
         })
     });

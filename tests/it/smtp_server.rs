@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use consentry::mail::{ReversePath, Stream, StreamClass};
+use consentry::mail::{AnswerProfile, Recipient, ReversePath, Stream, StreamClass};
 use consentry::smtp::{Authentication, Handler, SmtpSettings, Submission, Tls, serve};
 use consentry::tls::{Acceptor, TlsError};
 use consentry::wire::{Enhanced, Reply};
@@ -40,7 +40,14 @@ impl Keeper {
 
 fn stream(name: &str) -> Arc<Stream> {
     let (name, controller) = (name.to_owned(), "controller".to_owned());
-    Arc::new(Stream { name, controller, class: StreamClass::Marketing, topic: None, from_domains: Vec::new() })
+    Arc::new(Stream {
+        name,
+        controller,
+        class: StreamClass::Marketing,
+        topic: None,
+        from_domains: Vec::new(),
+        answer: AnswerProfile::Reject,
+    })
 }
 
 impl Handler for Keeper {
@@ -65,17 +72,24 @@ impl Handler for Keeper {
         }
     }
 
-    async fn submit(&self, submission: Submission) -> Reply {
+    async fn recipient(&self, _: &Stream, recipient: &Recipient) -> Result<(), Reply> {
+        match recipient.address.domain() {
+            "blocked.example" => Err(Reply::new(550, Enhanced(5, 7, 1), "consent: no_consent")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn submit(&self, submission: Submission) -> Vec<Reply> {
         self.entered.notify_one();
         if self.hold {
             self.release.notified().await;
         }
         // What a careless handler might pass on from the outbound MTA must not become two replies.
-        let injected = submission.envelope.recipient.local() == "inject";
+        let injected = submission.recipients[0].address.local() == "inject";
         self.kept.lock().expect("not poisoned").push(submission);
         self.done.notify_one();
         let text = if injected { "ok\r\n250 2.1.0 forged" } else { "taken" };
-        Reply::new(250, Enhanced(2, 0, 0), text)
+        vec![Reply::new(250, Enhanced(2, 0, 0), text)]
     }
 }
 
@@ -377,14 +391,14 @@ fn a_key_of_another_certificate_is_refused() {
 
 /// One line per submission, for the dialogues' `got:`.
 pub(crate) fn summary(submission: &Submission) -> String {
-    let Submission { stream, envelope, helo, tls, authenticated, .. } = submission;
+    let Submission { stream, sender, recipients, helo, tls, authenticated, .. } = submission;
     let flags: HashMap<bool, &str> = HashMap::from([(true, "yes"), (false, "no")]);
     format!(
-        "<{}> <{}> body={:?} smtputf8={} stream={} helo={helo} tls={} auth={}",
-        envelope.reverse_path.as_str(),
-        envelope.recipient.as_str(),
-        envelope.body,
-        flags[&envelope.smtputf8],
+        "<{}> {} body={:?} smtputf8={} stream={} helo={helo} tls={} auth={}",
+        sender.reverse_path.as_str(),
+        recipients.iter().map(|recipient| format!("<{}>", recipient.address.as_str())).collect::<Vec<_>>().join(","),
+        sender.body,
+        flags[&sender.smtputf8],
         stream.name,
         flags[tls],
         flags[authenticated],

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use crate::mail::{Message, ReversePath, Stream, StreamClass};
+use crate::mail::{AnswerProfile, Message, Recipient, ReversePath, Stream, StreamClass};
 use crate::smtp::{Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -39,8 +39,14 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn new() -> Arc<Self> {
-        let stream =
-            Stream { name: "sink".into(), controller: String::new(), class: StreamClass::Declared, topic: None, from_domains: Vec::new() };
+        let stream = Stream {
+            name: "sink".into(),
+            controller: String::new(),
+            class: StreamClass::Declared,
+            topic: None,
+            from_domains: Vec::new(),
+            answer: AnswerProfile::Reject,
+        };
         Arc::new(Self { stream: Arc::new(stream), kept: Mutex::default(), arrived: Notify::new() })
     }
 
@@ -84,7 +90,11 @@ impl Handler for Sink {
         Ok(())
     }
 
-    async fn submit(&self, submission: Submission) -> Reply {
+    async fn recipient(&self, _: &Stream, _: &Recipient) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    async fn submit(&self, submission: Submission) -> Vec<Reply> {
         let raw = String::from_utf8_lossy(&submission.data).into_owned();
         let message = Message::parse(submission.data, true).ok();
         let decoded = mail_parser::MessageParser::new().parse_headers(raw.as_bytes());
@@ -93,7 +103,7 @@ impl Handler for Sink {
         let number = kept.total;
         kept.mails.push(Left {
             number,
-            recipient: submission.envelope.recipient.as_str().to_owned(),
+            recipient: submission.recipients.iter().map(|to| to.address.as_str()).collect::<Vec<_>>().join(", "),
             subject: decoded.as_ref().and_then(|message| message.subject()).unwrap_or_default().to_owned(),
             one_click: message.is_some_and(|message| message.header("List-Unsubscribe-Post").is_some()),
             raw,
@@ -103,6 +113,6 @@ impl Handler for Sink {
         }
         drop(kept);
         self.arrived.notify_waiters();
-        Reply::new(250, Enhanced(2, 0, 0), "Ok: queued as demo").with_text(format!("Ok: queued as demo{number}"))
+        vec![Reply::new(250, Enhanced(2, 0, 0), "Ok: queued as demo").with_text(format!("Ok: queued as demo{number}"))]
     }
 }

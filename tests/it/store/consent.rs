@@ -26,9 +26,9 @@ async fn a_double_opt_in_lives_from_request_to_withdrawal_and_back() {
 
     let due = store.due_mails(start(), 10).await.expect("reads");
     let [mail] = &due[..] else { panic!("one mail is due") };
-    assert_eq!(mail.envelope.recipient, address(WHO));
-    assert_eq!(mail.envelope.reverse_path, ReversePath::Mailbox(address("bounces@acme.example")));
-    assert_eq!((mail.envelope.body, mail.envelope.smtputf8, mail.attempts), (Body::SevenBit, false, 0));
+    assert_eq!(mail.envelope.recipient.address, address(WHO));
+    assert_eq!(mail.envelope.sender.reverse_path, ReversePath::Mailbox(address("bounces@acme.example")));
+    assert_eq!((mail.envelope.sender.body, mail.envelope.sender.smtputf8, mail.attempts), (Body::SevenBit, false, 0));
     assert!(mail.message.starts_with(b"From: newsletter@acme.example\r\n"));
     store.mail_done(mail.id, start(), &Outcome::Accept { text: "2.0.0 queued as 4X".into() }).await.expect("is recorded");
     assert!(store.due_mails(start(), 10).await.expect("reads").is_empty());
