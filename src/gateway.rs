@@ -16,8 +16,8 @@ use crate::classify::classify;
 use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
-use crate::mail::Outcome;
-use crate::relay::Relay;
+use crate::mail::{Class, Outcome};
+use crate::relay::{Lane, Relay};
 use crate::rewrite::tool_unsubscribe;
 use crate::sign::Signers;
 use crate::smtp::Submission;
@@ -73,13 +73,14 @@ impl Gateway {
     /// Relays the copy. The envelope's dialogue, the rewriting and the signature overlap the commit of the
     /// record; the message itself waits for it.
     async fn pass(&self, decision: &Decision, incoming: Incoming, recorded: Durable) -> Reply {
-        let transaction = self.relay.begin(&incoming.envelope).await;
+        let lane = if decision.classification.class == Class::Marketing { Lane::Bulk } else { Lane::Transactional };
+        let transaction = self.relay.begin(&incoming.envelope, lane).await;
         let copy = self.copy(decision, &incoming);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }
         let outcome = match (transaction, copy) {
-            (Ok(transaction), Ok(copy)) => transaction.send(&copy).await,
+            (Ok(transaction), Ok(copy)) => transaction.send(copy).await,
             (_, Err(error)) => copy::refused(&error),
             (Err(outcome), _) => outcome,
         };

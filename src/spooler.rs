@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::mail::Outcome;
-use crate::relay::Relay;
+use crate::relay::{Lane, Relay};
 use crate::store::{SpooledMail, Store, StoreError};
 
 /// How many mails one look at the spool takes.
@@ -69,8 +69,8 @@ async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl F
         // Put off before it is sent: while the ledger cannot be written nothing leaves, and a mail whose end could not
         // be recorded comes again after a pause, not with every look (L-DOI-05).
         store.mail_later(mail.id, Timestamp::now() + pause(mail.attempts)).await?;
-        let outcome = match relay.begin(&mail.envelope).await {
-            Ok(transaction) => transaction.send(&mail.message).await,
+        let outcome = match relay.begin(&mail.envelope, Lane::Transactional).await {
+            Ok(transaction) => transaction.send(mail.message.clone()).await,
             Err(outcome) => outcome,
         };
         if let Err(error) = settle(store, mail, outcome, Timestamp::now()).await {

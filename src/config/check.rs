@@ -33,6 +33,7 @@ impl Config {
         if let Err(error) = self.smtp.check() {
             faults.push(format!("smtp: {error}"));
         }
+        faults.extend(self.outbound.faults().into_iter().map(|fault| format!("outbound: {fault}")));
         if self.streams.is_empty() {
             faults.push("no [[stream]]: nobody could send".into());
         }

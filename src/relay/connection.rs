@@ -22,8 +22,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 const KEPT_BUFFER: usize = 64 * 1024;
 
 /// A connection that said EHLO. One transaction at a time: [`begin`](Self::begin),
-/// [`go_ahead`](Self::go_ahead), [`deliver`](Self::deliver). Dropped in between, it closes without the
-/// final dot, and nothing is delivered (RFC 5321 s.4.1.1.4).
+/// [`go_ahead`](Self::go_ahead), [`send_message`](Self::send_message), [`final_reply`](Self::final_reply).
+/// Dropped before the message, it closes without the final dot, and nothing is delivered (RFC 5321 s.4.1.1.4).
 pub(super) struct Connection {
     stream: Box<dyn Socket>,
     pub(super) extensions: Extensions,
@@ -164,19 +164,25 @@ impl Connection {
         }
     }
 
-    /// Sends the message after 354 and reads the last reply. Never to be repeated: from the final
-    /// dot on the peer may have the mail.
-    pub(super) async fn deliver(&mut self, message: &[u8]) -> Outcome {
+    /// Sends the message after 354, up to and including its final dot. The error is certain: the peer does
+    /// not have the mail.
+    pub(super) async fn send_message(&mut self, message: Vec<u8>) -> Result<(), Outcome> {
         self.outbox.clear();
         self.written = 0;
-        wire::stuff(message, &mut self.outbox);
+        wire::stuff(&message, &mut self.outbox);
+        drop(message);
         // The dot goes out last: what fails here, fails before it.
         if let Err(broken) = self.write(self.outbox.len(), "message").await {
-            return self.last_words(broken).await;
+            return Err(self.last_words(broken).await);
         }
         // The reply may take minutes and the connection live long; a large message is not kept for either.
         self.outbox.clear();
         self.outbox.shrink_to(KEPT_BUFFER);
+        Ok(())
+    }
+
+    /// Reads the reply to the final dot. From there on the peer may have the mail.
+    pub(super) async fn final_reply(&mut self) -> Outcome {
         match self.reply("final dot", self.limits.final_reply).await {
             Ok(code @ (200..300 | 400..600)) => {
                 self.reset_due = code >= 400;

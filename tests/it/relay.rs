@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use consentry::mail::{Address, Body, Envelope, Outcome, Recipient, ReversePath, Sender};
-use consentry::relay::{Relay, RelaySettings, RelayTimeouts, RelayTls};
+use consentry::relay::{Lane, Relay, RelaySettings, RelayTimeouts, RelayTls};
 use consentry::tls::{Connector, ConnectorError};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,8 +45,8 @@ fn relay(mta: &FakeMta) -> Relay {
 }
 
 async fn send(relay: &Relay, envelope: &Envelope, message: &[u8]) -> Outcome {
-    match relay.begin(envelope).await {
-        Ok(transaction) => transaction.send(message).await,
+    match relay.begin(envelope, Lane::Transactional).await {
+        Ok(transaction) => transaction.send(message.to_vec()).await,
         Err(outcome) => outcome,
     }
 }
@@ -324,7 +324,7 @@ async fn a_dropped_transaction_delivers_nothing() {
         let relay = relay(&mta);
         assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), "accepted");
         for dropped in 1..=2 {
-            drop(relay.begin(&envelope()).await.expect("begun"));
+            drop(relay.begin(&envelope(), Lane::Transactional).await.expect("begun"));
             mta.wait_closed(dropped).await;
         }
         assert_eq!((mta.received().len(), mta.connections()), (1, 2));
@@ -346,13 +346,59 @@ async fn connections_are_bounded_and_waiting_for_one_is_too() {
     let timeouts = RelayTimeouts { queue: SMALL, ..RelayTimeouts::default() };
     let two = NonZeroU16::new(2).expect("2");
     let relay = Relay::new(RelaySettings { max_connections: two, timeouts, ..settings(&mta) }, "gate.example", None);
-    let first = relay.begin(&envelope()).await.expect("begun");
-    let second = relay.begin(&envelope()).await.expect("begun");
+    let first = relay.begin(&envelope(), Lane::Transactional).await.expect("begun");
+    let second = relay.begin(&envelope(), Lane::Transactional).await.expect("begun");
     assert_eq!(told(&send(&relay, &envelope(), MESSAGE).await), "unreachable queue: all connections are in use");
-    assert_eq!(first.send(MESSAGE).await.as_str(), "accepted");
+    assert_eq!(first.send(MESSAGE.to_vec()).await.as_str(), "accepted");
     assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), "accepted");
-    assert_eq!(second.send(MESSAGE).await.as_str(), "accepted");
+    assert_eq!(second.send(MESSAGE.to_vec()).await.as_str(), "accepted");
     assert_eq!(mta.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_campaign_leaves_connections_to_transactional_mail() {
+    let mta = FakeMta::start(Script::new()).await;
+    let timeouts = RelayTimeouts { queue: SMALL, ..RelayTimeouts::default() };
+    let three = NonZeroU16::new(3).expect("3");
+    let relay = Relay::new(RelaySettings { max_connections: three, timeouts, ..settings(&mta) }, "gate.example", None);
+    let begin = |lane| {
+        let relay = relay.clone();
+        async move { relay.begin(&envelope(), lane).await }
+    };
+    let full = |begun: Result<_, Outcome>| told(&begun.err().expect("no connection is free"));
+    const FULL: &str = "unreachable queue: all connections are in use";
+    let _first = begin(Lane::Bulk).await.expect("begun");
+    let second = begin(Lane::Bulk).await.expect("begun");
+    assert_eq!(full(begin(Lane::Bulk).await), FULL, "the third is reserved");
+    let reserved = begin(Lane::Transactional).await.expect("begun");
+    assert_eq!(full(begin(Lane::Transactional).await), FULL);
+    // campaigns wait, and more of them: what becomes free on the reserved lane is not theirs
+    let waiting =
+        tokio::join!(begin(Lane::Bulk), begin(Lane::Bulk), begin(Lane::Transactional), async { reserved.send(MESSAGE.to_vec()).await });
+    assert_eq!((full(waiting.0).as_str(), full(waiting.1).as_str()), (FULL, FULL));
+    let receipt = waiting.2.expect("begun");
+    // transactional mail also takes what a campaign gives back
+    let (_other, answer) = tokio::join!(begin(Lane::Transactional), async { second.send(MESSAGE.to_vec()).await });
+    assert_eq!(answer.as_str(), "accepted");
+    assert_eq!(receipt.send(MESSAGE.to_vec()).await.as_str(), "accepted");
+    assert_eq!(mta.connections(), 3);
+}
+
+#[tokio::test]
+async fn who_waited_long_enough_for_an_answer_still_learns_of_it() {
+    // M-07, M-08
+    let mta = FakeMta::start(Script::new().on(Stage::Dot, Act::Hang)).await;
+    let relay = relay(&mta);
+    let transaction = relay.begin(&envelope(), Lane::Bulk).await.expect("begun");
+    let waiting = transaction.deliver(MESSAGE.to_vec()).await.expect("sent with its dot");
+    mta.wait_reached(Stage::Dot, 1).await;
+    let mut answer = Box::pin(waiting.answer());
+    assert!(tokio::time::timeout(Duration::ZERO, &mut answer).await.is_err(), "no answer yet");
+    let late = tokio::spawn(answer);
+    mta.release();
+    assert_eq!(told(&late.await.expect("no panic")), "accepted 2.0.0 queued as 4XyZ");
+    assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), "accepted");
+    assert_eq!(mta.connections(), 1, "the connection is kept");
 }
 
 #[tokio::test]
