@@ -23,15 +23,14 @@ mod transaction;
 
 use std::sync::Arc;
 
-use crate::mail::{Envelope, Outcome};
+use crate::mail::{Envelope, Lane, Outcome};
 use crate::tls::Connector;
 use connection::Connection;
 use open::Peer;
 use pool::Pool;
 
-pub use pool::Lane;
 pub use settings::{RelaySettings, RelayTimeouts, RelayTls};
-pub use transaction::{Transaction, Waiting};
+pub use transaction::{Answered, Transaction, Waiting};
 
 /// The outbound MTA. Clones share its connections.
 #[derive(Clone)]

@@ -9,17 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::RelaySettings;
 use super::connection::Connection;
-use crate::mail::Outcome;
-
-/// Who waits behind whom for a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Mail that somebody waits for. Some connections are reserved for it
-    /// ([`reserved_for_transactional`](RelaySettings::reserved_for_transactional)); it may use the others, too.
-    Transactional,
-    /// Campaigns: never on a reserved connection.
-    Bulk,
-}
+use crate::mail::{Lane, Outcome};
 
 /// Idle connections and the right to use one.
 ///

@@ -29,6 +29,15 @@ pub struct Waiting {
     _slot: OwnedSemaphorePermit,
 }
 
+/// The outbound MTA's last word, and what it can do after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The word.
+    pub outcome: Outcome,
+    /// True when it sends the reports that the envelope asks for (RFC 3461 s.5.2.1).
+    pub reports: bool,
+}
+
 impl Transaction {
     /// Sends the message (CRLF line ends, not dot-stuffed) with its final dot.
     ///
@@ -63,7 +72,7 @@ impl Transaction {
     /// [`deliver`](Self::deliver) and [`answer`](Waiting::answer), for callers that can wait for ten minutes.
     pub async fn send(self, message: Vec<u8>) -> Outcome {
         match self.deliver(message).await {
-            Ok(waiting) => waiting.answer().await,
+            Ok(waiting) => waiting.answer().await.outcome,
             Err(outcome) => outcome,
         }
     }
@@ -75,10 +84,11 @@ impl Waiting {
     ///
     /// The future borrows nothing: who has waited long enough spawns it and learns of a late answer. Dropped
     /// before it is ready, the copy is `Uncertain`, and the connection closes.
-    pub async fn answer(mut self) -> Outcome {
+    pub async fn answer(mut self) -> Answered {
         let outcome = self.connection.final_reply().await;
+        let reports = true;
         self.give_back();
-        outcome
+        Answered { outcome, reports }
     }
 
     fn give_back(self) {

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::ledger::Place;
-use super::spool::{Mail, MailId};
+use super::letter::{LetterId, Mail};
 use super::withdrawal::lift;
 use super::{Store, StoreError, begin};
 use crate::consent::{
@@ -112,9 +112,9 @@ impl Store {
             stage: Stage::Pending,
         };
         insert(&mut tx, &sign_up.token, &opt_in, language).await?;
-        mail.spool(&mut tx, &keys, MailId(id.0), place.subject, Some(id), sign_up.at).await?;
+        mail.post(&mut tx, &keys, LetterId(id.0), place.subject, Some(id), sign_up.at).await?;
         tx.commit().await?;
-        self.inner.spooled.notify_one();
+        self.inner.letters.notify_one();
         Ok(RequestAnswer::Committed)
     }
 

@@ -201,7 +201,7 @@ impl World {
 
     /// The confirmation links in the spool, oldest first, with the mails they stand in.
     fn links(&self) -> Vec<(String, String)> {
-        let mails = self.runtime.block_on(self.store.due_mails(Timestamp::now(), 100)).expect("read");
+        let mails = self.runtime.block_on(self.store.due_letters(Timestamp::now(), 100)).expect("read");
         mails
             .iter()
             .map(|mail| {
@@ -249,6 +249,7 @@ impl World {
             folded_from: 2,
             event: Some(2),
             message: None,
+            copy: None,
             size: 1_000,
         };
         self.runtime.block_on(async { self.store.record(decision, None).await }).expect("recorded");

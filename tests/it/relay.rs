@@ -4,8 +4,8 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use consentry::mail::{Address, Body, Envelope, Outcome, Recipient, ReversePath, Sender};
-use consentry::relay::{Lane, Relay, RelaySettings, RelayTimeouts, RelayTls};
+use consentry::mail::{Address, Body, Envelope, Lane, Outcome, Recipient, ReversePath, Sender};
+use consentry::relay::{Relay, RelaySettings, RelayTimeouts, RelayTls};
 use consentry::tls::{Connector, ConnectorError};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -396,7 +396,7 @@ async fn who_waited_long_enough_for_an_answer_still_learns_of_it() {
     assert!(tokio::time::timeout(Duration::ZERO, &mut answer).await.is_err(), "no answer yet");
     let late = tokio::spawn(answer);
     mta.release();
-    assert_eq!(told(&late.await.expect("no panic")), "accepted 2.0.0 queued as 4XyZ");
+    assert_eq!(told(&late.await.expect("no panic").outcome), "accepted 2.0.0 queued as 4XyZ");
     assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), "accepted");
     assert_eq!(mta.connections(), 1, "the connection is kept");
 }

@@ -14,6 +14,9 @@ use crate::peers::run_with_input;
 /// Password of all streams.
 pub(crate) const PASSWORD: &str = "world-password";
 
+/// Asking again is the only way to see the spool from outside; one that never empties is found out.
+const SPOOL_ASKED_AT_MOST: u32 = 2_000;
+
 /// Base of the links in mails; requests go to the gateway's own address instead.
 pub(crate) const PUBLIC_URL: &str = "https://consent.acme.example";
 
@@ -95,6 +98,18 @@ impl World {
             .unwrap();
         let mut response = ureq::Agent::new_with_config(config).run(request).unwrap();
         Page { status: response.status().as_u16(), body: response.body_mut().read_to_string().unwrap() }
+    }
+
+    /// Runs `consentry spool …` beside it.
+    pub(crate) fn spool(&self, command: &str, more: &[&str]) -> String {
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        consentry(&[&["spool", command, "--config", &file], more].concat(), "")
+    }
+
+    /// Waits until nothing waits in the spool.
+    pub(crate) fn wait_for_empty_spool(&self) {
+        let empty = (0..SPOOL_ASKED_AT_MOST).any(|_| self.spool("list", &[]).starts_with("0 copies"));
+        assert!(empty, "{}", self.spool("list", &[]));
     }
 
     /// Reports a sign-up for `news` as a website does.

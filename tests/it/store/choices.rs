@@ -145,10 +145,10 @@ async fn a_mailbox_gets_its_link_and_few_of_them() {
     assert_eq!((link.subject, link.topic, link.decision), (subject, topic("news"), DecisionId([5; 16])));
     assert_eq!(store.access_link(&token(&store, 3)).await.expect("reads"), None);
 
-    let due = store.due_mails(at(24 * 60 + 1), 10).await.expect("reads");
+    let due = store.due_letters(at(24 * 60 + 1), 10).await.expect("reads");
     assert_eq!(due.len(), 5, "a confirmation mail and four links");
     for mail in &due {
-        store.mail_done(mail.id, at(24 * 60 + 2), &Outcome::Accept { text: "2.0.0 Ok".into() }).await.expect("is recorded");
+        store.letter_done(mail.id, at(24 * 60 + 2), &Outcome::Accept { text: "2.0.0 Ok".into() }).await.expect("is recorded");
     }
     assert_eq!(store.events(subject).await.expect("reads").len(), 2, "an access mail is no event");
     assert_eq!(store.drop_access_links(at(24 * 60) - AccessLink::LIFETIME).await.expect("deletes"), 3);

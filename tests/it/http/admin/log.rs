@@ -32,6 +32,7 @@ fn decision(n: u8, ago: SignedDuration) -> Decision {
         folded_from: 0,
         event: None,
         message: None,
+        copy: None,
         size: 4_096,
     }
 }
