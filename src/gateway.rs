@@ -158,6 +158,8 @@ impl Gateway {
     }
 
     fn record(&self, decision: &Decision, incoming: &Incoming) -> Durable {
+        let Decision { id, stream, reason, classification, .. } = decision;
+        tracing::info!(decision = %id, stream, class = %classification.class, %reason, "decided");
         self.store.record(decision.clone(), replaced_link(decision, incoming))
     }
 }

@@ -33,7 +33,6 @@ impl Gateway {
             now,
         });
         let id = DecisionId::new(now, random());
-        tracing::info!(decision = %id, stream = incoming.stream.name, class = %classification.class, %reason, "decided");
         Ok(Decision {
             id,
             at: now,
