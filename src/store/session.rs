@@ -94,7 +94,8 @@ impl Store {
     }
 
     /// Brings an operator inside: the session `old` gives way to `new`, failed attempts are forgotten, and it is on record.
-    /// False when a code of that step was used before, or there is a second factor already; then nothing has changed.
+    /// A new second factor ends all others of the operator. False when a code of that step was used before, there is a second
+    /// factor already, or `old` has ended meanwhile; then nothing has changed.
     pub async fn enter(&self, old: Option<[u8; 32]>, proof: Proof<'_>, new: NewSession<'_>) -> Result<bool, StoreError> {
         let (id, at) = (new.operator, new.at);
         let mut writer = self.inner.writer.lock().await;
@@ -120,7 +121,14 @@ impl Store {
             return Ok(false);
         }
         if let Some(old) = old {
-            sqlx::query("DELETE FROM session WHERE token = ?1").bind(&old[..]).execute(&mut *tx).await?;
+            let ended = sqlx::query("DELETE FROM session WHERE token = ?1 AND operator = ?2").bind(&old[..]).bind(&id.0[..]);
+            if ended.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+        }
+        if matches!(proof, Proof::Enrolment(..)) {
+            // Another way in from now on: whoever is inside by the old one must come in anew.
+            sqlx::query("DELETE FROM session WHERE operator = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
         }
         self.insert_session(&mut tx, new).await?;
         let line = |deed| NewAuditLine { at, operator: Some(id), deed, object: Some(Object::Operator(id)), reason: None };

@@ -244,7 +244,7 @@ async fn who_prepared_an_enrolment_before_another_was_proved_does_not_get_in() {
     let prepared = halfway(world.login("viewer", PASSWORD, start()).await);
     let known = world.shown(&prepared, start()).await;
     world.enrol("viewer", start()).await;
-    assert_eq!(word(&world.prove(&prepared, &code(&known, after(1)), after(1)).await), "refused");
+    assert_eq!(word(&world.prove(&prepared, &code(&known, after(1)), after(1)).await), "gone");
 }
 
 #[tokio::test]
