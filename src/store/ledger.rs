@@ -46,6 +46,13 @@ impl Store {
         events(&mut reader, subject, Some(&keys)).await
     }
 
+    /// A subject's events in their order, without their evidence: what is damaged or sealed there stops nobody who only
+    /// asks what happened.
+    pub async fn timeline(&self, subject: SubjectId) -> Result<Vec<Event>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        events(&mut reader, subject, None).await
+    }
+
     /// A subject's standing, without its suppressions; `None` for an unknown subject. Deciding reads go by the address.
     pub async fn standing_of(&self, subject: SubjectId) -> Result<Option<Standing>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
@@ -195,10 +202,11 @@ pub(super) async fn events(
     keys: Option<&DataKeys>,
 ) -> Result<Vec<Event>, StoreError> {
     let rows: Vec<EventRow> = sqlx::query_as(
-        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, evidence
+        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, iif(?2, evidence, NULL) AS evidence
          FROM event WHERE subject = ?1 ORDER BY seq",
     )
     .bind(&subject.0[..])
+    .bind(keys.is_some())
     .fetch_all(&mut *connection)
     .await?;
     let mut events = Vec::with_capacity(rows.len());
