@@ -31,7 +31,11 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     for address in &config.listen.smtps {
         println!("smtps       {address}");
     }
-    println!("http        {}", config.http.listen);
+    let proxies: Vec<String> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
+    match &proxies[..] {
+        [] => println!("http        {}, no proxy trusted: whoever connects is the visitor", config.http.listen),
+        proxies => println!("http        {}, visitors by {} of {}", config.http.listen, config.http.forwarded_header, proxies.join(" ")),
+    }
     let admin = &config.admin;
     let second_factor = if admin.totp == TotpPolicy::Required { "required" } else { "optional" };
     match (admin.enabled, admin.networks.is_empty()) {

@@ -82,7 +82,7 @@ impl Store {
             return Ok(RequestAnswer::TooSoon);
         }
         let keys = self.keys_of(&place).await?;
-        place.keep_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
+        place.keep_first_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
         let id = OptInId(random());
         let language = sign_up.evidence.language;
@@ -164,6 +164,7 @@ impl Store {
             ..Event::new(EventKind::Given, &opt_in.controller, opt_in.topics.clone(), Source::Page, at)
         };
         place.append(&mut tx, &keys, given).await?;
+        place.keep_proven_address(&mut tx, &keys, opt_in.requested).await?;
         if let Some(request) = opt_in.tracking {
             let given = Event::new(EventKind::Given, &opt_in.controller, vec![], Source::Page, at);
             let given = Event { channel: Channel::Tracking, opt_in: Some(opt_in.id), answers: Some(request), ..given };

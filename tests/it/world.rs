@@ -85,7 +85,7 @@ impl World {
         self.daemon.terminate().success()
     }
 
-    /// An HTTP request; links in mails are taken to the gateway's own address.
+    /// An HTTP request, as a browser makes it for a person; links in mails are taken to the gateway's own address.
     pub(crate) fn ask(&self, method: &str, link: &str, body: &str, content_type: &str) -> Page {
         let url = link.replace(PUBLIC_URL, &format!("http://{}", self.http));
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
@@ -94,6 +94,8 @@ impl World {
             .uri(url)
             .header("Authorization", format!("Bearer {}", self.token))
             .header("Content-Type", content_type)
+            .header("Sec-Fetch-Mode", "navigate")
+            .header("Sec-Fetch-User", "?1")
             .body(body.to_owned())
             .unwrap();
         let mut response = ureq::Agent::new_with_config(config).run(request).unwrap();

@@ -116,6 +116,23 @@ async fn measuring_and_mail_are_two_consents() {
     assert_eq!(tracking(&store).await, "objected", "the projection is what the events fold to");
 }
 
+#[tokio::test]
+async fn a_no_that_is_repeated_reads_no_history() {
+    // Whoever holds a link can press as often as they like, and nobody's mail waits for it.
+    let (dir, store) = new_store().await;
+    assert_eq!(store.request(with_tracking(&store, 1, start())).await.expect("requests"), RequestAnswer::Committed);
+    confirm(&store, 1, start() + hours(1)).await;
+    let subject = subject(&store, WHO).await;
+    let stops = [Stop::Topics(topics("news")), Stop::Tracking, Stop::Request { topics: topics("news"), requested: 1 }, Stop::Advertising];
+    for first in [&stops[0], &stops[1], &stops[3]] {
+        assert_eq!(stop(&store, subject, first.clone(), start() + hours(2)).await, WithdrawAnswer::Done, "{first:?}");
+    }
+    sqlx::query("ALTER TABLE event RENAME TO gone").execute(&mut raw(dir.path()).await).await.expect("renames");
+    for again in stops {
+        assert_eq!(stop(&store, subject, again.clone(), start() + hours(3)).await, WithdrawAnswer::Repeated, "{again:?}");
+    }
+}
+
 fn access(store: &Store, subject: SubjectId, n: u8, at: Timestamp) -> NewAccess {
     NewAccess {
         subject,

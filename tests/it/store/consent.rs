@@ -53,6 +53,24 @@ async fn a_double_opt_in_lives_from_request_to_withdrawal_and_back() {
 }
 
 #[tokio::test]
+async fn a_strangers_spelling_counts_only_when_its_mailbox_answers() {
+    // S0-15: one key for all spellings, and mail goes to the one that was proven
+    let (_dir, store) = new_store().await;
+    let other = "OLIVIA.CARTER@mail.example.org";
+    request(&store, WHO, "news", 1, start()).await;
+    let subject = subject(&store, WHO).await;
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)));
+    assert_eq!(request(&store, other, "news", 2, start() + hours(25)).await, RequestAnswer::Committed);
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)), "nobody has proven to read it");
+    confirm(&store, 1, start() + hours(26)).await;
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)));
+    confirm(&store, 2, start() + hours(27)).await;
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(other)));
+    assert_eq!(confirm(&store, 1, start() + hours(28)).await, Confirmation::Repeated);
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(other)));
+}
+
+#[tokio::test]
 async fn every_event_has_its_evidence() {
     //
     let (_dir, store) = new_store().await;
