@@ -27,6 +27,8 @@ pub(crate) struct Received {
     pub(crate) reverse_path: String,
     /// What follows the brackets, e.g. `BODY=8BITMIME`.
     pub(crate) parameters: String,
+    /// What follows the brackets of the last RCPT TO, e.g. `NOTIFY=NEVER`.
+    pub(crate) recipient_parameters: String,
     /// Between the brackets of RCPT TO.
     pub(crate) recipients: Vec<String>,
     /// The message, without dot-stuffing.

@@ -27,6 +27,7 @@ impl Session {
             connection,
             reverse_path: String::new(),
             parameters: String::new(),
+            recipient_parameters: String::new(),
             recipients: Vec::new(),
             message: Vec::new(),
             tls: false,
@@ -113,11 +114,12 @@ impl Session {
     }
 
     async fn rcpt(&mut self, command: &str) -> io::Result<()> {
-        let (path, _) = command.split_once('<').and_then(|(_, rest)| rest.split_once('>')).expect("RCPT TO:<path>");
+        let (path, parameters) = command.split_once('<').and_then(|(_, rest)| rest.split_once('>')).expect("RCPT TO:<path>");
         if !self.mail_open {
             self.say("503 5.5.1 MAIL first");
         } else if self.perform(Stage::Rcpt, "250 2.1.5 recipient ok").await?.starts_with('2') {
             self.mail.recipients.push(path.to_owned());
+            self.mail.recipient_parameters = parameters.trim().to_owned();
         }
         Ok(())
     }

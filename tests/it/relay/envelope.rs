@@ -1,7 +1,8 @@
 //! What arrives at the outbound MTA: envelope and message, octet by octet, and no extension that it
 //! did not announce.
 
-use consentry::mail::{Body, Envelope, Recipient, ReversePath, Sender};
+use consentry::mail::{Body, Envelope, Notify, Recipient, Return, ReversePath, Sender};
+use consentry::relay::Lane;
 use proptest::prelude::*;
 
 use super::{MESSAGE, address, envelope, relay, send, sender, told};
@@ -53,6 +54,29 @@ async fn what_the_outbound_mta_did_not_announce_is_not_used() {
         let received = mta.received();
         assert_eq!(received.len(), usize::from(outcome.as_str() == "accepted"));
         assert!(received.iter().all(|mail| mail.parameters.is_empty() != extensions.contains(&"8BITMIME") && !mail.pipelined));
+    }
+}
+
+#[tokio::test]
+async fn reports_become_the_business_of_an_mta_that_announces_dsn() {
+    // M-62
+    let mut envelope = sender(|sender| {
+        sender.ret = Some(Return::Full);
+        sender.envid = Some("QQ314159".to_owned());
+    });
+    envelope.recipient.notify = Notify::parse("SUCCESS,DELAY");
+    envelope.recipient.orcpt = Some("rfc822;Olivia+2Btag@Mail.example.org".to_owned());
+    for (extensions, mail, rcpt) in [
+        (&["DSN", "PIPELINING"][..], "RET=FULL ENVID=QQ314159", "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Olivia+2Btag@Mail.example.org"),
+        (&["PIPELINING"], "", ""),
+    ] {
+        let mta = FakeMta::start(Script::new().extensions(extensions)).await;
+        let transaction = relay(&mta).begin(&envelope, Lane::Transactional).await.expect("begun");
+        let waiting = transaction.deliver(MESSAGE.to_vec()).await.expect("sent with its dot");
+        assert_eq!(waiting.takes_over_reports(), !mail.is_empty(), "{extensions:?}");
+        assert_eq!(waiting.answer().await.as_str(), "accepted");
+        let received = mta.received();
+        assert_eq!((received[0].parameters.as_str(), received[0].recipient_parameters.as_str()), (mail, rcpt), "{extensions:?}");
     }
 }
 
