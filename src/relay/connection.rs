@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout};
 
 use super::RelayTimeouts;
-use super::extensions::{Extensions, needs_smtputf8};
-use crate::mail::{Body, Envelope, Outcome};
+use super::commands::write_envelope;
+use super::extensions::Extensions;
+use crate::mail::{Envelope, Outcome};
 use crate::wire::{self, Reply};
 
 /// TCP, or TLS over it.
@@ -311,23 +312,6 @@ impl Connection {
         let flushed = timeout(self.limits.block, self.stream.flush()).await;
         flushed.map_or(Err(How::Slow), |flushed| flushed.map_err(closed)).map_err(|how| Broken { stage, how })
     }
-}
-
-fn write_envelope(envelope: &Envelope, announced: Extensions, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"MAIL FROM:<"); // the null path stays <> (M-53)
-    let Envelope { sender, recipient } = envelope;
-    out.extend_from_slice(sender.reverse_path.as_str().as_bytes());
-    out.push(b'>');
-    // RFC 6152 s.2: only where it was announced
-    if sender.body == Body::EightBit && announced.eight_bit_mime {
-        out.extend_from_slice(b" BODY=8BITMIME");
-    }
-    if needs_smtputf8(envelope) {
-        out.extend_from_slice(b" SMTPUTF8");
-    }
-    out.extend_from_slice(b"\r\nRCPT TO:<");
-    out.extend_from_slice(recipient.address.as_str().as_bytes()); // byte-exact (M-20)
-    out.extend_from_slice(b">\r\nDATA\r\n");
 }
 
 impl Broken {

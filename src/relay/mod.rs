@@ -14,6 +14,7 @@
 //! Invariant: a message is sent once. A kept connection that turns out closed is replaced, once,
 //! while nothing of the message was sent; what happens after the final dot is told, not mended.
 
+mod commands;
 mod connection;
 mod extensions;
 mod open;

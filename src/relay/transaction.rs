@@ -79,6 +79,13 @@ impl Transaction {
 }
 
 impl Waiting {
+    /// True when the outbound MTA announced DSN and heard what reports the client wants: with the copy it takes over
+    /// the duty to send them. Otherwise the parameters were dropped, and who accepted them owes "relayed" to a
+    /// client that said NOTIFY=SUCCESS (RFC 3461 s.5.2.2, M-62).
+    pub fn takes_over_reports(&self) -> bool {
+        self.connection.extensions.dsn
+    }
+
     /// The outbound MTA's last word: `Accept`, `Defer`, `Reject`, or `Uncertain` when the connection is lost or
     /// nothing comes within [`final_reply`](super::RelayTimeouts::final_reply) (M-07).
     ///
