@@ -34,7 +34,9 @@ pub struct Waiting {
 pub struct Answered {
     /// The word.
     pub outcome: Outcome,
-    /// True when it sends the reports that the envelope asks for (RFC 3461 s.5.2.1).
+    /// True when the outbound MTA announced DSN and heard what reports the client wants: with the copy it takes over the duty
+    /// to send them. Otherwise the parameters were dropped, and who accepted them owes "relayed" to a client that said
+    /// NOTIFY=SUCCESS (RFC 3461 s.5.2.2, M-62).
     pub reports: bool,
 }
 
@@ -79,13 +81,6 @@ impl Transaction {
 }
 
 impl Waiting {
-    /// True when the outbound MTA announced DSN and heard what reports the client wants: with the copy it takes over
-    /// the duty to send them. Otherwise the parameters were dropped, and who accepted them owes "relayed" to a
-    /// client that said NOTIFY=SUCCESS (RFC 3461 s.5.2.2, M-62).
-    pub fn takes_over_reports(&self) -> bool {
-        self.connection.extensions.dsn
-    }
-
     /// The outbound MTA's last word: `Accept`, `Defer`, `Reject`, or `Uncertain` when the connection is lost or
     /// nothing comes within [`final_reply`](super::RelayTimeouts::final_reply) (M-07).
     ///
@@ -93,7 +88,7 @@ impl Waiting {
     /// before it is ready, the copy is `Uncertain`, and the connection closes.
     pub async fn answer(mut self) -> Answered {
         let outcome = self.connection.final_reply().await;
-        let reports = true;
+        let reports = self.connection.extensions.dsn;
         self.give_back();
         Answered { outcome, reports }
     }

@@ -133,6 +133,47 @@ fn what_is_sent_again_is_not_delivered_again() {
 }
 
 #[test]
+fn who_asks_for_it_hears_that_mail_went_where_no_reports_come_from() {
+    // M-62, RFC 3461 s.5.2.2
+    let (runtime, mta, world) = start();
+    let mut client = Client::login(world.smtp, "shop");
+    let mut send = |notify: &str, number| {
+        assert_eq!(client.command("MAIL FROM:<shop@acme.example> RET=HDRS ENVID=QQ314159").0, 250);
+        assert_eq!(client.command(&format!("RCPT TO:<{NOAH}> NOTIFY={notify} ORCPT=rfc822;Noah@people.example")).0, 250);
+        assert_eq!(client.command("DATA").0, 354);
+        client.data(&receipt(NOAH, number));
+        assert_eq!(client.reply().0, 250);
+    };
+    send("SUCCESS", 1);
+    let report = runtime.block_on(mta.wait_received(2)).pop().unwrap();
+    let text = String::from_utf8_lossy(&report.message).into_owned();
+    assert_eq!((report.reverse_path.as_str(), &report.recipients[..]), ("", &["shop@acme.example".to_owned()][..]));
+    for needle in ["Original-Envelope-Id: QQ314159\r\n", "Original-Recipient: rfc822; Noah@people.example\r\n", "Action: relayed\r\n"] {
+        assert!(text.contains(needle), "{needle} in {text}");
+    }
+    // An outbound MTA that reports is told what is wanted, and does it.
+    mta.set(Script::new().extensions(&["PIPELINING", "8BITMIME", "DSN"]).on(Stage::Kept, Act::Drop));
+    send("NEVER", 2);
+    send("SUCCESS,FAILURE", 3);
+    let mails = runtime.block_on(mta.wait_received(4));
+    assert_eq!(mails[3].parameters, "RET=HDRS ENVID=QQ314159");
+    assert_eq!(mails[3].recipient_parameters, "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Noah@people.example");
+    world.wait_for_empty_spool();
+    assert_eq!(mta.received().len(), 4);
+    // Refused later: NEVER means never.
+    mta.set(Script::new().on(Stage::Rcpt, Act::Say("450 4.2.0 later")));
+    send("NEVER", 4);
+    send("FAILURE", 5);
+    mta.set(Script::new().on(Stage::Rcpt, Act::Say("550 5.1.1 unknown")).on_nth(Stage::Rcpt, 3, Act::Normal));
+    world.spool("retry", &["--all"]);
+    let report = runtime.block_on(mta.wait_received(5)).pop().unwrap();
+    let text = String::from_utf8_lossy(&report.message).into_owned();
+    assert!(text.contains("Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 unknown"), "{text}");
+    world.wait_for_empty_spool();
+    assert_eq!(mta.received().len(), 5);
+}
+
+#[test]
 fn a_stream_chooses_how_it_hears_of_a_block() {
     // DESIGN.md section 4
     let (runtime, mta, world) = start();
