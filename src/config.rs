@@ -18,6 +18,7 @@ use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass};
 use crate::office::OfficeSettings;
 use crate::relay::RelaySettings;
 use crate::smtp::SmtpSettings;
+use crate::spooler::SpoolSettings;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Config {
     pub admin: OfficeSettings,
     /// The way out.
     pub outbound: RelaySettings,
+    /// Mail that waits.
+    #[serde(default)]
+    pub spool: SpoolSettings,
     /// The legal entities.
     #[serde(default, rename = "controller")]
     pub controllers: Vec<Controller>,

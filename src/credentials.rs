@@ -70,6 +70,11 @@ impl Credentials {
         }
     }
 
+    /// The stream of that name.
+    pub fn stream(&self, name: &str) -> Option<Arc<Stream>> {
+        self.bindings.iter().find(|binding| binding.stream.name == name).map(|binding| Arc::clone(&binding.stream))
+    }
+
     /// The stream that connections from this address belong to, without a login.
     pub fn of_network(&self, peer: IpAddr) -> Option<Arc<Stream>> {
         let peer = peer.to_canonical();

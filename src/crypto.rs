@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::consent::LookupKey;
+use crate::consent::{CopyKey, LookupKey};
 use crate::mail::Address;
 
 /// Octets of every key and keyed hash here.
@@ -121,6 +121,31 @@ impl Keyring {
         context.update(b"message-id\0");
         context.update(message_id.as_bytes());
         LookupKey(octets(&context.sign()))
+    }
+
+    /// Keyed hash of a copy: what makes two submissions one mail to one person (M-08). Each part goes in with its length,
+    /// so that no two lists of parts meet.
+    pub fn copy_key(&self, parts: &[&[u8]]) -> CopyKey {
+        let mut context = hmac::Context::with_key(&self.pepper);
+        context.update(b"copy\0");
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        CopyKey(std::array::from_fn({
+            let whole = octets(&context.sign());
+            move |n| whole[n]
+        }))
+    }
+
+    /// The key of mail that waits. Derived, because nothing sealed with it outlives the days it may wait.
+    pub fn spool_key(&self) -> DataKey {
+        let [_, _, ledger, ..] = &self.raw;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &ledger[..]);
+        let mut raw = octets(&hmac::sign(&key, b"consentry spool 1"));
+        let key = DataKey::new(&raw);
+        raw.zeroize();
+        key
     }
 
     /// Keyed hash of a random secret (confirmation token, API token): what is stored opens nothing.
@@ -251,6 +276,8 @@ mod tests {
         assert_ne!(ours.lookup_key(&address("a@x.example")), keyring(8).lookup_key(&address("a@x.example")));
         assert_ne!(ours.lookup_key(&address("a@x.example")), ours.message_key("a@x.example"));
         assert_ne!(ours.lookup_key(&address("a@x.example")).0, ours.secret_key(b"a@x.example"));
+        assert_eq!(ours.copy_key(&[b"a", b"b"]), ours.copy_key(&[b"a", b"b"]));
+        assert_ne!(ours.copy_key(&[b"a", b"b"]), ours.copy_key(&[b"ab", b""]));
     }
 
     #[test]

@@ -1,27 +1,41 @@
 //! The trip of one mail: accept, classify, decide, record, rewrite, sign, relay, settle. Read this
 //! first. Each step is a call into its room; what is here is their order, and what a failure means.
 
+mod attempt;
 mod copy;
+mod early;
 mod handler;
 mod incoming;
+mod keep;
 mod replies;
+mod reports;
+mod several;
+mod twins;
 mod weigh;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
-use self::incoming::Incoming;
+pub use self::attempt::{Attempt, Failure, Opened};
+pub use self::incoming::Incoming;
+pub use self::keep::Late;
+pub use self::reports::relayed;
+pub use self::twins::Twins;
+use self::twins::{Boarding, Flight};
 use crate::classify::classify;
 use crate::compose::{Footers, PublicUrl};
-use crate::consent::{Catalogue, Decision, Reason, Verdict};
+use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
-use crate::mail::Outcome;
-use crate::relay::Relay;
+use crate::mail::{Classification, Hop, Outcome, Recipient};
+use crate::relay::{Answered, Relay};
 use crate::rewrite::tool_unsubscribe;
 use crate::sign::Signers;
-use crate::smtp::Submission;
-use crate::store::{Durable, Store};
+use crate::smtp::{Answers, Submission};
+use crate::store::{CopyState, Durable, Store};
 use crate::token::LinkRing;
 use crate::wire::Reply;
 
@@ -41,53 +55,110 @@ pub struct Gateway {
     pub footers: Footers,
     /// DKIM keys.
     pub signers: Arc<Signers>,
-    /// This host's name, for trace fields.
+    /// This host's name, for trace fields and reports.
     pub hostname: String,
     /// Base of the links.
     pub public_url: PublicUrl,
+    /// What was taken lately.
+    pub twins: Twins,
+    /// How long a client waits for the outbound MTA's last word. Then the copy is in doubt, and ours (M-08).
+    pub doubt_after: Duration,
+    /// Octets that may wait in the spool.
+    pub spool_limit: u64,
+    /// Copies whose last word takes long go to the spooler.
+    pub late: mpsc::UnboundedSender<Late>,
 }
 
 impl Gateway {
-    /// Takes one message on its trip; the reply answers the client's end-of-data.
-    pub async fn trip(&self, submission: Submission) -> Reply {
-        let incoming = match Incoming::accept(submission) {
+    /// Takes one message on its trip; the replies answer the client's end-of-data.
+    pub async fn trip(&self, submission: Submission) -> Vec<Reply> {
+        let Submission { stream, sender, recipients, answers, data, helo, tls, authenticated, .. } = submission;
+        let number = if answers == Answers::Each { recipients.len() } else { 1 };
+        let incoming = match Incoming::accept(stream, sender, Hop { helo, tls, authenticated }, data) {
             Ok(incoming) => incoming,
-            Err(error) => return replies::malformed(&error),
+            Err(error) => return vec![replies::malformed(&error); number],
         };
+        let fingerprints = incoming.fingerprints(self.store.keyring(), &recipients);
         let classification = classify(&incoming.stream, &incoming.message);
-        let decision = match self.decide(&incoming, classification).await {
+        match <[Recipient; 1]>::try_from(recipients) {
+            Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],
+            Err(recipients) => self.several(incoming, recipients, &fingerprints, classification, answers).await,
+        }
+    }
+
+    /// A message to one recipient: the client's answer is the outbound MTA's answer.
+    async fn one(&self, incoming: Incoming, recipient: Recipient, key: Option<CopyKey>, classification: Classification) -> Reply {
+        let flight = match self.twins.board(key) {
+            Boarding::Fresh(flight) => flight,
+            Boarding::Taken(decision) => return replies::taken_before(decision),
+            Boarding::Flying => return replies::twin(),
+        };
+        let decision = match self.decide(&incoming, &recipient, key, classification).await {
             Ok(decision) => decision,
             Err(error) => return replies::ledger_unavailable(&error), // I4
         };
         // I1: recording begins now; nothing that could be delivered is sent before it is durable
-        let recorded = self.store.record(decision.clone(), replaced_link(&decision, &incoming));
+        let recorded = self.record(&decision, &incoming);
         match decision.reason.verdict() {
-            Verdict::Pass => self.pass(&decision, incoming, recorded).await,
+            Verdict::Pass => self.pass(&decision, incoming, recipient, flight, recorded).await,
             Verdict::Block | Verdict::Defer => match recorded.await {
-                Ok(()) => replies::blocked(&decision),
+                Ok(()) => replies::blocked(&decision, incoming.stream.answer),
                 Err(error) => replies::ledger_unavailable(&error),
             },
         }
     }
 
     /// Relays the copy. The envelope's dialogue, the rewriting and the signature overlap the commit of the
-    /// record; the message itself waits for it.
-    async fn pass(&self, decision: &Decision, incoming: Incoming, recorded: Durable) -> Reply {
-        let transaction = self.relay.begin(&incoming.envelope).await;
+    /// record; the message itself waits for it. A client hears within `doubt_after`, whatever the outbound MTA does.
+    async fn pass(&self, decision: &Decision, incoming: Incoming, recipient: Recipient, flight: Flight, recorded: Durable) -> Reply {
+        let deadline = Instant::now() + self.doubt_after;
+        let transaction = timeout_at(deadline, self.relay.begin(&incoming.envelope(&recipient), weigh::lane(decision))).await;
         let copy = self.copy(decision, &incoming);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }
-        let outcome = match (transaction, copy) {
-            (Ok(transaction), Ok(copy)) => transaction.send(&copy).await,
-            (_, Err(error)) => copy::refused(&error),
-            (Err(outcome), _) => outcome,
+        let Answered { outcome, reports } = match (transaction, copy) {
+            (_, Err(error)) => {
+                let refused = copy::refused(&error);
+                self.store.settle(decision.id, Timestamp::now(), &refused);
+                return replies::relayed(decision, &refused);
+            }
+            (Err(_), _) => keep::unreached("the outbound MTA is slow with the envelope"),
+            (Ok(Err(outcome)), _) => keep::certain(outcome),
+            (Ok(Ok(transaction)), Ok(copy)) => {
+                let mut answer = keep::last_word(transaction, copy);
+                match timeout_at(deadline, &mut answer).await {
+                    Ok(answered) => answered,
+                    Err(_) => return self.doubt(decision, incoming, recipient, flight, answer).await,
+                }
+            }
         };
-        if let Outcome::Unreachable { why } | Outcome::Uncertain { why } = &outcome {
-            tracing::warn!(decision = %decision.id, why, "outbound MTA");
+        match &outcome {
+            Outcome::Accept { .. } => {
+                let now = Timestamp::now();
+                self.store.settle(decision.id, now, &outcome);
+                flight.land(decision.id, now);
+                if !reports {
+                    self.report_relayed(&incoming, &recipient, &outcome).await;
+                }
+                replies::relayed(decision, &outcome)
+            }
+            // 530 to 539 (RFC 3207 s.4, RFC 4954 s.6) refuse this host, not the mail
+            Outcome::Reject { code, .. } if !(530..=539).contains(code) => {
+                self.store.settle(decision.id, Timestamp::now(), &outcome);
+                replies::relayed(decision, &outcome)
+            }
+            Outcome::Uncertain { .. } => self.keep(decision, incoming, recipient, flight, CopyState::Uncertain, &outcome).await,
+            Outcome::Defer { .. } | Outcome::Unreachable { .. } | Outcome::Reject { .. } => {
+                self.keep(decision, incoming, recipient, flight, CopyState::Waiting, &outcome).await
+            }
         }
-        self.store.settle(decision.id, Timestamp::now(), &outcome);
-        replies::relayed(decision, &outcome)
+    }
+
+    fn record(&self, decision: &Decision, incoming: &Incoming) -> Durable {
+        let Decision { id, stream, reason, classification, .. } = decision;
+        tracing::info!(decision = %id, stream, class = %classification.class, %reason, "decided");
+        self.store.record(decision.clone(), replaced_link(decision, incoming))
     }
 }
 

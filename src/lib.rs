@@ -21,15 +21,17 @@
 //! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
 //!   shared by the first two; [`credentials`] knows who may submit, [`entropy`] where randomness comes from.
 //! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`office`] (what operators
-//!   do), [`spooler`] (the gateway's own mails), [`retention`] (what goes when its time has come), [`http`] (the pages
+//!   do), [`spooler`] (later attempts: what waits, and the gateway's own mails), [`retention`] (what goes when its time has come), [`http`] (the pages
 //!   and the API of desk and office).
 //! * [`config`] composes the rooms' settings; [`cli`] starts things.
 //!
 //! # Invariants
 //!
 //! * **I1** No marketing copy leaves without a durable decision record that names its legal basis.
-//! * **I2** 250 means: taken by the outbound MTA. After 4yz or 5yz nothing of it is delivered.
-//! * **I3** A withdrawal acts on every message whose end-of-data comes after the answer to it.
+//! * **I2** 250 means: taken by the outbound MTA, or durable in the spool, or (answer profile `accept` only) blocked and
+//!   recorded. After 4yz or 5yz nothing of it is delivered.
+//! * **I3** A withdrawal acts on every message whose end-of-data comes after the answer to it, and on every later attempt
+//!   at one that waits.
 //! * **I4** Ledger unreachable: 451, never a pass.
 //! * **I5** Nobody can grant consent for someone else: only a confirmed double opt-in grants.
 //! * **I6** GET and HEAD change nothing; the one-click POST needs no cookie, login or redirect.

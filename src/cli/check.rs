@@ -31,7 +31,11 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     for address in &config.listen.smtps {
         println!("smtps       {address}");
     }
-    println!("http        {}", config.http.listen);
+    let proxies: Vec<String> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
+    match &proxies[..] {
+        [] => println!("http        {}, no proxy trusted: whoever connects is the visitor", config.http.listen),
+        proxies => println!("http        {}, visitors by {} of {}", config.http.listen, config.http.forwarded_header, proxies.join(" ")),
+    }
     let admin = &config.admin;
     let second_factor = if admin.totp == TotpPolicy::Required { "required" } else { "optional" };
     match (admin.enabled, admin.networks.is_empty()) {
@@ -49,6 +53,11 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         config.outbound.port,
         if config.outbound.tls_required() { "required" } else { "off" }
     );
+    println!(
+        "spool       up to {} octets, given up after {:#}",
+        config.spool.max_octets,
+        jiff::SignedDuration::try_from(config.spool.give_up_after)?
+    );
     for controller in &config.controllers {
         let languages: Vec<&str> = words.languages(Some(&controller.key)).iter().map(Language::as_str).collect();
         println!("controller  {} ({}), speaks {}", controller.key, controller.name, languages.join(" "));
@@ -61,10 +70,11 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         let networks: Vec<String> = stream.networks.iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() { String::new() } else { format!(", networks {}", networks.join(" ")) };
         println!(
-            "stream      {} of {}: {:?}{login}{networks}, From {}",
+            "stream      {} of {}: {:?}, blocks: {:?}{login}{networks}, From {}",
             stream.name,
             stream.controller,
             stream.class,
+            stream.answer,
             stream.from_domains.join(" ")
         );
     }

@@ -5,6 +5,7 @@ mod demo;
 mod keys;
 mod operator;
 mod serve;
+mod spool;
 mod user;
 
 use std::path::PathBuf;
@@ -32,6 +33,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
+    /// Mail that waits.
+    Spool {
+        #[command(subcommand)]
+        command: spool::Command,
+    },
     /// Passwords of streams, tokens of the API, accounts of the admin pages.
     User {
         #[command(subcommand)]
@@ -54,6 +60,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(Config { config }) => serve::run(&config).await,
         Command::Check(Config { config }) => check::run(&config),
         Command::Keys { command } => keys::run(command),
+        Command::Spool { command } => spool::run(command).await,
         Command::User { command } => user::run(command).await,
     }
 }

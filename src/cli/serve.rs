@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::compose::{Footers, PublicUrl, Words};
@@ -14,7 +14,7 @@ use crate::consent::Catalogue;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::entropy::random;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Late, Twins};
 use crate::office::Office;
 use crate::relay::Relay;
 use crate::sign::{Signer, Signers};
@@ -26,10 +26,10 @@ use crate::{http, retention, smtp, spooler, tls};
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
-    let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
+    let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     let router = http::router(&parts.desk, &parts.office, &config.http, axum::Router::new())?;
     let (stop, stopped) = watch::channel(false);
-    let running = start(&config, &parts, sockets, router, stopped)?;
+    let running = start(&config, &parts, late, sockets, router, stopped).await?;
     wait_for_signal().await?;
     tracing::info!("draining");
     stop.send_replace(true);
@@ -71,7 +71,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn over(config: &Config, store: Store) -> anyhow::Result<Self> {
+    /// With it comes what the gateway hands to the spooler.
+    pub(super) fn over(config: &Config, store: Store) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Late>)> {
         let signers = Arc::new(signers(config)?);
         let catalogue = Arc::new(config.catalogue());
         let public_url = PublicUrl::parse(&config.public_url)?;
@@ -80,6 +81,7 @@ impl Parts {
         let words = words(config, &catalogue)?;
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
+        let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {
             store: store.clone(),
             relay: relay.clone(),
@@ -90,9 +92,13 @@ impl Parts {
             signers,
             hostname: config.smtp.hostname.clone(),
             public_url,
+            twins: Twins::default(),
+            doubt_after: config.spool.doubt_after,
+            spool_limit: config.spool.max_octets,
+            late,
         });
         let office = Office::new(store.clone(), config.admin.clone());
-        Ok(Self { store, relay, gateway, desk, office })
+        Ok((Self { store, relay, gateway, desk, office }, later))
     }
 }
 
@@ -128,13 +134,15 @@ pub(super) fn signers(config: &Config) -> anyhow::Result<Signers> {
 }
 
 /// Starts the adapters and the spooler; they end when `stopped` turns true.
-pub(super) fn start(
+pub(super) async fn start(
     config: &Config,
     parts: &Parts,
+    late: mpsc::UnboundedReceiver<Late>,
     sockets: Sockets,
     router: axum::Router,
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinSet<()>> {
+    parts.gateway.remember().await?;
     let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone());
     let mut running = JoinSet::new();
     for (listener, tls) in sockets.smtp {
@@ -144,7 +152,8 @@ pub(super) fn start(
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
-    running.spawn(spooler::run(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
+    running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
+    running.spawn(spooler::run(Arc::clone(&parts.gateway), config.spool.clone(), late, stopped.clone()));
     running.spawn(retention::run(parts.store.clone(), until(stopped)));
     Ok(running)
 }

@@ -65,7 +65,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 .map(|word| Scope::parse(word).with_context(|| format!("--scopes {word:?}: write opt_in or decisions")))
                 .collect::<Result<Vec<_>, _>>()?;
             let config = Config::load(&config)?;
-            let parts = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
+            let (parts, _) = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
             println!("{}", parts.desk.add_api_token(&name, &scopes, Timestamp::now()).await?.as_str());
             parts.store.close().await;
             Ok(())

@@ -12,6 +12,7 @@ mod lint;
 mod logo;
 mod mails;
 mod overrides;
+mod report;
 mod template;
 mod words;
 
@@ -23,6 +24,7 @@ pub use letter::{Composer, Letter};
 pub use link::PublicUrl;
 pub use logo::Logo;
 pub use overrides::{Kind, Override, Overrides};
+pub use report::{Action, Fate, Report};
 pub use template::environment;
 pub use words::Words;
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Config, StreamEntry};
 use crate::compose::Kind;
 use crate::credentials::is_password_hash;
-use crate::mail::{Address, DomainPattern, StreamClass};
+use crate::mail::{Address, AnswerProfile, DomainPattern, StreamClass};
 
 impl Config {
     /// All that is wrong, each with its place and the mend; empty when nothing is.
@@ -33,6 +33,8 @@ impl Config {
         if let Err(error) = self.smtp.check() {
             faults.push(format!("smtp: {error}"));
         }
+        faults.extend(self.outbound.faults().into_iter().map(|fault| format!("outbound: {fault}")));
+        faults.extend(self.spool.faults().into_iter().map(|fault| format!("spool: {fault}")));
         if self.streams.is_empty() {
             faults.push("no [[stream]]: nobody could send".into());
         }
@@ -144,6 +146,11 @@ impl Config {
                 faults.push(format!("{place}: its controller has no [[topic]], so all its marketing would be blocked"));
             }
             None => {}
+        }
+        if stream.answer == AnswerProfile::RejectAtRcpt && (stream.class != StreamClass::Marketing || stream.topic.is_none()) {
+            faults.push(format!(
+                "{place}: answer = \"reject-at-rcpt\" needs class = \"marketing\" and a topic: at RCPT nothing else is known"
+            ));
         }
         if stream.from_domains.is_empty() {
             faults.push(format!("{place}: from_domains is empty, so nothing could be sent"));

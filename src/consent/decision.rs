@@ -33,6 +33,11 @@ impl fmt::Display for DecisionId {
     }
 }
 
+/// Keyed hash of what makes two submissions one mail to one person: stream, reverse-path, recipient, Message-ID, content
+/// (M-08). Made by `crypto::Keyring::copy_key`; tells nothing of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CopyKey(pub [u8; 16]);
+
 /// One decision. Holds no personal data in clear: the recipient is a keyed hash (I8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -60,6 +65,8 @@ pub struct Decision {
     pub event: Option<u64>,
     /// Keyed hash of the Message-ID, to find the decision of a given mail (L-PRV-01).
     pub message: Option<LookupKey>,
+    /// Knows the mail again when its client sends it again; `None` for one without Message-ID.
+    pub copy: Option<CopyKey>,
     /// Octets as received.
     pub size: u64,
 }

@@ -23,7 +23,7 @@ pub use brand::{Brand, Color};
 pub use catalogue::{Catalogue, TopicEntry};
 pub use channel::Channel;
 pub use controller::Controller;
-pub use decision::{Decision, DecisionId};
+pub use decision::{CopyKey, Decision, DecisionId};
 pub use event::{Event, EventKind, Source};
 pub use evidence::{Agreement, ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};
 pub use form::{Form, FormText};

@@ -40,14 +40,16 @@ pub enum PressGrade {
 const READING: u64 = 1_000;
 
 impl PressGrade {
-    /// The grade of a press `dwell_ms` after the page was shown; `None` when a script did it, which confirms nothing:
-    /// consent is an act of the person (GDPR Art. 4(11)).
+    /// The grade of a press `dwell_ms` after the page was shown; `None` for one that counts for nothing: a script did it, or
+    /// it came faster than anybody reads and no browser vouches for a person. Consent is an act of the person (GDPR
+    /// Art. 4(11)).
     pub fn of(navigation: Navigation, dwell_ms: u64) -> Option<Self> {
         match navigation {
-            navigation if navigation.is_by_script() => None,
-            _ if dwell_ms < READING => Some(Self::Hasty),
+            Navigation::ByScript | Navigation::Fetched => None,
+            Navigation::ByHand if dwell_ms < READING => Some(Self::Hasty),
             Navigation::ByHand => Some(Self::Person),
-            _ => Some(Self::Unclear),
+            Navigation::Unsaid if dwell_ms < READING => None,
+            Navigation::Unsaid => Some(Self::Unclear),
         }
     }
 
@@ -71,7 +73,8 @@ mod tests {
             (Navigation::ByHand, 5_000, Some(PressGrade::Person)),
             (Navigation::ByHand, 999, Some(PressGrade::Hasty)),
             (Navigation::Unsaid, 5_000, Some(PressGrade::Unclear)),
-            (Navigation::Unsaid, 0, Some(PressGrade::Hasty)),
+            (Navigation::Unsaid, 1_000, Some(PressGrade::Unclear)),
+            (Navigation::Unsaid, 999, None),
             (Navigation::ByScript, 5_000, None),
             (Navigation::Fetched, 5_000, None),
         ] {

@@ -148,6 +148,25 @@ impl Standing {
         self.controllers.get(controller).is_some_and(|standing| standing.withdrawn(topic).max(standing.refused(topic)) > seq)
     }
 
+    /// True when the person objected to all advertising after the event of that `seq`, whatever came later.
+    pub fn objected_since(&self, seq: u64, controller: &str) -> bool {
+        self.controllers.get(controller).and_then(|standing| standing.objected).is_some_and(|mark| mark.seq > seq)
+    }
+
+    /// True when the person withdrew the consent to being measured after the event of that `seq`, whatever came later.
+    pub fn tracking_withdrawn_since(&self, seq: u64, controller: &str) -> bool {
+        self.controllers.get(controller).and_then(|standing| standing.tracking.withdrawn).is_some_and(|mark| mark.seq > seq)
+    }
+
+    /// `seq` of the last sign-up or consent for that channel of `controller`, or for any; 0 without one.
+    pub fn last_ask(&self, controller: &str, channel: Option<Channel>) -> u64 {
+        let Some(standing) = self.controllers.get(controller) else { return 0 };
+        let topics = standing.topics.values().filter(|_| channel != Some(Channel::Tracking));
+        let tracking = Some(&standing.tracking).filter(|_| channel != Some(Channel::Email));
+        let asks = topics.chain(tracking).flat_map(|marks| marks.requested.into_iter().chain(marks.given.map(|grant| grant.mark)));
+        asks.map(|mark| mark.seq).max().unwrap_or(0)
+    }
+
     /// What it says about mail of `controller` about `topic`. Consent to a parent covers its
     /// children; so does its withdrawal. What was *asked for* last counts: a confirmation whose
     /// request came before a withdrawal does not lift it (L-OBJ-05).

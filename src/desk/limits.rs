@@ -29,10 +29,11 @@ impl Limits {
         Self { hasher: RandomState::new(), allowances: RateLimiter::keyed(Quota::per_hour(PER_HOUR)) }
     }
 
-    /// Counts one from that address; false when there were too many. One without an address is not counted.
+    /// Counts one from that address; false when there were too many. All whose address cannot be told share one allowance:
+    /// to hide it must gain nobody anything.
     pub(super) fn admits(&self, ip: Option<&str>) -> bool {
-        let ip = ip.and_then(|ip| ip.parse::<IpAddr>().ok());
-        ip.is_none_or(|ip| self.allowances.check_key(&(self.hasher.hash_one(network(ip)) % ALLOWANCES)).is_ok())
+        let network = ip.and_then(|ip| ip.parse::<IpAddr>().ok()).map(network);
+        self.allowances.check_key(&(self.hasher.hash_one(network) % ALLOWANCES)).is_ok()
     }
 }
 
@@ -49,9 +50,13 @@ mod tests {
         for late in ["2001:db8::ffff", "2001:db8::1:2:3:4"] {
             assert!(!limits.admits(Some(late)), "{late}");
         }
-        for other in [Some("2001:db8:0:1::1"), Some("192.0.2.1"), None, Some("unknown")] {
+        for other in [Some("2001:db8:0:1::1"), Some("192.0.2.1")] {
             assert!(limits.admits(other));
         }
+        for n in 0..PER_HOUR.get() {
+            assert!(limits.admits([None, Some("unknown")][n as usize % 2]), "{n}");
+        }
+        assert!(!limits.admits(None) && !limits.admits(Some("hidden")), "those of nowhere are one network");
         assert!((0..PER_HOUR.get()).all(|_| limits.admits(Some("198.51.100.7"))));
         assert!(!limits.admits(Some("::ffff:198.51.100.7")), "the same address, written otherwise");
     }

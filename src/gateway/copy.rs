@@ -2,9 +2,9 @@
 //! by `rewrite` and `sign`; here is what they are told.
 
 use super::Gateway;
-use super::incoming::{Hop, Incoming};
+use super::incoming::Incoming;
 use crate::consent::{Decision, Language, Reason};
-use crate::mail::Outcome;
+use crate::mail::{Hop, Outcome};
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
@@ -21,35 +21,37 @@ pub(super) enum CopyError {
 impl Gateway {
     /// Makes the copy of a passed message for its one recipient.
     pub(super) fn copy(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, CopyError> {
+        let copy = self.spliced(decision, incoming)?;
+        // U-40: the signature is the last change
+        Ok(self.signers.signed(copy, &incoming.senders[0], decision.at)?)
+    }
+
+    /// The copy without its signature.
+    pub(super) fn spliced(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, RewriteError> {
         let message = &incoming.message;
         let received = received(&incoming.hop, &self.hostname, decision);
         let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
-        let entry = topic.and_then(|topic| self.catalogue.topic(topic));
-        let copy = match entry {
-            None => rewrite(message, &Plan { received: received.as_bytes(), marketing: None })?,
-            Some(entry) => {
-                let declared = message.value("Content-Language");
-                let token = self.links.sign(&Link {
-                    subject: decision.subject,
-                    controller: decision.controller.clone(),
-                    topic: entry.name.clone(),
-                    decision: decision.id,
-                    language: declared.as_deref().and_then(|value| Language::ranges(value).into_iter().next()),
-                });
-                let url = self.public_url.unsubscribe(&token);
-                let language = self.footers.language(&entry.controller, declared.as_deref());
-                let marketing = Marketing {
-                    unsubscribe_url: &url,
-                    list_id_phrase: &entry.title,
-                    list_id: &entry.list_id,
-                    footer_text: &self.footers.text(&entry.name, language, &url).unwrap_or_default(),
-                    footer_html: &self.footers.html(&entry.name, language, &url).unwrap_or_default(),
-                };
-                rewrite(message, &Plan { received: received.as_bytes(), marketing: Some(marketing) })?
-            }
+        let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
+            return rewrite(message, &Plan { received: received.as_bytes(), marketing: None });
         };
-        // U-40: the signature is the last change
-        Ok(self.signers.signed(copy, &incoming.senders[0], decision.at)?)
+        let declared = message.value("Content-Language");
+        let token = self.links.sign(&Link {
+            subject: decision.subject,
+            controller: decision.controller.clone(),
+            topic: entry.name.clone(),
+            decision: decision.id,
+            language: declared.as_deref().and_then(|value| Language::ranges(value).into_iter().next()),
+        });
+        let url = self.public_url.unsubscribe(&token);
+        let language = self.footers.language(&entry.controller, declared.as_deref());
+        let marketing = Marketing {
+            unsubscribe_url: &url,
+            list_id_phrase: &entry.title,
+            list_id: &entry.list_id,
+            footer_text: &self.footers.text(&entry.name, language, &url).unwrap_or_default(),
+            footer_html: &self.footers.html(&entry.name, language, &url).unwrap_or_default(),
+        };
+        rewrite(message, &Plan { received: received.as_bytes(), marketing: Some(marketing) })
     }
 }
 

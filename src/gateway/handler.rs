@@ -34,11 +34,11 @@ impl Handler for Gateway {
         }
     }
 
-    async fn recipient(&self, _: &Stream, _: &Recipient) -> Result<(), Reply> {
-        Ok(())
+    async fn recipient(&self, stream: &Stream, recipient: &Recipient) -> Result<(), Reply> {
+        self.early(stream, recipient).await
     }
 
     async fn submit(&self, submission: Submission) -> Vec<Reply> {
-        vec![self.trip(submission).await]
+        self.trip(submission).await
     }
 }

@@ -3,36 +3,48 @@
 
 use std::sync::Arc;
 
-use crate::mail::{Address, Body, Envelope, Message, MessageError, Stream};
-use crate::smtp::Submission;
+use sha2::{Digest, Sha256};
+
+use crate::consent::CopyKey;
+use crate::crypto::Keyring;
+use crate::mail::{Address, Body, Envelope, Hop, Message, MessageError, Recipient, Sender, Stream};
 
 /// A message that may be decided on.
-pub(super) struct Incoming {
+pub struct Incoming {
     pub(super) stream: Arc<Stream>,
-    pub(super) envelope: Envelope,
+    pub(super) sender: Sender,
     pub(super) message: Message,
     /// From, then Sender; at least one.
     pub(super) senders: Vec<Address>,
     pub(super) hop: Hop,
 }
 
-/// How the message came in, for the trace field.
-pub(super) struct Hop {
-    pub(super) helo: String,
-    pub(super) tls: bool,
-    pub(super) authenticated: bool,
-}
-
 impl Incoming {
-    pub(super) fn accept(submission: Submission) -> Result<Self, MessageError> {
-        let Submission { stream, sender, mut recipients, data, helo, tls, authenticated, .. } = submission;
-        let mut envelope = Envelope { sender, recipient: recipients.remove(0) };
-        let message = Message::parse(data, envelope.sender.smtputf8)?;
+    pub(super) fn accept(stream: Arc<Stream>, mut sender: Sender, hop: Hop, data: Vec<u8>) -> Result<Self, MessageError> {
+        let message = Message::parse(data, sender.smtputf8)?;
         let senders = senders(&message)?;
         if !message.raw().is_ascii() {
-            envelope.sender.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
+            sender.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
         }
-        Ok(Self { stream, envelope, message, senders, hop: Hop { helo, tls, authenticated } })
+        Ok(Self { stream, sender, message, senders, hop })
+    }
+
+    /// The envelope of one copy.
+    pub(super) fn envelope(&self, recipient: &Recipient) -> Envelope {
+        Envelope { sender: self.sender.clone(), recipient: recipient.clone() }
+    }
+
+    /// What each recipient's copy is known by when the client sends it again (M-08); none for a mail without Message-ID,
+    /// because two such may be two mails that say the same.
+    pub(super) fn fingerprints(&self, keyring: &Keyring, recipients: &[Recipient]) -> Vec<Option<CopyKey>> {
+        let Some(message_id) = self.message.value("Message-ID") else { return vec![None; recipients.len()] };
+        let content = Sha256::digest(self.message.raw());
+        let reverse_path = self.sender.reverse_path.as_str();
+        let key = |recipient: &Recipient| {
+            let parts = [&self.stream.name, reverse_path, recipient.address.as_str(), &*message_id].map(str::as_bytes);
+            Some(keyring.copy_key(&[parts[0], parts[1], parts[2], parts[3], &content]))
+        };
+        recipients.iter().map(key).collect()
     }
 }
 

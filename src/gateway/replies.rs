@@ -1,7 +1,7 @@
 //! What the client is told at end-of-data. Texts hold reasons and references, never an address (I8).
 
-use crate::consent::Decision;
-use crate::mail::{MessageError, Outcome};
+use crate::consent::{Decision, DecisionId};
+use crate::mail::{AnswerProfile, MessageError, Outcome};
 use crate::store::StoreError;
 use crate::wire::{Enhanced, Reply};
 
@@ -22,11 +22,52 @@ pub(super) fn ledger_unavailable(error: &StoreError) -> Reply {
     Reply::new(451, Enhanced(4, 3, 0), "consent: ledger_unavailable, try again later")
 }
 
+/// The same mail is on its way already; what becomes of it is not known yet (M-08).
+pub(super) fn twin() -> Reply {
+    Reply::new(451, Enhanced(4, 4, 5), "the same message is being delivered, try again later")
+}
+
+/// The same mail was taken before, and is not delivered again (M-08).
+pub(super) fn taken_before(decision: DecisionId) -> Reply {
+    Reply { code: 250, enhanced: Some(Enhanced(2, 0, 0)), text: format!("taken before ref={decision}").into() }
+}
+
+/// Durable here, and delivered by and by (I2).
+pub(super) fn kept(decision: &Decision) -> Reply {
+    Reply { code: 250, enhanced: Some(Enhanced(2, 0, 0)), text: format!("taken, delivery follows ref={}", decision.id).into() }
+}
+
+/// The outbound MTA did not take it, and neither can the spool: the client keeps it (M-54).
+pub(super) fn not_kept(decision: &Decision, outcome: &Outcome, error: &StoreError) -> Reply {
+    tracing::error!(%error, "mail cannot be kept in the spool");
+    match error {
+        StoreError::SpoolFull => spool_unavailable(error),
+        _ => relayed(decision, outcome),
+    }
+}
+
+/// Nothing of the message is kept: the client keeps it (M-54).
+pub(super) fn spool_unavailable(error: &StoreError) -> Reply {
+    tracing::error!(%error, "mail cannot be kept in the spool");
+    match error {
+        StoreError::SpoolFull => Reply::new(452, Enhanced(4, 3, 1), "too much mail waits here, try again later"),
+        _ => Reply::new(451, Enhanced(4, 3, 0), "mail cannot be kept here now, try again later"),
+    }
+}
+
 /// `550 5.7.1 consent: <reason> ref=<id>`; never 5.1.x, which would make the tool take the address
-/// for dead and hold back its receipts, too (M-59).
-pub(super) fn blocked(decision: &Decision) -> Reply {
+/// for dead and hold back its receipts, too (M-59). 250 for tools that stop a campaign on refusals.
+pub(super) fn blocked(decision: &Decision, profile: AnswerProfile) -> Reply {
     let text = format!("consent: {} ref={}", decision.reason, decision.id);
-    Reply { code: 550, enhanced: Some(Enhanced(5, 7, 1)), text: text.into() }
+    match profile {
+        AnswerProfile::Accept => Reply { code: 250, enhanced: Some(Enhanced(2, 0, 0)), text: text.into() },
+        AnswerProfile::Reject | AnswerProfile::RejectAtRcpt => Reply { code: 550, enhanced: Some(Enhanced(5, 7, 1)), text: text.into() },
+    }
+}
+
+/// The same as one line of a report.
+pub(super) fn blocked_text(decision: &Decision) -> String {
+    format!("550 5.7.1 consent: {} ref={}", decision.reason, decision.id)
 }
 
 /// The client's answer is the outbound MTA's answer (DESIGN.md section 1, step 7). Its text stays
@@ -46,7 +87,6 @@ pub(super) fn relayed(decision: &Decision, outcome: &Outcome) -> Reply {
         // and the client's mail must not bounce meanwhile.
         Outcome::Reject { code: 530..=539, .. } => reply(451, Enhanced(4, 7, 0), "outbound MTA does not accept this gateway"),
         Outcome::Reject { code, text } => reply(*code, status(text, 5), "outbound MTA refused"),
-        // Without a spool the client keeps the mail: 451 lets it try again (M-54).
         Outcome::Unreachable { .. } => reply(451, Enhanced(4, 4, 1), "outbound MTA not reachable"),
         Outcome::Uncertain { .. } => reply(451, Enhanced(4, 4, 2), "outbound MTA did not answer"),
     }
@@ -83,6 +123,7 @@ mod tests {
             folded_from: 0,
             event: None,
             message: None,
+            copy: None,
             size: 0,
         };
         for (code, expected) in [(421, 451), (450, 450), (452, 452)] {

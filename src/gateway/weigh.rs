@@ -1,21 +1,27 @@
-//! The decision on one message: what the ledger knows of the recipient, asked and put to `decide`.
+//! The decision on one copy: what the ledger knows of the recipient, asked and put to `decide`.
 
 use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{Decision, DecisionId, LookupKey, Standing, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId};
 use crate::decide::{Finding, Question, decide};
 use crate::entropy::random;
-use crate::mail::{Class, Classification};
+use crate::mail::{Class, Classification, Lane, Recipient};
 use crate::store::StoreError;
 
 impl Gateway {
     /// Decides. Errors mean that the ledger cannot be asked: defer (I4).
-    pub(super) async fn decide(&self, incoming: &Incoming, classification: Classification) -> Result<Decision, StoreError> {
+    pub(super) async fn decide(
+        &self,
+        incoming: &Incoming,
+        recipient: &Recipient,
+        copy: Option<CopyKey>,
+        classification: Classification,
+    ) -> Result<Decision, StoreError> {
         let keyring = self.store.keyring();
         // I3: the look-up begins after end-of-data, so that every withdrawal answered before counts
-        let recipient = keyring.lookup_key(&incoming.envelope.recipient.address);
+        let recipient = keyring.lookup_key(&recipient.address);
         let (subject, standing) = self.known(classification.class, recipient).await?;
         let now = Timestamp::now();
         let Finding { reason, event, topic } = decide(Question {
@@ -27,7 +33,6 @@ impl Gateway {
             now,
         });
         let id = DecisionId::new(now, random());
-        tracing::info!(decision = %id, stream = incoming.stream.name, class = %classification.class, %reason, "decided");
         Ok(Decision {
             id,
             at: now,
@@ -41,6 +46,7 @@ impl Gateway {
             folded_from: standing.map_or(0, |standing| standing.seq),
             event,
             message: incoming.message.value("Message-ID").map(|id| keyring.message_key(&id)),
+            copy,
             size: incoming.message.raw().len() as u64,
         })
     }
@@ -51,4 +57,9 @@ impl Gateway {
         let found = if class == Class::Marketing { self.store.standing(recipient).await? } else { None };
         Ok(found.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing))))
     }
+}
+
+/// Transactional mail never waits behind a campaign.
+pub(super) fn lane(decision: &Decision) -> Lane {
+    if decision.classification.class == Class::Marketing { Lane::Bulk } else { Lane::Transactional }
 }

@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 pub use content::{AccessView, CHOSEN, Content, FormView, SignUpView, StandingView, WhyView};
 pub use page::Page;
 pub use pages::Pages;
+pub use visitor::ForwardedHeader;
 
 use crate::compose::ComposeError;
 use crate::desk::Desk;
@@ -50,8 +51,10 @@ use visitor::Visitor;
 pub struct HttpSettings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Networks of reverse proxies whose `X-Forwarded-For` or `Forwarded` is believed.
+    /// Networks of reverse proxies whose `forwarded_header` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say who asks. They must write it themselves; any other is ignored.
+    pub forwarded_header: ForwardedHeader,
     /// Connections served at the same time; more wait in the system's queue.
     pub max_connections: usize,
     /// Seconds that a request may take, from its first octet to the end of its answer.
@@ -60,7 +63,13 @@ pub struct HttpSettings {
 
 impl Default for HttpSettings {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 8080).into(), trusted_proxies: vec![], max_connections: 1024, request_timeout: 15 }
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            trusted_proxies: vec![],
+            forwarded_header: ForwardedHeader::default(),
+            max_connections: 1024,
+            request_timeout: 15,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whether a person pressed the button of a page: it was shown by us, no script sent the form, and there was time to read.
-//! Whoever is faster than that is asked to press once more: a robot with hands has gone on by then.
+//! Whoever is faster than that is asked to press once more: a robot with hands has gone on by then. Where the browser does
+//! not say that a hand did it, that second press needs its time, too.
 
 use jiff::Timestamp;
 

@@ -9,22 +9,22 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ipnet::IpNet;
 
 use super::HttpSettings;
 use super::connection::Peer;
-use super::visitor::Visitor;
+use super::visitor::{Proxies, Visitor};
 
 /// What the shell knows.
 pub(super) struct Shell {
     https: bool,
-    trusted_proxies: Vec<IpNet>,
+    proxies: Proxies,
     request_timeout: Duration,
 }
 
 impl Shell {
     pub(super) fn new(https: bool, settings: &HttpSettings) -> Self {
-        Self { https, trusted_proxies: settings.trusted_proxies.clone(), request_timeout: Duration::from_secs(settings.request_timeout) }
+        let proxies = Proxies { trusted: settings.trusted_proxies.clone(), header: settings.forwarded_header };
+        Self { https, proxies, request_timeout: Duration::from_secs(settings.request_timeout) }
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn wrap(State(shell): State<Arc<Shell>>, mut request: Request, 
     let method = request.method().clone();
     let route = route(request.uri().path());
     let peer: Option<IpAddr> = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0);
-    let visitor = Visitor::of(request.headers(), peer, &shell.trusted_proxies);
+    let visitor = Visitor::of(request.headers(), peer, &shell.proxies);
     request.extensions_mut().insert(visitor);
     let mut response = tokio::time::timeout(shell.request_timeout, next.run(request)).await.unwrap_or_else(|_| {
         (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "60")], "no answer in time, please try again\n").into_response()

@@ -1,6 +1,7 @@
 //! Who asks: client address, browser, language, and whether by hand. The address is evidence, so a forwarding
 //! header counts only where the one who wrote it is trusted.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, header};
@@ -11,6 +12,43 @@ use crate::desk::Actor;
 
 /// What is kept of a User-Agent, characters.
 const USER_AGENT_LIMIT: usize = 512;
+
+/// The header in which a reverse proxy says who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, which most proxies write.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    fn name(self) -> HeaderName {
+        match self {
+            Self::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
+            Self::Forwarded => header::FORWARDED,
+        }
+    }
+}
+
+impl fmt::Display for ForwardedHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::XForwardedFor => "X-Forwarded-For",
+            Self::Forwarded => "Forwarded",
+        })
+    }
+}
+
+/// The reverse proxies in front of us.
+pub(super) struct Proxies {
+    /// Their networks.
+    pub(super) trusted: Vec<IpNet>,
+    /// What they write.
+    pub(super) header: ForwardedHeader,
+}
 
 /// Who asks; holds personal data, hence no `Debug`.
 #[derive(Clone)]
@@ -26,10 +64,10 @@ pub(super) struct Visitor {
 
 impl Visitor {
     /// `peer` is the other end of the connection.
-    pub(super) fn of(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[IpNet]) -> Self {
+    pub(super) fn of(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &Proxies) -> Self {
         let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
         Self {
-            ip: peer.and_then(|peer| client(headers, peer.to_canonical(), trusted)),
+            ip: peer.and_then(|peer| client(headers, peer.to_canonical(), proxies)),
             // Evidence: octets beyond ASCII (RFC 9110 s.5.5) must not lose the rest.
             user_agent: headers
                 .get(header::USER_AGENT)
@@ -65,25 +103,20 @@ fn navigation(headers: &HeaderMap) -> Navigation {
     }
 }
 
-/// The client's address. Behind a trusted proxy it stands in `X-Forwarded-For` or `Forwarded`
-/// (RFC 7239). A proxy writes one of them and may pass on the other as a client forged it: where both
-/// are there and differ, no address is better evidence than a wrong one.
-fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Option<IpAddr> {
-    let believed = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
+/// The client's address. Behind a trusted proxy it stands in the header that the configuration names: a proxy writes that
+/// one, and passes any other on as a client may have forged it.
+fn client(headers: &HeaderMap, peer: IpAddr, proxies: &Proxies) -> Option<IpAddr> {
+    let believed = |ip: &IpAddr| proxies.trusted.iter().any(|net| net.contains(ip));
     if !believed(&peer) {
         return Some(peer);
     }
-    let walk = |hops: Vec<Option<IpAddr>>| {
-        // Each proxy appends at the right; the first one from the right that is not ours is the client.
-        hops.into_iter().rev().find(|hop| hop.as_ref().is_none_or(|ip| !believed(ip)))
+    let read = match proxies.header {
+        ForwardedHeader::XForwardedFor => address,
+        ForwardedHeader::Forwarded => forwarded_address,
     };
-    let forwarded_for = walk(elements(headers, &HeaderName::from_static("x-forwarded-for")).map(address).collect());
-    let forwarded = walk(elements(headers, &header::FORWARDED).map(forwarded_address).collect());
-    match (forwarded_for, forwarded) {
-        (None, None) => Some(peer),
-        (Some(ip), None) | (None, Some(ip)) => ip,
-        (Some(one), Some(other)) => one.filter(|ip| Some(*ip) == other),
-    }
+    let hops: Vec<Option<IpAddr>> = elements(headers, &proxies.header.name()).map(read).collect();
+    // Each proxy appends at the right; the first one from the right that is not ours is the client.
+    hops.into_iter().rev().find(|hop| hop.as_ref().is_none_or(|ip| !believed(ip))).unwrap_or(Some(peer))
 }
 
 /// The comma-separated elements of all fields of that name, in order.
@@ -148,33 +181,41 @@ mod tests {
 
     #[test]
     fn forwarding_headers_count_only_from_trusted_proxies_and_from_the_right() {
+        use ForwardedHeader::{Forwarded, XForwardedFor};
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("valid"), "::1/128".parse().expect("valid")];
-        type Row = (&'static str, &'static [(&'static str, &'static str)], Option<&'static str>);
+        type Row = (&'static str, ForwardedHeader, &'static [(&'static str, &'static str)], Option<&'static str>);
         let rows: &[Row] = &[
-            ("192.0.2.1", &[], Some("192.0.2.1")),
-            ("192.0.2.1", &[("x-forwarded-for", "203.0.113.9")], Some("192.0.2.1")),
-            ("10.0.0.1", &[], Some("10.0.0.1")),
-            ("10.0.0.1", &[("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
-            ("::ffff:10.0.0.1", &[("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
+            ("192.0.2.1", XForwardedFor, &[], Some("192.0.2.1")),
+            ("192.0.2.1", XForwardedFor, &[("x-forwarded-for", "203.0.113.9")], Some("192.0.2.1")),
+            ("10.0.0.1", XForwardedFor, &[], Some("10.0.0.1")),
+            ("10.0.0.1", XForwardedFor, &[("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
+            ("::ffff:10.0.0.1", XForwardedFor, &[("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
             // what the client itself wrote stands at the left
-            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7, 203.0.113.9")], Some("203.0.113.9")),
-            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "203.0.113.9, 10.0.0.2")], Some("203.0.113.9")),
-            ("10.0.0.1", &[("x-forwarded-for", "203.0.113.9:4711, 10.0.0.2")], Some("203.0.113.9")),
-            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7, garbage")], None),
-            ("10.0.0.1", &[("x-forwarded-for", "10.0.0.3")], Some("10.0.0.1")),
-            ("::1", &[("forwarded", "for=\"[2001:db8::1]:4711\";proto=https")], Some("2001:db8::1")),
-            ("::1", &[("forwarded", "for=198.51.100.7, For=203.0.113.9;by=10.0.0.1")], Some("203.0.113.9")),
-            ("::1", &[("forwarded", "for=_hidden")], None),
-            ("::1", &[("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
-            ("::1", &[("forwarded", "for=198.51.100.7"), ("x-forwarded-for", "203.0.113.9")], None),
+            ("10.0.0.1", XForwardedFor, &[("x-forwarded-for", "198.51.100.7, 203.0.113.9")], Some("203.0.113.9")),
+            (
+                "10.0.0.1",
+                XForwardedFor,
+                &[("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "203.0.113.9, 10.0.0.2")],
+                Some("203.0.113.9"),
+            ),
+            ("10.0.0.1", XForwardedFor, &[("x-forwarded-for", "203.0.113.9:4711, 10.0.0.2")], Some("203.0.113.9")),
+            ("10.0.0.1", XForwardedFor, &[("x-forwarded-for", "198.51.100.7, garbage")], None),
+            ("10.0.0.1", XForwardedFor, &[("x-forwarded-for", "10.0.0.3")], Some("10.0.0.1")),
+            ("::1", Forwarded, &[("forwarded", "for=\"[2001:db8::1]:4711\";proto=https")], Some("2001:db8::1")),
+            ("::1", Forwarded, &[("forwarded", "for=198.51.100.7, For=203.0.113.9;by=10.0.0.1")], Some("203.0.113.9")),
+            ("::1", Forwarded, &[("forwarded", "for=_hidden")], None),
+            // the other header is whatever a client likes: it neither names nor hides anybody
+            ("::1", XForwardedFor, &[("forwarded", "for=198.51.100.7"), ("x-forwarded-for", "203.0.113.9")], Some("203.0.113.9")),
+            ("::1", Forwarded, &[("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "198.51.100.7")], Some("203.0.113.9")),
+            ("::1", XForwardedFor, &[("forwarded", "for=198.51.100.7")], Some("::1")),
         ];
-        for (peer, fields, expected) in rows {
+        for (peer, header, fields, expected) in rows {
             let mut headers = HeaderMap::new();
             for (name, value) in *fields {
                 headers.append(HeaderName::from_static(name), value.parse().expect("valid"));
             }
-            let visitor = Visitor::of(&headers, Some(peer.parse().expect("valid")), &trusted);
-            assert_eq!(visitor.ip, expected.map(|ip| ip.parse().expect("valid")), "{peer} {fields:?}");
+            let visitor = Visitor::of(&headers, Some(peer.parse().expect("valid")), &Proxies { trusted: trusted.clone(), header: *header });
+            assert_eq!(visitor.ip, expected.map(|ip| ip.parse().expect("valid")), "{peer} {header} {fields:?}");
         }
     }
 }

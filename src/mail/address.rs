@@ -2,6 +2,7 @@
 //! whether the mailbox exists, and never changes what goes on the wire.
 
 use std::fmt;
+use std::iter::once;
 use std::net::IpAddr;
 
 use unicode_normalization::UnicodeNormalization;
@@ -72,9 +73,15 @@ impl Address {
 
     /// The form the look-up key is made of: domain as lower-case A-label, local-part in NFC and
     /// lower-case, quoting removed where it is not needed (M-19, S0-15). Never goes on the wire.
+    ///
+    /// A local-part with a letter's double (U+212A, the Kelvin sign, for K) keeps it: to a mail server it names another
+    /// mailbox than the plain letter does, and its owner must not answer for the other's.
     pub fn canonical(&self) -> String {
-        let local: String = unquote(self.local()).nfc().collect::<String>().to_lowercase();
-        let local: String = local.nfc().collect();
+        let local = unquote(self.local());
+        let local: String = match local.chars().any(is_double) {
+            true => local.chars().map(|c| if is_double(c) { c.to_string() } else { c.to_lowercase().collect() }).collect(),
+            false => local.nfc().collect::<String>().to_lowercase().nfc().collect(),
+        };
         format!("{local}@{}", canonical_domain(self.domain()))
     }
 
@@ -97,6 +104,13 @@ impl fmt::Debug for Address {
 pub(super) fn canonical_domain(domain: &str) -> String {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
+}
+
+/// True for a character that NFC or lower-casing turns into another letter's, and not only into another way to write it.
+fn is_double(c: char) -> bool {
+    let mut normal = once(c).nfc();
+    // U+03F4, a symbol of its own, has the lower case of U+0398.
+    c == '\u{3f4}' || matches!((normal.next(), normal.next()), (Some(other), None) if other != c)
 }
 
 fn check_local(local: &str) -> Result<(), AddressError> {
@@ -183,6 +197,33 @@ mod tests {
             assert_eq!(canonical(a), canonical(b), "{a} and {b}");
         }
         assert_ne!(canonical("a+tag@x.example"), canonical("a@x.example"));
+    }
+
+    #[test]
+    fn a_letters_double_makes_another_mailbox() {
+        // M-19, S0-15
+        for (double, letter) in [
+            ("mi\u{212a}e", "mike"),
+            ("MI\u{212a}E", "mike"),
+            ("\u{212b}sa", "\u{e5}sa"),
+            ("\u{2126}", "\u{3c9}"),
+            ("\u{3f4}", "\u{3b8}"),
+            ("\u{f900}", "\u{8c48}"),
+            ("\u{1fef}a", "`a"),
+            ("\"a\u{37e}b\"", "\"a;b\""),
+        ] {
+            assert_ne!(canonical(&format!("{double}@x.example")), canonical(&format!("{letter}@x.example")), "{double} and {letter}");
+        }
+        assert_eq!(canonical("A\u{212a}\u{c9}@x.example"), "a\u{212a}\u{e9}@x.example");
+        // Whatever one character stands for besides itself is its own other case.
+        let mut seen = std::collections::HashMap::<String, char>::new();
+        for c in ('\u{80}'..'\u{30000}').chain('a'..='z').filter(|c| !c.is_control()) {
+            let key = canonical(&format!("{c}@x.example"));
+            if let Some(other) = seen.insert(key, c) {
+                let cased = other.to_lowercase().eq(c.to_lowercase()) && !other.is_ascii() && !c.is_ascii();
+                assert!(cased, "{other:?} and {c:?}");
+            }
+        }
     }
 
     #[test]

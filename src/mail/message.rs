@@ -142,6 +142,11 @@ impl Message {
         &self.raw
     }
 
+    /// The octets alone.
+    pub fn into_raw(self) -> Vec<u8> {
+        self.raw
+    }
+
     /// Offset of the first byte of the body (behind the empty line; the length where there is none).
     pub fn body_offset(&self) -> usize {
         self.body

@@ -3,6 +3,8 @@
 mod address;
 mod class;
 mod envelope;
+mod hop;
+mod lane;
 mod message;
 mod notify;
 mod outcome;
@@ -11,6 +13,8 @@ mod stream;
 pub use address::{Address, AddressError};
 pub use class::{Class, Classification, Step, Trust};
 pub use envelope::{Body, Envelope, Recipient, ReversePath, Sender};
+pub use hop::Hop;
+pub use lane::Lane;
 pub use message::{Header, Message, MessageError};
 pub use notify::{Notify, Return, is_xtext};
 pub use outcome::Outcome;

@@ -37,6 +37,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The reply behind it in one line, for reports; what was no reply in our own words.
+    pub fn reply(&self) -> String {
+        match self {
+            Self::Accept { text } => format!("250 {text}"),
+            Self::Defer { code, text } | Self::Reject { code, text } => format!("{code} {text}"),
+            Self::Unreachable { why } | Self::Uncertain { why } => format!("451 4.4.1 {why}"),
+        }
+    }
+
     /// One word for records and pages.
     pub fn as_str(&self) -> &'static str {
         match self {

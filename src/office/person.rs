@@ -50,8 +50,7 @@ impl Office {
     /// What happened to a person's consent, without the evidence.
     pub(super) async fn timeline(&self, operator: &Operator, subject: SubjectId) -> Result<Vec<Event>, OfficeError> {
         self.authorise(operator, Action::SubjectTimeline)?;
-        let events = self.inner.store.events(subject).await?;
-        Ok(events.into_iter().map(|event| Event { evidence: None, ..event }).collect())
+        Ok(self.inner.store.timeline(subject).await?)
     }
 
     /// What happened, with the evidence in full (R-04, L-PRV-03).

@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout};
 
 use super::RelayTimeouts;
-use super::extensions::{Extensions, needs_smtputf8};
-use crate::mail::{Body, Envelope, Outcome};
+use super::commands::write_envelope;
+use super::extensions::Extensions;
+use crate::mail::{Envelope, Outcome};
 use crate::wire::{self, Reply};
 
 /// TCP, or TLS over it.
@@ -22,8 +23,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 const KEPT_BUFFER: usize = 64 * 1024;
 
 /// A connection that said EHLO. One transaction at a time: [`begin`](Self::begin),
-/// [`go_ahead`](Self::go_ahead), [`deliver`](Self::deliver). Dropped in between, it closes without the
-/// final dot, and nothing is delivered (RFC 5321 s.4.1.1.4).
+/// [`go_ahead`](Self::go_ahead), [`send_message`](Self::send_message), [`final_reply`](Self::final_reply).
+/// Dropped before the message, it closes without the final dot, and nothing is delivered (RFC 5321 s.4.1.1.4).
 pub(super) struct Connection {
     stream: Box<dyn Socket>,
     pub(super) extensions: Extensions,
@@ -164,19 +165,25 @@ impl Connection {
         }
     }
 
-    /// Sends the message after 354 and reads the last reply. Never to be repeated: from the final
-    /// dot on the peer may have the mail.
-    pub(super) async fn deliver(&mut self, message: &[u8]) -> Outcome {
+    /// Sends the message after 354, up to and including its final dot. The error is certain: the peer does
+    /// not have the mail.
+    pub(super) async fn send_message(&mut self, message: Vec<u8>) -> Result<(), Outcome> {
         self.outbox.clear();
         self.written = 0;
-        wire::stuff(message, &mut self.outbox);
+        wire::stuff(&message, &mut self.outbox);
+        drop(message);
         // The dot goes out last: what fails here, fails before it.
         if let Err(broken) = self.write(self.outbox.len(), "message").await {
-            return self.last_words(broken).await;
+            return Err(self.last_words(broken).await);
         }
         // The reply may take minutes and the connection live long; a large message is not kept for either.
         self.outbox.clear();
         self.outbox.shrink_to(KEPT_BUFFER);
+        Ok(())
+    }
+
+    /// Reads the reply to the final dot. From there on the peer may have the mail.
+    pub(super) async fn final_reply(&mut self) -> Outcome {
         match self.reply("final dot", self.limits.final_reply).await {
             Ok(code @ (200..300 | 400..600)) => {
                 self.reset_due = code >= 400;
@@ -305,23 +312,6 @@ impl Connection {
         let flushed = timeout(self.limits.block, self.stream.flush()).await;
         flushed.map_or(Err(How::Slow), |flushed| flushed.map_err(closed)).map_err(|how| Broken { stage, how })
     }
-}
-
-fn write_envelope(envelope: &Envelope, announced: Extensions, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"MAIL FROM:<"); // the null path stays <> (M-53)
-    let Envelope { sender, recipient } = envelope;
-    out.extend_from_slice(sender.reverse_path.as_str().as_bytes());
-    out.push(b'>');
-    // RFC 6152 s.2: only where it was announced
-    if sender.body == Body::EightBit && announced.eight_bit_mime {
-        out.extend_from_slice(b" BODY=8BITMIME");
-    }
-    if needs_smtputf8(envelope) {
-        out.extend_from_slice(b" SMTPUTF8");
-    }
-    out.extend_from_slice(b"\r\nRCPT TO:<");
-    out.extend_from_slice(recipient.address.as_str().as_bytes()); // byte-exact (M-20)
-    out.extend_from_slice(b">\r\nDATA\r\n");
 }
 
 impl Broken {

@@ -12,6 +12,8 @@ pub(super) struct Extensions {
     pub(super) eight_bit_mime: bool,
     /// RFC 6531.
     pub(super) smtputf8: bool,
+    /// RFC 3461.
+    pub(super) dsn: bool,
     /// RFC 3207.
     pub(super) starttls: bool,
     /// Octets of the largest message it takes (RFC 1870 s.3), where it tells.
@@ -28,6 +30,7 @@ impl Extensions {
                 "PIPELINING" => announced.pipelining = true,
                 "8BITMIME" => announced.eight_bit_mime = true,
                 "SMTPUTF8" => announced.smtputf8 = true,
+                "DSN" => announced.dsn = true,
                 "STARTTLS" => announced.starttls = true,
                 // RFC 1870 s.3: 0 means no fixed limit
                 "SIZE" => announced.size = parameters.trim().parse().ok().filter(|size| *size > 0),
@@ -106,7 +109,7 @@ mod tests {
             ("mx\npipelining\nSIZE 0", Extensions { pipelining: true, ..Extensions::default() }),
             ("mx\nSIZE 1000\nSTARTTLS", Extensions { size: Some(1000), starttls: true, ..Extensions::default() }),
             ("mx\nSIZE\n8BITMIME\nX-SMTPUTF8", Extensions { eight_bit_mime: true, ..Extensions::default() }),
-            ("mx\nSMTPUTF8\nAUTH PLAIN", Extensions { smtputf8: true, ..Extensions::default() }),
+            ("mx\nSMTPUTF8\ndsn\nAUTH PLAIN", Extensions { smtputf8: true, dsn: true, ..Extensions::default() }),
         ] {
             assert_eq!(Extensions::parse(text), expected, "{text}");
         }
@@ -115,7 +118,7 @@ mod tests {
     #[test]
     fn messages_that_do_not_fit_the_peer_are_refused() {
         // M-16, M-18, M-42
-        let all = Extensions { pipelining: true, eight_bit_mime: true, smtputf8: true, starttls: true, size: Some(20) };
+        let all = Extensions { pipelining: true, eight_bit_mime: true, smtputf8: true, size: Some(20), ..Extensions::default() };
         let seven = Extensions { eight_bit_mime: false, ..all };
         let ascii = Extensions { smtputf8: false, ..all };
         for (peer, message, code) in [

@@ -9,32 +9,52 @@ use tokio::time::{Instant, timeout};
 
 use super::RelaySettings;
 use super::connection::Connection;
-use crate::mail::Outcome;
+use crate::mail::{Lane, Outcome};
 
 /// Idle connections and the right to use one.
 ///
 /// A fresh connection is opened only by the holder of a slot who found no idle one, and a used one
 /// comes back before its slot is free again: never are more open than there are slots.
 pub(super) struct Pool {
-    slots: Arc<Semaphore>,
+    /// For both lanes.
+    shared: Arc<Semaphore>,
+    /// For transactional mail alone.
+    reserved: Arc<Semaphore>,
     /// The least recently used in front.
     idle: Mutex<VecDeque<Connection>>,
 }
 
 impl Pool {
     pub(super) fn new(settings: &RelaySettings) -> Self {
-        let slots = Arc::new(Semaphore::new(settings.max_connections.get().into()));
-        Self { slots, idle: Mutex::default() }
+        let reserved = usize::from(settings.reserved());
+        let shared = usize::from(settings.max_connections.get()) - reserved;
+        Self { shared: Arc::new(Semaphore::new(shared)), reserved: Arc::new(Semaphore::new(reserved)), idle: Mutex::default() }
     }
 
-    /// Waits for a slot, first come first served.
-    pub(super) async fn slot(&self, settings: &RelaySettings) -> Result<OwnedSemaphorePermit, Outcome> {
-        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+    /// Waits for a slot, within a lane first come first served. Transactional mail waits in two queues at once, and
+    /// nothing of a campaign is in front of it in one of them.
+    pub(super) async fn slot(&self, lane: Lane, settings: &RelaySettings) -> Result<OwnedSemaphorePermit, Outcome> {
+        let slots: &[&Arc<Semaphore>] = match lane {
+            Lane::Transactional => &[&self.reserved, &self.shared],
+            Lane::Bulk => &[&self.shared],
+        };
+        if let Some(slot) = slots.iter().find_map(|slots| Arc::clone(slots).try_acquire_owned().ok()) {
             return Ok(slot);
         }
-        match timeout(settings.timeouts.queue, Arc::clone(&self.slots).acquire_owned()).await {
+        let free = async {
+            let shared = Arc::clone(&self.shared).acquire_owned();
+            match lane {
+                Lane::Bulk => shared.await,
+                Lane::Transactional => tokio::select! {
+                    biased;
+                    slot = Arc::clone(&self.reserved).acquire_owned() => slot,
+                    slot = shared => slot,
+                },
+            }
+        };
+        match timeout(settings.timeouts.queue, free).await {
             Ok(Ok(slot)) => Ok(slot),
-            // The semaphore is never closed.
+            // The semaphores are never closed.
             Ok(Err(_)) | Err(_) => Err(Outcome::Unreachable { why: "queue: all connections are in use".to_owned() }),
         }
     }

@@ -24,6 +24,9 @@ pub struct RelaySettings {
     /// Connections open at the same time, at most; who needs one more waits. Default: 50, which is
     /// what Postfix allows one client.
     pub max_connections: NonZeroU16,
+    /// Of these, how many campaigns never use, so that transactional mail finds one free. Fewer than
+    /// `max_connections`. Default: a fifth, at least 1 where there are two.
+    pub reserved_for_transactional: Option<u16>,
     /// Of these, kept open while nobody uses them. Default: 50.
     pub max_idle: u16,
     /// An unused connection is not used again after this time. Shorter than the idle timeout of
@@ -76,6 +79,24 @@ pub struct RelayTimeouts {
 }
 
 impl RelaySettings {
+    /// All that is wrong, each with the mend; empty when nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let (most, reserved) = (self.max_connections.get(), self.reserved_for_transactional);
+        if let Some(reserved) = reserved.filter(|reserved| *reserved >= most) {
+            faults.push(format!(
+                "reserved_for_transactional = {reserved}: must be less than max_connections = {most}, or no campaign could leave"
+            ));
+        }
+        faults
+    }
+
+    /// Connections that campaigns never use; one at least is left to them.
+    pub(super) fn reserved(&self) -> u16 {
+        let most = self.max_connections.get();
+        self.reserved_for_transactional.unwrap_or((most / 5).max(1)).min(most - 1)
+    }
+
     /// True when nothing may be sent in clear; the relay then needs a [`Connector`](crate::tls::Connector).
     pub fn tls_required(&self) -> bool {
         match self.tls {
@@ -101,6 +122,7 @@ impl Default for RelaySettings {
             ca_file: None,
             timeouts: RelayTimeouts::default(),
             max_connections: MAX_CONNECTIONS,
+            reserved_for_transactional: None,
             max_idle: 50,
             idle_lifetime: Duration::from_secs(60),
             messages_per_connection: MESSAGES,
@@ -146,6 +168,23 @@ mod tests {
         ] {
             let settings = RelaySettings { host: host.to_owned(), tls, ..RelaySettings::default() };
             assert_eq!(settings.tls_required(), required, "{host} {tls:?}");
+        }
+    }
+
+    #[test]
+    fn some_connections_are_reserved_and_some_are_not() {
+        for (most, set, reserved, faults) in [
+            (1, None, 0, 0),
+            (2, None, 1, 0),
+            (50, None, 10, 0),
+            (50, Some(0), 0, 0),
+            (50, Some(49), 49, 0),
+            (50, Some(50), 49, 1),
+            (1, Some(0), 0, 0),
+        ] {
+            let max_connections = NonZeroU16::new(most).expect("not 0");
+            let settings = RelaySettings { max_connections, reserved_for_transactional: set, ..RelaySettings::default() };
+            assert_eq!((settings.reserved(), settings.faults().len()), (reserved, faults), "{most} {set:?}");
         }
     }
 

@@ -344,6 +344,7 @@ impl State {
     }
 
     /// The transaction, if it lacks nothing but the message; else the state as it was, and what is missing.
+    #[expect(clippy::result_large_err, reason = "the state goes back to where it came from")]
     fn complete(self, facts: &Facts) -> Result<(Client, Transaction), (Self, Reply)> {
         let refusal = match self {
             Self::Rcpt { client, stream, mail, recipients } => {

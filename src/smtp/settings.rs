@@ -67,7 +67,7 @@ impl Default for SmtpSettings {
             max_message_size: 10_000_000,
             max_connections: 1_000,
             max_connections_per_address: 500,
-            max_recipients: 1,
+            max_recipients: 1_000,
             max_errors: 20,
             command_timeout_seconds: 300,
             data_timeout_seconds: 180,

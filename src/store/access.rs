@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::column::{ms, octets, timestamp, topic};
 use super::ledger::Place;
-use super::spool::{Mail, MailId};
+use super::letter::{LetterId, Mail};
 use super::{Store, StoreError, begin};
 use crate::consent::{DecisionId, SubjectId, Topic};
 use crate::entropy::random;
@@ -80,9 +80,9 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         let mail = Mail::plain(&access.reverse_path, &access.to, access.message_id, access.mail);
-        mail.spool(&mut tx, &keys, MailId(random()), access.subject, None, access.at).await?;
+        mail.post(&mut tx, &keys, LetterId(random()), access.subject, None, access.at).await?;
         tx.commit().await?;
-        self.inner.spooled.notify_one();
+        self.inner.letters.notify_one();
         Ok(true)
     }
 

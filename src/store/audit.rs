@@ -42,11 +42,17 @@ pub enum Deed {
     Withdrew,
     /// All advertising was objected to on behalf of a person.
     Objected,
+    /// Mail that waits was held.
+    MailHeld,
+    /// Held mail was released.
+    MailReleased,
+    /// Mail that waits was given up.
+    MailDropped,
 }
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Deed; 15] = [
+    pub const ALL: [Deed; 18] = [
         Self::LoggedIn,
         Self::LoggedOut,
         Self::LockedOut,
@@ -62,6 +68,9 @@ impl Deed {
         Self::Exported,
         Self::Withdrew,
         Self::Objected,
+        Self::MailHeld,
+        Self::MailReleased,
+        Self::MailDropped,
     ];
 
     /// The word in the log.
@@ -82,6 +91,9 @@ impl Deed {
             Self::Exported => "exported",
             Self::Withdrew => "withdrew",
             Self::Objected => "objected",
+            Self::MailHeld => "mail_held",
+            Self::MailReleased => "mail_released",
+            Self::MailDropped => "mail_dropped",
         }
     }
 

@@ -49,6 +49,11 @@ impl DataDir {
         self.dir.join("ledger.sqlite")
     }
 
+    /// Mail that waits.
+    pub(super) fn spool(&self) -> PathBuf {
+        self.dir.join("spool.sqlite")
+    }
+
     /// The subjects' data keys.
     pub(super) fn subject_keys(&self) -> PathBuf {
         self.dir.join("subject-keys.sqlite")

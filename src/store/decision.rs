@@ -37,10 +37,10 @@ const COMMIT: &str = "
 BEGIN IMMEDIATE;
 INSERT OR ROLLBACK INTO standing (key, subject, seq, state)
     SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ? FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
-INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size)
+INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy)
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
            coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
-           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> 15
+           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> '$[15][0]', unhex(value ->> '$[15][1]')
     FROM json_each(?);
 INSERT OR ROLLBACK INTO decision_of_subject (run, subject, decision)
     SELECT ?, d.subject, d.id FROM json_each(?) AS new CROSS JOIN decision AS d ON d.id = unhex(new.value);
@@ -115,6 +115,7 @@ impl Store {
             folded_from,
             event,
             message,
+            copy,
             size,
         } = decision;
         let (tool_context, plain_id) = (tool_context(id), id);
@@ -138,7 +139,7 @@ impl Store {
             int(folded_from),
             event.map(int),
             message.map(|key| hex::encode(key.0)),
-            int(size),
+            (int(size), copy.map(|key| hex::encode(key.0))), // a tuple of seventeen does not serialise
         ));
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
         Ok(Row {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::column::{count, octets, timestamp, topic};
 use super::decision::tool_context;
 use super::{Store, StoreError};
-use crate::consent::{Decision, DecisionId, LookupKey, Reason, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, SubjectId};
 use crate::mail::{Class, Classification, Step, Trust};
 
 /// The statement that reads rows as [`Row`] does. CROSS JOIN fixes the order: what is asked for first, then what belongs
@@ -48,6 +48,7 @@ pub(super) struct Row {
     folded_from: i64,
     event: Option<i64>,
     message: Option<Vec<u8>>,
+    copy: Option<Vec<u8>>,
     size: i64,
     settled_at: Option<i64>,
     word: Option<String>,
@@ -55,6 +56,20 @@ pub(super) struct Row {
 }
 
 impl Store {
+    /// Copies that the outbound MTA took on decisions since `since`, the newest first, at most `limit` (M-08).
+    pub async fn delivered_since(&self, since: Timestamp, limit: usize) -> Result<Vec<(CopyKey, DecisionId)>, StoreError> {
+        let mut reader = self.inner.admin.lock().await;
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT d.copy, d.id FROM decision AS d CROSS JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
+             WHERE d.id >= ?1 AND d.copy IS NOT NULL ORDER BY d.id DESC LIMIT ?2",
+        )
+        .bind(&DecisionId::new(since, [0; 10]).0[..])
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut *reader)
+        .await?;
+        rows.into_iter().map(|(key, id)| Ok((CopyKey(octets(&key)?), DecisionId(octets(&id)?)))).collect()
+    }
+
     /// The decision of that id.
     pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
@@ -99,6 +114,7 @@ impl Row {
             folded_from: count(self.folded_from)?,
             event: self.event.map(count).transpose()?,
             message: self.message.map(|key| octets(&key).map(LookupKey)).transpose()?,
+            copy: self.copy.map(|key| octets(&key).map(CopyKey)).transpose()?,
             size: count(self.size)?,
         };
         Ok(DecisionRow { decision, outcome })

@@ -56,6 +56,9 @@ pub enum StoreError {
     /// An API token or an operator of that name exists.
     #[error("this name is taken: choose another one")]
     NameTaken,
+    /// As much mail waits in the spool as the configuration allows.
+    #[error("the spool is full: mend the way out, or raise spool.max_octets")]
+    SpoolFull,
     /// The store was closed.
     #[error("the ledger is closed")]
     Closed,

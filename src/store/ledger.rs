@@ -1,6 +1,7 @@
 //! Appending events and reading them back. The subject's next number, its event and its projection are one
 //! transaction, so that no two writers can lose a withdrawal (DESIGN.md section 5).
 
+use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
@@ -43,6 +44,13 @@ impl Store {
         let keys = self.inner.subject_keys.of(subject).await?;
         let mut reader = self.inner.reader.lock().await;
         events(&mut reader, subject, Some(&keys)).await
+    }
+
+    /// A subject's events in their order, without their evidence: what is damaged or sealed there stops nobody who only
+    /// asks what happened.
+    pub async fn timeline(&self, subject: SubjectId) -> Result<Vec<Event>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        events(&mut reader, subject, None).await
     }
 
     /// A subject's standing, without its suppressions; `None` for an unknown subject. Deciding reads go by the address.
@@ -133,26 +141,41 @@ impl Place {
         Ok(Some(key.seal(random(), &context("event", self.subject, event.seq), &plain)))
     }
 
-    /// Keeps the address as typed last, sealed.
-    pub(super) async fn keep_address(
+    /// Keeps the address as typed, sealed, where there is none yet: whoever signs up has not proven to read that mailbox,
+    /// and their spelling must not take the place of one that did (S0-15).
+    pub(super) async fn keep_first_address(
         &self,
         tx: &mut SqliteConnection,
         keys: &DataKeys,
         address: &Address,
-        at: jiff::Timestamp,
+        at: Timestamp,
     ) -> Result<(), StoreError> {
-        let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
-        let sealed = key.seal(random(), &context("subject", self.subject, 0), address.as_str().as_bytes());
-        sqlx::query(
-            "INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3)
-             ON CONFLICT (id) DO UPDATE SET address = excluded.address",
-        )
-        .bind(&self.subject.0[..])
-        .bind(sealed)
-        .bind(ms(at))
-        .execute(tx)
-        .await?;
+        sqlx::query("INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")
+            .bind(&self.subject.0[..])
+            .bind(self.seal_address(keys, address)?)
+            .bind(ms(at))
+            .execute(tx)
+            .await?;
         Ok(())
+    }
+
+    /// Keeps the address that the request of that `seq` was confirmed from: its mailbox is proven to be the person's.
+    pub(super) async fn keep_proven_address(&self, tx: &mut SqliteConnection, keys: &DataKeys, request: u64) -> Result<(), StoreError> {
+        let address = match evidence(tx, self.subject, keys, request).await? {
+            Some(Evidence::Request(asked)) => Address::parse(&asked.address).map_err(|_| StoreError::Damaged("an address"))?,
+            _ => return Err(StoreError::Damaged("evidence")),
+        };
+        sqlx::query("UPDATE subject SET address = ?2 WHERE id = ?1")
+            .bind(&self.subject.0[..])
+            .bind(self.seal_address(keys, &address)?)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    fn seal_address(&self, keys: &DataKeys, address: &Address) -> Result<Vec<u8>, StoreError> {
+        let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
+        Ok(key.seal(random(), &context("subject", self.subject, 0), address.as_str().as_bytes()))
     }
 }
 
@@ -179,16 +202,17 @@ pub(super) async fn events(
     keys: Option<&DataKeys>,
 ) -> Result<Vec<Event>, StoreError> {
     let rows: Vec<EventRow> = sqlx::query_as(
-        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, evidence
+        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, iif(?2, evidence, NULL) AS evidence
          FROM event WHERE subject = ?1 ORDER BY seq",
     )
     .bind(&subject.0[..])
+    .bind(keys.is_some())
     .fetch_all(&mut *connection)
     .await?;
     let mut events = Vec::with_capacity(rows.len());
     for row in rows {
         let seq = count(row.seq)?;
-        let key = keys.filter(|keys| seq >= keys.since).and_then(|keys| keys.evidence.as_ref());
+        let key = keys.and_then(|keys| keys.evidence_of(seq));
         let evidence = match (key, row.evidence) {
             (Some(key), Some(sealed)) => Some(open_evidence(connection, key, &context("event", subject, seq), &sealed).await?),
             _ => None,
@@ -208,6 +232,24 @@ pub(super) async fn events(
         });
     }
     Ok(events)
+}
+
+/// The evidence of one event; `None` where it has none or its key was destroyed.
+async fn evidence(
+    connection: &mut SqliteConnection,
+    subject: SubjectId,
+    keys: &DataKeys,
+    seq: u64,
+) -> Result<Option<Evidence>, StoreError> {
+    let row: Option<(Option<Vec<u8>>,)> = sqlx::query_as("SELECT evidence FROM event WHERE subject = ?1 AND seq = ?2")
+        .bind(&subject.0[..])
+        .bind(int(seq))
+        .fetch_optional(&mut *connection)
+        .await?;
+    match (keys.evidence_of(seq), row.and_then(|(sealed,)| sealed)) {
+        (Some(key), Some(sealed)) => Ok(Some(open_evidence(connection, key, &context("event", subject, seq), &sealed).await?)),
+        _ => Ok(None),
+    }
 }
 
 async fn open_evidence(connection: &mut SqliteConnection, key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Evidence, StoreError> {

@@ -17,6 +17,7 @@ mod error;
 mod event_tally;
 mod key_file;
 mod ledger;
+mod letter;
 mod look_up;
 mod operator;
 mod opt_in;
@@ -46,20 +47,21 @@ pub use decision::Durable;
 pub use decision_log::DecisionRow;
 pub use error::StoreError;
 pub use event_tally::EventCount;
-pub use operator::{Attempt, Operator, OperatorId, Role};
+pub use letter::{LetterId, WaitingLetter};
+pub use operator::{Attempt, LockRule, Operator, OperatorId, Place, Role, TakesBack};
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
 pub use preference::NewChoice;
 pub use search::{DecisionFilter, DecisionPage, Names};
 pub use session::{NewSession, Proof, Session, Stage};
-pub use spool::{MailId, SpooledMail};
+pub use spool::{CopyId, CopyState, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
 pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
 use data_dir::DataDir;
 use decision::Recorder;
-use ledger::Place;
 use look_up::LookUps;
+use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;
 
@@ -80,13 +82,14 @@ struct Inner {
     subject_keys: SubjectKeys,
     look_ups: LookUps,
     recorder: Recorder,
-    spooled: Arc<Notify>,
+    letters: Arc<Notify>,
+    spool: Spool,
     /// Last, so that the lock goes when the connections are gone.
     _data_dir: DataDir,
 }
 
 impl Store {
-    /// Opens `<dir>/ledger.sqlite`, `<dir>/subject-keys.sqlite` and the key file `<dir>/keys`, and makes what is missing.
+    /// Opens `<dir>/ledger.sqlite`, `<dir>/subject-keys.sqlite`, `<dir>/spool.sqlite` and the key file `<dir>/keys`, and makes what is missing.
     /// Refuses a directory in use, and a ledger whose key file is lost, damaged, another's, or readable by others.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::over(DataDir::lock(dir)?).await
@@ -112,6 +115,7 @@ impl Store {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
 
+        let spool = Spool::open(&data_dir.spool(), keyring.spool_key()).await?;
         let run = Run::last(&mut writer).await?;
         let writer = Arc::new(Mutex::new(writer));
         let inner = Inner {
@@ -122,7 +126,8 @@ impl Store {
             recorder: Recorder::start(Arc::clone(&writer), run),
             keyring,
             writer,
-            spooled: Arc::default(),
+            letters: Arc::default(),
+            spool,
             _data_dir: data_dir,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -134,7 +139,7 @@ impl Store {
     }
 
     /// The data keys of a subject that is about to be appended to, made where missing.
-    async fn keys_of(&self, place: &Place) -> Result<DataKeys, StoreError> {
+    async fn keys_of(&self, place: &ledger::Place) -> Result<DataKeys, StoreError> {
         self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1).await
     }
 
@@ -143,8 +148,9 @@ impl Store {
     pub async fn close(self) {
         self.inner.recorder.close().await;
         self.inner.look_ups.close().await;
+        self.inner.spool.close().await;
         let Some(inner) = Arc::into_inner(self.inner) else { return };
-        let readers = [inner.reader.into_inner(), inner.admin.into_inner()];
+        let readers = [inner.reader.into_inner(), inner.admin.into_inner(), inner.spool.into_reader()];
         let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain(readers);
         for connection in connections {
             if let Err(error) = connection.close().await {

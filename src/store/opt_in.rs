@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::ledger::Place;
-use super::spool::{Mail, MailId};
+use super::letter::{LetterId, Mail};
 use super::withdrawal::lift;
 use super::{Store, StoreError, begin};
 use crate::consent::{
@@ -82,7 +82,7 @@ impl Store {
             return Ok(RequestAnswer::TooSoon);
         }
         let keys = self.keys_of(&place).await?;
-        place.keep_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
+        place.keep_first_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
         let id = OptInId(random());
         let language = sign_up.evidence.language;
@@ -112,9 +112,9 @@ impl Store {
             stage: Stage::Pending,
         };
         insert(&mut tx, &sign_up.token, &opt_in, language).await?;
-        mail.spool(&mut tx, &keys, MailId(id.0), place.subject, Some(id), sign_up.at).await?;
+        mail.post(&mut tx, &keys, LetterId(id.0), place.subject, Some(id), sign_up.at).await?;
         tx.commit().await?;
-        self.inner.spooled.notify_one();
+        self.inner.letters.notify_one();
         Ok(RequestAnswer::Committed)
     }
 
@@ -164,6 +164,7 @@ impl Store {
             ..Event::new(EventKind::Given, &opt_in.controller, opt_in.topics.clone(), Source::Page, at)
         };
         place.append(&mut tx, &keys, given).await?;
+        place.keep_proven_address(&mut tx, &keys, opt_in.requested).await?;
         if let Some(request) = opt_in.tracking {
             let given = Event::new(EventKind::Given, &opt_in.controller, vec![], Source::Page, at);
             let given = Event { channel: Channel::Tracking, opt_in: Some(opt_in.id), answers: Some(request), ..given };

@@ -30,7 +30,7 @@ impl Store {
                 .await?;
         let mut subjects = BTreeSet::new();
         for (id, subject) in &rows {
-            sqlx::query("DELETE FROM spool WHERE opt_in = ?1").bind(id).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM letter WHERE opt_in = ?1").bind(id).execute(&mut *tx).await?;
             sqlx::query("DELETE FROM opt_in WHERE id = ?1").bind(id).execute(&mut *tx).await?;
             subjects.insert(SubjectId(octets(subject)?));
         }
@@ -77,7 +77,8 @@ async fn has_said_yes_or_may(tx: &mut SqliteConnection, subject: SubjectId) -> R
 
 /// Deletes what was sealed, and says so to each controller that had asked.
 async fn erase(tx: &mut SqliteConnection, subject: SubjectId, now: Timestamp) -> Result<(), StoreError> {
-    for table in ["DELETE FROM access_link WHERE subject = ?1", "DELETE FROM spool WHERE subject = ?1", "DELETE FROM subject WHERE id = ?1"]
+    for table in
+        ["DELETE FROM access_link WHERE subject = ?1", "DELETE FROM letter WHERE subject = ?1", "DELETE FROM subject WHERE id = ?1"]
     {
         sqlx::query(table).bind(&subject.0[..]).execute(&mut *tx).await?;
     }

@@ -374,6 +374,7 @@ mod tests {
             folded_from: 0,
             event: None,
             message: None,
+            copy: None,
             size: 1,
         }
     }

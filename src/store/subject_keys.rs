@@ -24,6 +24,11 @@ pub(super) struct DataKeys {
 impl DataKeys {
     /// Of nobody, or of one whose keys were destroyed: they seal and open nothing.
     pub(super) const NONE: Self = Self { contact: None, evidence: None, since: 0 };
+
+    /// What opens the evidence of the event of that `seq`; `None` where the key that sealed it was destroyed.
+    pub(super) fn evidence_of(&self, seq: u64) -> Option<&DataKey> {
+        self.evidence.as_ref().filter(|_| seq >= self.since)
+    }
 }
 
 /// The keys' database.

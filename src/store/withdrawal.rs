@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::column::{ms, topic};
-use super::ledger::{self, Place};
+use super::ledger::Place;
 use super::{Store, StoreError, begin};
 use crate::consent::{
     Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, OptIn, Reason, Source, Standing, SubjectId, Suppression, Topic,
@@ -98,7 +98,7 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(mut place) = Place::of_subject(&mut tx, subject).await? else { return Ok(WithdrawAnswer::Unknown) };
-        if is_in_force(&ledger::events(&mut tx, subject, None).await?, &controller, &stop) {
+        if is_in_force(&place.standing, &controller, &stop) {
             return Ok(WithdrawAnswer::Repeated);
         }
         let keys = self.keys_of(&place).await?;
@@ -116,22 +116,18 @@ impl Store {
 }
 
 /// True when the person said the same, or more, since anything was last asked for or given. A request still open for
-/// any topic makes it news: saying no again must void that request too.
-fn is_in_force(events: &[Event], controller: &str, stop: &Stop) -> bool {
-    let channel = stop.channel();
-    let ours = || events.iter().rev().filter(|event| event.controller == controller);
+/// any topic makes it news: saying no again must void that request too. Asked of the fold and not of the events: whoever
+/// repeats a no a thousand times costs nobody a wait.
+fn is_in_force(standing: &Standing, controller: &str, stop: &Stop) -> bool {
     // An objection ends measuring, too (L-OBJ-06): whoever agreed to that since has said something else.
-    let concerns = |event: &Event| *stop == Stop::Advertising || event.channel == channel;
-    let asks = |event: &Event| concerns(event) && matches!(event.kind, EventKind::Requested | EventKind::Given);
-    let refusals = || ours().take_while(|event| !asks(event));
-    let objected = refusals().any(|event| event.kind == EventKind::Objected);
-    let says_no = |event: &&Event| event.channel == channel && (event.kind == EventKind::Withdrawn || event.kind == stop.kind());
-    let withdrawn = |topic: &Topic| refusals().filter(says_no).any(|event| event.topics.iter().any(|own| own.covers(topic)));
-    objected
+    let channel = if *stop == Stop::Advertising { None } else { Some(stop.channel()) };
+    let asked = standing.last_ask(controller, channel);
+    standing.objected_since(asked, controller)
         || match stop {
             Stop::Advertising => false,
-            Stop::Tracking => refusals().any(|event| says_no(&event)),
-            Stop::Topics(topics) | Stop::Request { topics, .. } => topics.iter().all(withdrawn),
+            Stop::Tracking => standing.tracking_withdrawn_since(asked, controller),
+            Stop::Topics(topics) => topics.iter().all(|topic| standing.withdrawn_since(asked, controller, topic)),
+            Stop::Request { topics, .. } => topics.iter().all(|topic| standing.refused_since(asked, controller, topic)),
         }
 }
 

@@ -84,7 +84,7 @@ async fn sign_ups(store: &Store, season: &Season, hours: u64) -> Result<()> {
             sign_up.record(store.clone()).await?;
         }
     }
-    sign_up::empty_spool(store).await
+    sign_up::empty_letter_box(store).await
 }
 
 /// Seconds of processor time of this process, user and system.

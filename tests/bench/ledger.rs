@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
     while let Some(done) = running.join_next().await {
         done??;
     }
-    sign_up::empty_spool(&store).await?;
+    sign_up::empty_letter_box(&store).await?;
     store.close().await;
     Ok(())
 }

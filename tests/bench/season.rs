@@ -1,7 +1,7 @@
 //! A season of decisions, made up but shaped like a real one: six streams, twenty topics, three hundred campaigns that
 //! each run for some days, a million people, and reasons of which some are rare. The same number gives the same decision.
 
-use consentry::consent::{Decision, DecisionId, LookupKey, Reason, SubjectId, Topic};
+use consentry::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, SubjectId, Topic};
 use consentry::mail::{Class, Classification, Step, Trust};
 use jiff::{SignedDuration, Timestamp};
 
@@ -86,6 +86,7 @@ impl Season {
             folded_from: 0,
             event: None,
             message: Some(LookupKey(octets(dice.roll(u64::MAX)))),
+            copy: Some(CopyKey(octets(dice.roll(u64::MAX)))),
             size: 2_000 + dice.roll(60_000),
         }
     }

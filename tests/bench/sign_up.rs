@@ -77,12 +77,12 @@ impl SignUp {
     }
 }
 
-/// Nothing of this is ever sent: the spool is emptied as an outbound MTA's answers would.
-pub(crate) async fn empty_spool(store: &Store) -> Result<()> {
+/// Nothing of this is ever sent: the letter box is emptied as an outbound MTA's answers would.
+pub(crate) async fn empty_letter_box(store: &Store) -> Result<()> {
     loop {
-        let due = store.due_mails(Timestamp::now(), 256).await?;
+        let due = store.due_letters(Timestamp::now(), 256).await?;
         for mail in &due {
-            store.mail_done(mail.id, Timestamp::now(), &Outcome::Accept { text: "2.0.0 synthetic".into() }).await?;
+            store.letter_done(mail.id, Timestamp::now(), &Outcome::Accept { text: "2.0.0 synthetic".into() }).await?;
         }
         if due.is_empty() {
             return Ok(());

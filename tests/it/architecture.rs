@@ -54,7 +54,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("gateway", JOINER),
     ("desk", JOINER),
     ("office", JOINER),
-    ("spooler", JOINER),
+    // what waits goes the gateway's way again
+    ("spooler", &["gateway", "mail", "consent", "compose", "relay", "store", "entropy"]),
     ("retention", JOINER),
     ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];

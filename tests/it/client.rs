@@ -39,6 +39,18 @@ impl Client {
         self.reply()
     }
 
+    /// Sends one mail to several; the replies to RCPT and the one that decided it.
+    pub(crate) fn send_to(&mut self, from: &str, to: &[&str], message: &[u8]) -> (Vec<u16>, (u16, String)) {
+        assert_eq!(self.command(&format!("MAIL FROM:<{from}> BODY=8BITMIME")).0, 250);
+        let taken = to.iter().map(|to| self.command(&format!("RCPT TO:<{to}>")).0).collect();
+        let answer = self.command("DATA");
+        if answer.0 != 354 {
+            return (taken, answer);
+        }
+        self.data(message);
+        (taken, self.reply())
+    }
+
     /// Message and final dot, without waiting for the reply.
     pub(crate) fn data(&mut self, message: &[u8]) {
         let mut data = Vec::new();

@@ -172,7 +172,7 @@ impl World {
     }
 
     fn choose_as(&self, headers: &[(&str, &str)], link: &str, body: &str) -> Answer {
-        let headers = [headers, &[("content-type", FORM)]].concat();
+        let headers = [headers, &[("content-type", FORM), NAVIGATE, BY_HAND]].concat();
         let press = |stamp: &str| self.ask("POST", link, &headers, Some(&format!("{body}&stamp={stamp}")));
         let first = press(stamp(&self.get(link).body));
         if first.body.contains("role=\"alert\"") { press(stamp(&first.body)) } else { first }
@@ -201,7 +201,7 @@ impl World {
 
     /// The confirmation links in the spool, oldest first, with the mails they stand in.
     fn links(&self) -> Vec<(String, String)> {
-        let mails = self.runtime.block_on(self.store.due_mails(Timestamp::now(), 100)).expect("read");
+        let mails = self.runtime.block_on(self.store.due_letters(Timestamp::now(), 100)).expect("read");
         mails
             .iter()
             .map(|mail| {
@@ -249,6 +249,7 @@ impl World {
             folded_from: 2,
             event: Some(2),
             message: None,
+            copy: None,
             size: 1_000,
         };
         self.runtime.block_on(async { self.store.record(decision, None).await }).expect("recorded");
@@ -305,7 +306,10 @@ impl World {
 
 /// What a scanner's browser says of a form that it submits by script.
 const SCANNER: [(&str, &str); 3] =
-    [("content-type", FORM), ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0"), ("sec-fetch-mode", "navigate")];
+    [("content-type", FORM), ("user-agent", "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0.0.0"), NAVIGATE];
+
+/// What a browser says of a form that it sends.
+const NAVIGATE: (&str, &str) = ("sec-fetch-mode", "navigate");
 
 /// What it adds when a hand pressed the button.
 const BY_HAND: (&str, &str) = ("sec-fetch-user", "?1");

@@ -188,6 +188,7 @@ fn decision(store: &Store, who: &str, n: u16) -> Decision {
         folded_from: 0,
         event: None,
         message: Some(store.keyring().message_key("<m@acme.example>")),
+        copy: None,
         size: 10_240,
     }
 }

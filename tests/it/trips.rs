@@ -4,6 +4,7 @@ mod browser;
 mod demo;
 mod faults;
 mod operator;
+mod spool;
 mod story;
 
 use std::path::{Path, PathBuf};

@@ -14,6 +14,9 @@ use crate::peers::run_with_input;
 /// Password of all streams.
 pub(crate) const PASSWORD: &str = "world-password";
 
+/// Asking again is the only way to see the spool from outside; one that never empties is found out.
+const SPOOL_ASKED_AT_MOST: u32 = 2_000;
+
 /// Base of the links in mails; requests go to the gateway's own address instead.
 pub(crate) const PUBLIC_URL: &str = "https://consent.acme.example";
 
@@ -82,7 +85,7 @@ impl World {
         self.daemon.terminate().success()
     }
 
-    /// An HTTP request; links in mails are taken to the gateway's own address.
+    /// An HTTP request, as a browser makes it for a person; links in mails are taken to the gateway's own address.
     pub(crate) fn ask(&self, method: &str, link: &str, body: &str, content_type: &str) -> Page {
         let url = link.replace(PUBLIC_URL, &format!("http://{}", self.http));
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
@@ -91,10 +94,24 @@ impl World {
             .uri(url)
             .header("Authorization", format!("Bearer {}", self.token))
             .header("Content-Type", content_type)
+            .header("Sec-Fetch-Mode", "navigate")
+            .header("Sec-Fetch-User", "?1")
             .body(body.to_owned())
             .unwrap();
         let mut response = ureq::Agent::new_with_config(config).run(request).unwrap();
         Page { status: response.status().as_u16(), body: response.body_mut().read_to_string().unwrap() }
+    }
+
+    /// Runs `consentry spool …` beside it.
+    pub(crate) fn spool(&self, command: &str, more: &[&str]) -> String {
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        consentry(&[&["spool", command, "--config", &file], more].concat(), "")
+    }
+
+    /// Waits until nothing waits in the spool.
+    pub(crate) fn wait_for_empty_spool(&self) {
+        let empty = (0..SPOOL_ASKED_AT_MOST).any(|_| self.spool("list", &[]).starts_with("0 copies"));
+        assert!(empty, "{}", self.spool("list", &[]));
     }
 
     /// Reports a sign-up for `news` as a website does.

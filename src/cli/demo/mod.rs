@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (smtp_address, http_address) = (sockets.smtp[0].0.local_addr()?, sockets.http.local_addr()?);
     // With port 0 the address is known only now.
     let config = Config { public_url: format!("http://{http_address}"), ..config };
-    let parts = Parts::over(&config, Store::open(&config.data_dir).await?)?;
+    let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     let token = parts.desk.add_api_token("demo website", &[Scope::OptIn, Scope::Decisions], jiff::Timestamp::now()).await?;
 
     let password = zeroize::Zeroizing::new(PASSWORD.to_owned());
@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let pages = pages::router(pages::Demo { sink: Arc::clone(&sink), desk: parts.desk.clone(), smtp: smtp_address });
     let router = http::router(&parts.desk, &parts.office, &config.http, pages)?;
-    let mut running = start(&config, &parts, sockets, router, stopped.clone())?;
+    let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
     running.spawn(smtp::serve(
         smtp::Socket::Tcp(sink_listener),
         smtp::Door::submission(smtp::Tls::Off),

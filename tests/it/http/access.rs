@@ -14,7 +14,7 @@ fn asked(world: &World) -> (String, String) {
 }
 
 fn mailed(world: &World) -> Vec<String> {
-    let mails = world.runtime.block_on(world.store.due_mails(Timestamp::now(), 100)).expect("read");
+    let mails = world.runtime.block_on(world.store.due_letters(Timestamp::now(), 100)).expect("read");
     let texts = mails.iter().map(|mail| {
         let parsed = mail_parser::MessageParser::default().parse(&mail.message).expect("a mail");
         assert_eq!(parsed.to().and_then(|to| to.first()).and_then(|to| to.address()), Some("olivia@example.org"));

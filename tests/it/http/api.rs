@@ -145,6 +145,7 @@ fn decisions_can_be_read_page_by_page_without_personal_data() {
             folded_from: 2,
             event: Some(2),
             message: None,
+            copy: None,
             size: 1024,
         };
         world.runtime.block_on(async { world.store.record(decision, None).await }).expect("durable");

@@ -3,7 +3,7 @@
 use consentry::consent::{Evidence, PressGrade, TopicStanding};
 use jiff::SignedDuration;
 
-use super::{BY_HAND, FORM, READ, SCANNER, World, sha256, stamp};
+use super::{BY_HAND, FORM, NAVIGATE, READ, SCANNER, World, sha256, stamp};
 
 #[test]
 fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
@@ -21,7 +21,7 @@ fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
     {
         assert!(shown.contains(needle), "{needle} in {shown}");
     }
-    let headers = [("content-type", FORM), ("user-agent", "Firefox"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9")];
+    let headers = [("content-type", FORM), NAVIGATE, BY_HAND, ("user-agent", "Firefox"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9")];
     let once = world.ask("POST", &link, &headers, Some(&format!("answer=yes&stamp={}", stamp(&page)))).body;
     assert!(once.contains("role=\"alert\"") && matches!(world.standing("news"), TopicStanding::Requested(_)), "nobody reads that fast");
     let first = world.ask("POST", &link, &headers, Some(&format!("answer=yes&stamp={}", stamp(&once))));
@@ -39,6 +39,25 @@ fn looking_at_the_confirmation_page_confirms_nothing_and_the_button_does() {
     assert!(!link.contains(&evidence.token_id));
     assert_eq!(evidence.page, page.replace(stamp(&page), ""), "the page that was shown");
     assert_eq!((evidence.page_version, evidence.grade), (sha256(&evidence.page), PressGrade::Hasty));
+}
+
+#[test]
+fn a_browser_that_says_nothing_confirms_after_a_time_and_not_by_pressing_twice() {
+    // GDPR Art. 7(1): the evidence says no more than is known
+    let world = World::new();
+    let link = world.signed_up(SignedDuration::from_mins(5));
+    let page = world.get(&link).body;
+    let mut last = stamp(&page).to_owned();
+    for n in 0..4 {
+        let again = world.post(&link, FORM, &format!("answer=yes&stamp={last}")).body;
+        assert!(again.contains("role=\"alert\"") && matches!(world.standing("news"), TopicStanding::Requested(_)), "{n}");
+        last = stamp(&again).to_owned();
+    }
+    let (_, token) = link.split_once("/c/").expect("a link");
+    let read = world.stamp_of(&link, &format!("confirm {token} {}", sha256(&page.replace(stamp(&page), ""))), READ);
+    assert_eq!(world.post(&link, FORM, &format!("answer=yes&stamp={read}")).status, 200);
+    let Some(Evidence::Confirmation(evidence)) = world.events().pop().expect("one").evidence else { panic!("no evidence") };
+    assert!(evidence.grade == PressGrade::Unclear && evidence.dwell_ms >= 1_000);
 }
 
 #[test]

@@ -109,6 +109,22 @@ async fn a_withdrawal_on_behalf_is_in_force_and_names_its_door_and_its_operator(
 }
 
 #[tokio::test]
+async fn damaged_evidence_stops_no_withdrawal() {
+    // GDPR Art. 7(3), Art. 21(2)
+    let world = World::new(TotpPolicy::Optional).await;
+    let subject = olivia(&world.store).await;
+    let (operator, legal) = (world.add(Role::Operator).await, world.add(Role::Legal).await);
+    let mut raw = world.raw().await;
+    for statement in ["DROP TRIGGER event_is_not_changed", "UPDATE event SET evidence = x'00' WHERE seq = 1"] {
+        sqlx::query(statement).execute(&mut raw).await.unwrap();
+    }
+    assert_eq!(world.office.person(&operator, subject).await.unwrap().unwrap().events.len(), 2);
+    let answer = world.office.withdraw(&operator, subject, "acme", Stop::Advertising, "wrote", start()).await.unwrap();
+    assert_eq!(answer, WithdrawAnswer::Done);
+    assert!(world.office.evidence(&legal, subject, start()).await.is_err(), "and it is told where it is asked for");
+}
+
+#[tokio::test]
 async fn the_log_is_read_in_pages_newest_first() {
     let world = World::new(TotpPolicy::Optional).await;
     let legal = world.add(Role::Legal).await;

@@ -1,15 +1,17 @@
 //! How long a session lasts and what ends it, and what of it lies on the disk.
 
 use consentry::office::{PasswordAnswer, Role, Stage, TotpPolicy};
+use consentry::store::{NewSession, Place, Proof};
 use jiff::SignedDuration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::{PASSWORD, World, after, halfway, inside, secret, start};
+use crate::authenticator::code;
 use crate::trips::assert_nowhere;
 
 impl World {
-    async fn raw(&self) -> SqliteConnection {
+    pub(super) async fn raw(&self) -> SqliteConnection {
         SqliteConnectOptions::new().filename(self.dir.path().join("data/ledger.sqlite")).connect().await.unwrap()
     }
 }
@@ -68,6 +70,32 @@ async fn sessions_end_with_a_new_role_password_or_second_factor_and_with_the_acc
             assert_eq!(world.stage(session, start()).await, None, "{change}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_new_second_factor_ends_the_other_sessions() {
+    let world = World::new(TotpPolicy::Optional).await;
+    world.add(Role::Viewer).await;
+    let [own, other] = [inside(world.login("viewer", PASSWORD, start()).await), inside(world.login("viewer", PASSWORD, start()).await)];
+    world.office.begin_enrolment(own.as_str()).await.unwrap();
+    let secret = world.shown(&own, start()).await;
+    let new = inside(world.prove(&own, &code(&secret, start()), start()).await);
+    assert_eq!(world.stage(&new, start()).await, Some(Stage::Full), "who sets it up stays inside, by a new token");
+    for ended in [own, other] {
+        assert_eq!(world.stage(&ended, start()).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ended_meanwhile_brings_nobody_inside() {
+    let world = World::new(TotpPolicy::Optional).await;
+    let viewer = world.add(Role::Viewer).await;
+    let session = |token| NewSession { token, operator: viewer.id, stage: Stage::Full, enrolment: None, at: start(), ends: after(5) };
+    let enter = async |old, new| world.store.enter(old, Proof::Password, Place(None), session(new)).await.unwrap();
+    assert!(enter(None, [1; 32]).await);
+    assert!(enter(Some([1; 32]), [2; 32]).await);
+    assert!(!enter(Some([1; 32]), [3; 32]).await, "its token gave way before");
+    assert!(world.store.session([3; 32], SignedDuration::from_mins(30), start()).await.unwrap().is_none());
 }
 
 #[tokio::test]

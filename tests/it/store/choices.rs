@@ -116,6 +116,23 @@ async fn measuring_and_mail_are_two_consents() {
     assert_eq!(tracking(&store).await, "objected", "the projection is what the events fold to");
 }
 
+#[tokio::test]
+async fn a_no_that_is_repeated_reads_no_history() {
+    // Whoever holds a link can press as often as they like, and nobody's mail waits for it.
+    let (dir, store) = new_store().await;
+    assert_eq!(store.request(with_tracking(&store, 1, start())).await.expect("requests"), RequestAnswer::Committed);
+    confirm(&store, 1, start() + hours(1)).await;
+    let subject = subject(&store, WHO).await;
+    let stops = [Stop::Topics(topics("news")), Stop::Tracking, Stop::Request { topics: topics("news"), requested: 1 }, Stop::Advertising];
+    for first in [&stops[0], &stops[1], &stops[3]] {
+        assert_eq!(stop(&store, subject, first.clone(), start() + hours(2)).await, WithdrawAnswer::Done, "{first:?}");
+    }
+    sqlx::query("ALTER TABLE event RENAME TO gone").execute(&mut raw(dir.path()).await).await.expect("renames");
+    for again in stops {
+        assert_eq!(stop(&store, subject, again.clone(), start() + hours(3)).await, WithdrawAnswer::Repeated, "{again:?}");
+    }
+}
+
 fn access(store: &Store, subject: SubjectId, n: u8, at: Timestamp) -> NewAccess {
     NewAccess {
         subject,
@@ -145,10 +162,10 @@ async fn a_mailbox_gets_its_link_and_few_of_them() {
     assert_eq!((link.subject, link.topic, link.decision), (subject, topic("news"), DecisionId([5; 16])));
     assert_eq!(store.access_link(&token(&store, 3)).await.expect("reads"), None);
 
-    let due = store.due_mails(at(24 * 60 + 1), 10).await.expect("reads");
+    let due = store.due_letters(at(24 * 60 + 1), 10).await.expect("reads");
     assert_eq!(due.len(), 5, "a confirmation mail and four links");
     for mail in &due {
-        store.mail_done(mail.id, at(24 * 60 + 2), &Outcome::Accept { text: "2.0.0 Ok".into() }).await.expect("is recorded");
+        store.letter_done(mail.id, at(24 * 60 + 2), &Outcome::Accept { text: "2.0.0 Ok".into() }).await.expect("is recorded");
     }
     assert_eq!(store.events(subject).await.expect("reads").len(), 2, "an access mail is no event");
     assert_eq!(store.drop_access_links(at(24 * 60) - AccessLink::LIFETIME).await.expect("deletes"), 3);

@@ -24,14 +24,14 @@ async fn a_double_opt_in_lives_from_request_to_withdrawal_and_back() {
     assert_eq!(request(&store, WHO, "news", 1, start()).await, RequestAnswer::Committed);
     assert_eq!(meets(&store, WHO, "news").await, "requested");
 
-    let due = store.due_mails(start(), 10).await.expect("reads");
+    let due = store.due_letters(start(), 10).await.expect("reads");
     let [mail] = &due[..] else { panic!("one mail is due") };
     assert_eq!(mail.envelope.recipient.address, address(WHO));
     assert_eq!(mail.envelope.sender.reverse_path, ReversePath::Mailbox(address("bounces@acme.example")));
     assert_eq!((mail.envelope.sender.body, mail.envelope.sender.smtputf8, mail.attempts), (Body::SevenBit, false, 0));
     assert!(mail.message.starts_with(b"From: newsletter@acme.example\r\n"));
-    store.mail_done(mail.id, start(), &Outcome::Accept { text: "2.0.0 queued as 4X".into() }).await.expect("is recorded");
-    assert!(store.due_mails(start(), 10).await.expect("reads").is_empty());
+    store.letter_done(mail.id, start(), &Outcome::Accept { text: "2.0.0 queued as 4X".into() }).await.expect("is recorded");
+    assert!(store.due_letters(start(), 10).await.expect("reads").is_empty());
 
     assert_eq!(confirm(&store, 1, start() + hours(1)).await, Confirmation::Done);
     assert_eq!(meets(&store, WHO, "news").await, "given");
@@ -53,13 +53,31 @@ async fn a_double_opt_in_lives_from_request_to_withdrawal_and_back() {
 }
 
 #[tokio::test]
+async fn a_strangers_spelling_counts_only_when_its_mailbox_answers() {
+    // S0-15: one key for all spellings, and mail goes to the one that was proven
+    let (_dir, store) = new_store().await;
+    let other = "OLIVIA.CARTER@mail.example.org";
+    request(&store, WHO, "news", 1, start()).await;
+    let subject = subject(&store, WHO).await;
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)));
+    assert_eq!(request(&store, other, "news", 2, start() + hours(25)).await, RequestAnswer::Committed);
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)), "nobody has proven to read it");
+    confirm(&store, 1, start() + hours(26)).await;
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)));
+    confirm(&store, 2, start() + hours(27)).await;
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(other)));
+    assert_eq!(confirm(&store, 1, start() + hours(28)).await, Confirmation::Repeated);
+    assert_eq!(store.address(subject).await.expect("reads"), Some(address(other)));
+}
+
+#[tokio::test]
 async fn every_event_has_its_evidence() {
     //
     let (_dir, store) = new_store().await;
     request(&store, WHO, "news shop", 1, start()).await;
     let asked = sign_up(&store, WHO, "news shop", 1, start()).evidence;
-    let mail = store.due_mails(start(), 1).await.expect("reads").remove(0);
-    store.mail_done(mail.id, start() + hours(1), &Outcome::Accept { text: "2.0.0 Ok".into() }).await.expect("is recorded");
+    let mail = store.due_letters(start(), 1).await.expect("reads").remove(0);
+    store.letter_done(mail.id, start() + hours(1), &Outcome::Accept { text: "2.0.0 Ok".into() }).await.expect("is recorded");
     confirm(&store, 1, start() + hours(2)).await;
     let subject = subject(&store, WHO).await;
     withdraw(&store, subject, "", start() + hours(3)).await;
@@ -86,13 +104,13 @@ async fn every_event_has_its_evidence() {
 async fn a_mail_that_cannot_be_delivered_is_on_record() {
     let (_dir, store) = new_store().await;
     request(&store, WHO, "news", 1, start()).await;
-    let id = store.due_mails(start(), 10).await.expect("reads")[0].id;
-    store.mail_later(id, start() + hours(1)).await.expect("is put off");
-    assert!(store.due_mails(start(), 10).await.expect("reads").is_empty());
-    assert_eq!(store.due_mails(start() + hours(1), 10).await.expect("reads")[0].attempts, 1);
+    let id = store.due_letters(start(), 10).await.expect("reads")[0].id;
+    store.letter_later(id, start() + hours(1)).await.expect("is put off");
+    assert!(store.due_letters(start(), 10).await.expect("reads").is_empty());
+    assert_eq!(store.due_letters(start() + hours(1), 10).await.expect("reads")[0].attempts, 1);
     let outcome = Outcome::Reject { code: 550, text: "5.1.1 no such user".into() };
     for _ in 0..2 {
-        store.mail_done(id, start() + hours(1), &outcome).await.expect("a second time changes nothing");
+        store.letter_done(id, start() + hours(1), &outcome).await.expect("a second time changes nothing");
     }
     let events = store.events(subject(&store, WHO).await).await.expect("reads");
     assert_eq!(events.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::Requested, EventKind::DoiBounced]);
@@ -126,7 +144,7 @@ async fn nobody_is_bombed_with_confirmation_mails() {
     assert_eq!(request(&store, "somebody@mail.example.org", "news", 12, start()).await, Committed, "another address");
     // what was too soon left nothing: no event, no mail
     assert_eq!(count(dir.path(), "SELECT count(*) FROM event").await, 7);
-    assert_eq!(count(dir.path(), "SELECT count(*) FROM spool").await, 7);
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM letter").await, 7);
 }
 
 #[tokio::test]
@@ -289,7 +307,7 @@ async fn tokens_are_known_by_their_secret_and_have_a_name_of_their_own() {
 #[tokio::test]
 async fn who_waits_for_mail_is_told() {
     let (_dir, store) = new_store().await;
-    let signal = store.spool_signal();
+    let signal = store.letter_signal();
     request(&store, WHO, "news", 1, start()).await;
     signal.notified().await;
 }
@@ -303,6 +321,6 @@ async fn after_a_shutdown_no_delivery_begins() {
     for (n, who) in [(1, "olivia@example.org"), (2, "lukas@example.org")] {
         store.request(sign_up(&store, who, "news", n, start())).await.expect("spooled");
     }
-    spooler::run(store.clone(), relay.clone(), ready(())).await;
-    assert_eq!((mta.received().len(), store.due_mails(start(), 9).await.expect("read").len()), (0, 2));
+    spooler::run_letters(store.clone(), relay.clone(), ready(())).await;
+    assert_eq!((mta.received().len(), store.due_letters(start(), 9).await.expect("read").len()), (0, 2));
 }

@@ -15,9 +15,9 @@ async fn no_address_is_readable_in_any_file() {
     let (dir, store) = new_store().await;
     let who = "Olivia.Carter@mail.example.org";
     request(&store, who, "news", 1, start()).await;
-    let mail = store.due_mails(start(), 1).await.expect("reads").remove(0);
+    let mail = store.due_letters(start(), 1).await.expect("reads").remove(0);
     request(&store, "still.waiting@mail.example.org", "news", 2, start()).await;
-    store.mail_done(mail.id, start(), &Outcome::Accept { text: format!("queued for {who}") }).await.expect("is recorded");
+    store.letter_done(mail.id, start(), &Outcome::Accept { text: format!("queued for {who}") }).await.expect("is recorded");
     confirm(&store, 1, start()).await;
     let decided = decision(&store, who, 1);
     let unsubscribe = format!("<https://tool.example/u?{who}>");

@@ -19,7 +19,7 @@ async fn looks(store: &Store, mta: &FakeMta) {
             context.waker().wake_by_ref();
             if std::mem::replace(&mut begun, true) { Poll::Ready(()) } else { Poll::Pending }
         });
-        spooler::run(store.clone(), relay.clone(), shutdown).await;
+        spooler::run_letters(store.clone(), relay.clone(), shutdown).await;
     }
 }
 
@@ -27,9 +27,9 @@ async fn looks(store: &Store, mta: &FakeMta) {
 async fn a_ledger_that_takes_nothing_sends_no_mail_again_and_again() {
     for (refused, mails) in [
         // what came of the mail cannot be recorded
-        ("CREATE TRIGGER full BEFORE DELETE ON spool BEGIN SELECT RAISE(ABORT, 'full'); END", 1),
+        ("CREATE TRIGGER full BEFORE DELETE ON letter BEGIN SELECT RAISE(ABORT, 'full'); END", 1),
         // nothing can be recorded
-        ("CREATE TRIGGER full BEFORE UPDATE ON spool BEGIN SELECT RAISE(ABORT, 'full'); END", 0),
+        ("CREATE TRIGGER full BEFORE UPDATE ON letter BEGIN SELECT RAISE(ABORT, 'full'); END", 0),
     ] {
         let (dir, store) = new_store().await;
         let mta = FakeMta::start(Script::new()).await;
@@ -37,6 +37,6 @@ async fn a_ledger_that_takes_nothing_sends_no_mail_again_and_again() {
         sqlx::query(refused).execute(&mut raw(dir.path()).await).await.expect("refuses from now on");
         looks(&store, &mta).await;
         assert_eq!(mta.received().len(), mails, "{refused}");
-        assert_eq!(count(dir.path(), "SELECT count(*) FROM spool").await, 1, "it is not forgotten");
+        assert_eq!(count(dir.path(), "SELECT count(*) FROM letter").await, 1, "it is not forgotten");
     }
 }

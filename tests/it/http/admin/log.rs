@@ -32,6 +32,7 @@ fn decision(n: u8, ago: SignedDuration) -> Decision {
         folded_from: 0,
         event: None,
         message: None,
+        copy: None,
         size: 4_096,
     }
 }
@@ -279,7 +280,7 @@ fn an_export_holds_the_filters_rows_runs_nothing_and_is_on_record() {
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("well-formed");
     assert_eq!(rows.len(), ids.len() + 1);
     let row = rows.iter().find(|row| row[0] == formula.to_string()).expect("is there");
-    assert_eq!(&row[8], "'=HYPERLINK(\"https://evil.example\",\"a, b\")\n+1");
+    assert_eq!(&row[8], "'=HYPERLINK(\"https://evil.example\",\"a, b\")\n'+1");
     assert_eq!([&row[2], &row[3], &row[5]], ["block", "no_consent", "shop"]);
     let lines = world.runtime.block_on(world.store.audit_log(None, 10)).expect("read");
     let line = lines.iter().find(|line| line.line.deed.as_str() == "exported").expect("on record");

@@ -16,14 +16,14 @@ use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptInId, Source, 
 use crate::entropy::random;
 use crate::mail::{Address, Body, Envelope, Outcome, Recipient, ReversePath, Sender};
 
-/// Id of a spooled mail.
+/// Id of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MailId(pub [u8; 16]);
+pub struct LetterId(pub [u8; 16]);
 
 /// A mail that waits.
-pub struct SpooledMail {
-    /// Names it to [`Store::mail_done`] and [`Store::mail_later`].
-    pub id: MailId,
+pub struct WaitingLetter {
+    /// Names it to [`Store::letter_done`] and [`Store::letter_later`].
+    pub id: LetterId,
     /// To whom, and where bounces go.
     pub envelope: Envelope,
     /// The message; lines end in CRLF, not dot-stuffed.
@@ -34,7 +34,7 @@ pub struct SpooledMail {
     pub queued_at: Timestamp,
 }
 
-/// What is sealed in a spool row.
+/// What is sealed in a row.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Mail {
     reverse_path: String,
@@ -48,11 +48,11 @@ type Ended = (Vec<u8>, Option<Vec<u8>>, Vec<u8>);
 
 impl Store {
     /// Mails whose time has come at `now`, the longest due first. A mail that was tried stays due until
-    /// [`Store::mail_done`] or [`Store::mail_later`] is told.
-    pub async fn due_mails(&self, now: Timestamp, limit: u32) -> Result<Vec<SpooledMail>, StoreError> {
+    /// [`Store::letter_done`] or [`Store::letter_later`] is told.
+    pub async fn due_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingLetter>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT id, subject, mail, queued_at, attempts FROM spool WHERE next_at <= ?1 ORDER BY next_at, id LIMIT ?2")
+            sqlx::query_as("SELECT id, subject, mail, queued_at, attempts FROM letter WHERE next_at <= ?1 ORDER BY next_at, id LIMIT ?2")
                 .bind(ms(now))
                 .bind(limit)
                 .fetch_all(&mut *reader)
@@ -60,11 +60,11 @@ impl Store {
         drop(reader);
         let mut due = Vec::with_capacity(rows.len());
         for (id, subject, sealed, queued_at, attempts) in rows {
-            let (id, subject) = (MailId(octets(&id)?), SubjectId(octets(&subject)?));
+            let (id, subject) = (LetterId(octets(&id)?), SubjectId(octets(&subject)?));
             let keys = self.inner.subject_keys.of(subject).await?;
             let Some(mail) = Mail::open(&keys, subject, id, &sealed) else {
                 // One damaged row must not stop the others.
-                tracing::error!(subject = %subject, "a spooled mail cannot be opened");
+                tracing::error!(subject = %subject, "a letter cannot be opened");
                 continue;
             };
             due.push(mail.waiting(id, attempts, queued_at)?);
@@ -74,10 +74,10 @@ impl Store {
 
     /// Ends a mail. For a confirmation mail [`Outcome::Accept`] is recorded as `doi_mail_sent`, anything else as
     /// `doi_bounced`, with the MTA's words as evidence. Does nothing for a mail that was ended before.
-    pub async fn mail_done(&self, id: MailId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
+    pub async fn letter_done(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let row: Option<Ended> = sqlx::query_as("DELETE FROM spool WHERE id = ?1 RETURNING subject, opt_in, mail")
+        let row: Option<Ended> = sqlx::query_as("DELETE FROM letter WHERE id = ?1 RETURNING subject, opt_in, mail")
             .bind(&id.0[..])
             .fetch_optional(&mut *tx)
             .await?;
@@ -86,7 +86,7 @@ impl Store {
             let opt_in = of_id(&mut tx, OptInId(octets(&opt_in)?)).await?.ok_or(StoreError::Damaged("an opt-in"))?;
             let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
             let keys = self.keys_of(&place).await?;
-            let mail = Mail::open(&keys, SubjectId(octets(&subject)?), id, &sealed).ok_or(StoreError::Damaged("a spooled mail"))?;
+            let mail = Mail::open(&keys, SubjectId(octets(&subject)?), id, &sealed).ok_or(StoreError::Damaged("a letter"))?;
             let (kind, reply) = match outcome {
                 Outcome::Accept { text } => (EventKind::DoiMailSent, format!("250 {text}")),
                 Outcome::Reject { code, text } | Outcome::Defer { code, text } => (EventKind::DoiBounced, format!("{code} {text}")),
@@ -104,9 +104,9 @@ impl Store {
     }
 
     /// Puts a mail off to `next` and counts the attempt.
-    pub async fn mail_later(&self, id: MailId, next: Timestamp) -> Result<(), StoreError> {
+    pub async fn letter_later(&self, id: LetterId, next: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
-        sqlx::query("UPDATE spool SET next_at = ?2, attempts = attempts + 1 WHERE id = ?1")
+        sqlx::query("UPDATE letter SET next_at = ?2, attempts = attempts + 1 WHERE id = ?1")
             .bind(&id.0[..])
             .bind(ms(next))
             .execute(&mut *writer)
@@ -114,9 +114,9 @@ impl Store {
         Ok(())
     }
 
-    /// Notified whenever a mail was spooled.
-    pub fn spool_signal(&self) -> Arc<Notify> {
-        Arc::clone(&self.inner.spooled)
+    /// Notified whenever a letter was posted.
+    pub fn letter_signal(&self) -> Arc<Notify> {
+        Arc::clone(&self.inner.letters)
     }
 }
 
@@ -136,19 +136,19 @@ impl Mail {
         Self { reverse_path: reverse_path.as_str().to_owned(), recipient: recipient.as_str().to_owned(), message_id, message }
     }
 
-    /// Puts it into the spool, due at once.
-    pub(super) async fn spool(
+    /// Posts it, due at once.
+    pub(super) async fn post(
         &self,
         tx: &mut SqliteConnection,
         keys: &DataKeys,
-        id: MailId,
+        id: LetterId,
         subject: SubjectId,
         opt_in: Option<OptInId>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
-        let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| StoreError::Damaged("a spooled mail"))?);
-        sqlx::query("INSERT INTO spool (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0)")
+        let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| StoreError::Damaged("a letter"))?);
+        sqlx::query("INSERT INTO letter (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0)")
             .bind(&id.0[..])
             .bind(&subject.0[..])
             .bind(opt_in.map(|id| id.0.to_vec()))
@@ -159,20 +159,20 @@ impl Mail {
         Ok(())
     }
 
-    fn open(keys: &DataKeys, subject: SubjectId, id: MailId, sealed: &[u8]) -> Option<Self> {
+    fn open(keys: &DataKeys, subject: SubjectId, id: LetterId, sealed: &[u8]) -> Option<Self> {
         let plain = keys.contact.as_ref()?.open(&place(subject, id), sealed)?;
         serde_json::from_slice(&plain).ok()
     }
 
-    fn waiting(self, id: MailId, attempts: i64, queued_at: i64) -> Result<SpooledMail, StoreError> {
-        let address = |text: &str| Address::parse(text).map_err(|_| StoreError::Damaged("a spooled mail"));
+    fn waiting(self, id: LetterId, attempts: i64, queued_at: i64) -> Result<WaitingLetter, StoreError> {
+        let address = |text: &str| Address::parse(text).map_err(|_| StoreError::Damaged("a letter"));
         let recipient = address(&self.recipient)?;
         let reverse_path = match self.reverse_path.as_str() {
             "" => ReversePath::Null,
             text => ReversePath::Mailbox(address(text)?),
         };
         let header = self.message.split("\r\n\r\n").next().unwrap_or_default();
-        Ok(SpooledMail {
+        Ok(WaitingLetter {
             id,
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
             queued_at: timestamp(queued_at)?,
@@ -191,6 +191,6 @@ impl Mail {
 }
 
 /// A spooled mail has no `seq`; its id stands in for it.
-fn place(subject: SubjectId, id: MailId) -> Vec<u8> {
+fn place(subject: SubjectId, id: LetterId) -> Vec<u8> {
     [&context("spool", subject, 0)[..], &id.0[..]].concat()
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::mail::Outcome;
+use crate::mail::{Lane, Outcome};
 use crate::relay::Relay;
-use crate::store::{SpooledMail, Store, StoreError};
+use crate::store::{Store, StoreError, WaitingLetter};
 
 /// How many mails one look at the spool takes.
 const BATCH: u32 = 32;
@@ -32,7 +32,7 @@ const PAUSES: [SignedDuration; 5] = [
 
 /// Delivers what is in the spool until `shutdown`; a delivery that runs is finished first, and none begins.
 pub async fn run(store: Store, relay: Relay, shutdown: impl Future<Output = ()>) {
-    let signal = store.spool_signal();
+    let signal = store.letter_signal();
     tokio::pin!(shutdown);
     loop {
         // Registered before the look, so that a mail spooled meanwhile is not slept over.
@@ -60,7 +60,7 @@ enum Taken {
 }
 
 async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl Future<Output = ()>>) -> Result<Taken, StoreError> {
-    let due = store.due_mails(Timestamp::now(), BATCH).await?;
+    let due = store.due_letters(Timestamp::now(), BATCH).await?;
     for mail in &due {
         // An outbound MTA that hangs takes minutes for each.
         if poll_fn(|context| Poll::Ready(shutdown.as_mut().poll(context).is_ready())).await {
@@ -68,9 +68,9 @@ async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl F
         }
         // Put off before it is sent: while the ledger cannot be written nothing leaves, and a mail whose end could not
         // be recorded comes again after a pause, not with every look (L-DOI-05).
-        store.mail_later(mail.id, Timestamp::now() + pause(mail.attempts)).await?;
-        let outcome = match relay.begin(&mail.envelope).await {
-            Ok(transaction) => transaction.send(&mail.message).await,
+        store.letter_later(mail.id, Timestamp::now() + pause(mail.attempts)).await?;
+        let outcome = match relay.begin(&mail.envelope, Lane::Transactional).await {
+            Ok(transaction) => transaction.send(mail.message.clone()).await,
             Err(outcome) => outcome,
         };
         if let Err(error) = settle(store, mail, outcome, Timestamp::now()).await {
@@ -80,14 +80,14 @@ async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl F
     Ok(if due.len() == BATCH as usize { Taken::Batch } else { Taken::All })
 }
 
-async fn settle(store: &Store, mail: &SpooledMail, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
+async fn settle(store: &Store, mail: &WaitingLetter, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
     tracing::info!(outcome = outcome.as_str(), attempts = mail.attempts + 1, "confirmation mail");
     match outcome {
-        Outcome::Accept { .. } | Outcome::Reject { .. } => store.mail_done(mail.id, now, &outcome).await,
+        Outcome::Accept { .. } | Outcome::Reject { .. } => store.letter_done(mail.id, now, &outcome).await,
         Outcome::Defer { .. } | Outcome::Unreachable { .. } | Outcome::Uncertain { .. } => {
             if now.duration_since(mail.queued_at) > GIVE_UP {
                 let expired = Outcome::Reject { code: 554, text: "5.4.7 not deliverable in time".into() };
-                return store.mail_done(mail.id, now, &expired).await;
+                return store.letter_done(mail.id, now, &expired).await;
             }
             Ok(()) // put off already
         }

@@ -1,0 +1,195 @@
+//! `consentry spool …`: what waits, and a person's word on it. Works beside the running gateway, which sees a change within a
+//! second; what is under way at that moment goes its way.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config;
+use crate::store::{CopyId, CopyState, Deed, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
+
+/// Lines of a list.
+const LISTED: u32 = 1_000;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Lists what waits, the oldest first; without addresses.
+    List {
+        #[command(flatten)]
+        config: super::Config,
+    },
+    /// Shows a copy, or all copies of a message: with addresses, and with the last words of the outbound MTA.
+    Show {
+        #[command(flatten)]
+        config: super::Config,
+        /// As in the list: a copy, or its message (the part before the dash).
+        id: String,
+    },
+    /// Has a copy, or everything that waits, tried now.
+    Retry {
+        #[command(flatten)]
+        config: super::Config,
+        /// As in the list.
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Everything but what is held.
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    /// Keeps a copy until somebody releases it, or `spool.hold_for` has passed.
+    Hold(Judgement),
+    /// Lets a held copy go its way; whether the person may get it is decided anew.
+    Release(Judgement),
+    /// Gives a copy up. Its sender gets a report.
+    Drop {
+        #[command(flatten)]
+        judgement: Judgement,
+        /// No report.
+        #[arg(long)]
+        silent: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Judgement {
+    #[command(flatten)]
+    config: super::Config,
+    /// As in the list: a copy, or its message (the part before the dash).
+    id: String,
+    /// Why; goes into the audit log.
+    #[arg(long)]
+    reason: String,
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    let now = Timestamp::now();
+    match command {
+        Command::List { config } => {
+            let (_, store) = open(config.config).await?;
+            list(&store, now).await?;
+            close(store).await
+        }
+        Command::Show { config, id } => {
+            let (_, store) = open(config.config).await?;
+            for copy in find(&store, &id).await? {
+                show(&copy);
+            }
+            close(store).await
+        }
+        Command::Retry { config, id, all: _ } => {
+            let (_, store) = open(config.config).await?;
+            let copies = match id {
+                Some(id) => find(&store, &id).await?,
+                None => store.spool_copies(None, u32::MAX).await?,
+            };
+            let waiting: Vec<_> = copies.into_iter().filter(|copy| copy.state != CopyState::Held).collect();
+            for copy in &waiting {
+                store.spool_changed(&SpooledCopy { next_at: now, ..copy.clone() }).await?;
+            }
+            println!("{} due now", waiting.len());
+            close(store).await
+        }
+        Command::Hold(judgement) => {
+            let (config, store) = open(judgement.config.config.clone()).await?;
+            let until = now + SignedDuration::try_from(config.spool.hold_for).context("spool.hold_for")?;
+            for copy in find(&store, &judgement.id).await? {
+                audit(&store, Deed::MailHeld, &copy, &judgement.reason, now).await?;
+                store.spool_changed(&SpooledCopy { state: CopyState::Held, next_at: until, ..copy.clone() }).await?;
+                println!("{} is held until {until}", copy.id);
+            }
+            close(store).await
+        }
+        Command::Release(judgement) => {
+            let (_, store) = open(judgement.config.config.clone()).await?;
+            for copy in find(&store, &judgement.id).await? {
+                if copy.state != CopyState::Held {
+                    println!("{} is not held", copy.id);
+                    continue;
+                }
+                audit(&store, Deed::MailReleased, &copy, &judgement.reason, now).await?;
+                store.spool_changed(&SpooledCopy { state: CopyState::Waiting, next_at: now, ..copy.clone() }).await?;
+                println!("{} is released", copy.id);
+            }
+            close(store).await
+        }
+        Command::Drop { judgement, silent } => {
+            let (_, store) = open(judgement.config.config.clone()).await?;
+            for copy in find(&store, &judgement.id).await? {
+                audit(&store, Deed::MailDropped, &copy, &judgement.reason, now).await?;
+                if silent {
+                    store.spool_settled(copy.id, &[]).await?;
+                } else {
+                    // The gateway writes the report, as for any mail that is given up.
+                    let last = Some("dropped by the operator".to_owned());
+                    store.spool_changed(&SpooledCopy { state: CopyState::Held, next_at: now, last, ..copy.clone() }).await?;
+                }
+                println!("{} is dropped", copy.id);
+            }
+            close(store).await
+        }
+    }
+}
+
+async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
+    let copies = store.spool_copies(None, LISTED).await?;
+    for copy in &copies {
+        let decision = copy.decision.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let stream = if copy.stream.is_empty() { "(report)" } else { &copy.stream };
+        let age = now.duration_since(copy.queued_at).as_secs();
+        let next = copy.next_at.duration_since(now).as_secs().max(0);
+        println!(
+            "{}\t{}\t{stream}\t{} octets\t{age} s old\t{} attempts\tnext in {next} s\tref={decision}",
+            copy.id,
+            copy.state.as_str(),
+            copy.size,
+            copy.attempts
+        );
+    }
+    let size = store.spool_size();
+    let more = if copies.len() == LISTED as usize { ", the oldest of them" } else { "" };
+    println!("{} copies{more}; {} messages with {} octets wait", copies.len(), size.messages, size.octets);
+    Ok(())
+}
+
+fn show(copy: &SpooledCopy) {
+    println!("copy       {}", copy.id);
+    println!("stream     {}", if copy.stream.is_empty() { "(report of the gateway's own)" } else { &copy.stream });
+    println!("recipient  {}", copy.recipient.address.as_str());
+    println!("state      {}", copy.state.as_str());
+    println!("taken      {}", copy.queued_at);
+    println!("attempts   {}", copy.attempts);
+    println!("next       {}", copy.next_at);
+    println!("decision   {}", copy.decision.map_or_else(|| "none".to_owned(), |id| id.to_string()));
+    println!("last words {}\n", copy.last.as_deref().unwrap_or("none").escape_debug());
+}
+
+async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<SpooledCopy>> {
+    let found = if let Some(copy) = CopyId::parse(id) {
+        store.spool_copies(Some(copy.message), u32::MAX).await?.into_iter().filter(|found| found.id == copy).collect()
+    } else if let Some(message) = SpoolId::parse(id) {
+        store.spool_copies(Some(message), u32::MAX).await?
+    } else {
+        bail!("{id:?} is no id: `consentry spool list` shows them")
+    };
+    if found.is_empty() {
+        bail!("{id} does not wait here any more");
+    }
+    Ok(found)
+}
+
+async fn audit(store: &Store, deed: Deed, copy: &SpooledCopy, reason: &str, at: Timestamp) -> anyhow::Result<()> {
+    let object = copy.decision.map(Object::Decision);
+    Ok(store.audit(NewAuditLine { at, operator: None, deed, object, reason: Some(reason.to_owned()) }).await?)
+}
+
+async fn open(path: PathBuf) -> anyhow::Result<(config::Config, Store)> {
+    let config = config::Config::load(&path)?;
+    let store = Store::open_beside(&config.data_dir).await?;
+    Ok((config, store))
+}
+
+async fn close(store: Store) -> anyhow::Result<()> {
+    store.close().await;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! A later attempt at one copy that waits: decided anew (I3), rewritten anew, relayed. When attempts are made, and what
+//! follows from them, is the spooler's business.
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::incoming::Incoming;
+use super::keep::{LastWord, certain, last_word};
+use super::{Gateway, Late, copy, weigh};
+use crate::classify::classify;
+use crate::consent::{Decision, DecisionId, Verdict};
+use crate::mail::{Envelope, MessageError, Sender};
+use crate::relay::Answered;
+use crate::store::{Durable, SpooledCopy, SpooledMessage, StoreError};
+
+/// What an attempt came to.
+pub enum Attempt {
+    /// The person may not get it any more.
+    Blocked(Box<Decision>),
+    /// What the outbound MTA said; on which decision.
+    Answered(Option<DecisionId>, Answered),
+    /// It has not said it yet.
+    Late(Option<DecisionId>, Late),
+}
+
+/// A message of the spool, read.
+pub enum Opened {
+    /// Of a stream.
+    Mail(Incoming),
+    /// The gateway's own.
+    Report {
+        /// The null reverse-path.
+        sender: Sender,
+        /// As composed.
+        original: Vec<u8>,
+    },
+}
+
+impl Opened {
+    /// From MAIL, and the message as it came in.
+    pub fn parts(&self) -> (&Sender, &[u8]) {
+        match self {
+            Self::Mail(incoming) => (&incoming.sender, incoming.message.raw()),
+            Self::Report { sender, original } => (sender, original),
+        }
+    }
+}
+
+/// Why there was no attempt. The copy waits on.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// I4.
+    #[error(transparent)]
+    Ledger(#[from] StoreError),
+    /// The configuration has no such stream any more.
+    #[error("the stream {0} of mail that waits is not configured any more: configure it again, or drop the mail")]
+    StreamGone(String),
+    /// It could be read when it came in.
+    #[error("mail that waits cannot be read any more: {0}")]
+    Message(#[from] MessageError),
+}
+
+impl Gateway {
+    /// Reads a message of the spool.
+    pub fn reopen(&self, message: SpooledMessage) -> Result<Opened, Failure> {
+        let SpooledMessage { stream, sender, hop, queued_at: _, original } = message;
+        if stream.is_empty() {
+            return Ok(Opened::Report { sender, original });
+        }
+        let stream = self.credentials.stream(&stream).ok_or(Failure::StreamGone(stream))?;
+        Ok(Opened::Mail(Incoming::accept(stream, sender, hop, original)?))
+    }
+
+    /// Tries a report of the gateway's own, which goes out as it is.
+    pub async fn attempt_report(&self, waiting: &SpooledCopy, sender: &Sender, original: &[u8]) -> Attempt {
+        let envelope = Envelope { sender: sender.clone(), recipient: waiting.recipient.clone() };
+        match self.relay.begin(&envelope, waiting.lane).await {
+            Ok(transaction) => self.finish(waiting, None, last_word(transaction, original.to_vec())).await,
+            Err(outcome) => Attempt::Answered(None, certain(outcome)),
+        }
+    }
+
+    /// Tries a copy.
+    pub async fn attempt(&self, waiting: &SpooledCopy, incoming: &Incoming) -> Result<Attempt, Failure> {
+        let classification = classify(&incoming.stream, &incoming.message);
+        let mut decision = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification).await?;
+        let mut recorded = None;
+        match self.same_as_before(waiting, &decision).await? {
+            Some(before) => decision.id = before,
+            // I1: it names another basis, and must be durable before the message leaves
+            None => recorded = Some(self.record(&decision, incoming)),
+        }
+        if decision.reason.verdict() != Verdict::Pass {
+            durable(recorded).await?;
+            return Ok(Attempt::Blocked(Box::new(decision)));
+        }
+        let transaction = self.relay.begin(&incoming.envelope(&waiting.recipient), weigh::lane(&decision)).await;
+        let copy = self.copy(&decision, incoming);
+        durable(recorded).await?;
+        Ok(match (transaction, copy) {
+            (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(decision.id), last_word(transaction, copy)).await,
+            (_, Err(error)) => Attempt::Answered(Some(decision.id), certain(copy::refused(&error))),
+            (Err(outcome), _) => Attempt::Answered(Some(decision.id), certain(outcome)),
+        })
+    }
+
+    /// The decision that the copy waits with, if a new one would say the same.
+    async fn same_as_before(&self, waiting: &SpooledCopy, now: &Decision) -> Result<Option<DecisionId>, StoreError> {
+        let Some(id) = waiting.decision else { return Ok(None) };
+        let same = |before: &Decision| {
+            (before.reason, before.event, &before.topic) == (now.reason, now.event, &now.topic)
+                && (&before.controller, before.classification.class) == (&now.controller, now.classification.class)
+        };
+        Ok(self.store.decision(id).await?.filter(|row| same(&row.decision)).map(|_| id))
+    }
+
+    /// A copy whose answer takes long gives its place to the next one.
+    async fn finish(&self, waiting: &SpooledCopy, decision: Option<DecisionId>, mut answer: LastWord) -> Attempt {
+        match timeout(self.doubt_after, &mut answer).await {
+            Ok(answered) => Attempt::Answered(decision, answered),
+            Err(_) => Attempt::Late(decision, Late { copy: waiting.id, answer }),
+        }
+    }
+
+    /// Remembers what was taken before this process began (M-08).
+    pub async fn remember(&self) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        for (key, decision) in self.store.delivered_since(now - super::twins::WINDOW, super::twins::GENERATION).await? {
+            self.twins.remember(key, decision, now);
+        }
+        for (key, decision) in self.store.spool_fingerprints().await? {
+            self.twins.remember(key, decision, now);
+        }
+        Ok(())
+    }
+}
+
+async fn durable(recorded: Option<Durable>) -> Result<(), StoreError> {
+    match recorded {
+        Some(recorded) => recorded.await,
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,148 @@
+//! What is sent again though it was taken: a client that did not hear the answer sends the same mail anew (RFC 1047, M-08).
+//! Remembers copies by keyed hash; a copy on its way keeps its twin waiting.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::consent::{CopyKey, DecisionId};
+
+/// For how long a copy is remembered at least, unless so many come that memory would grow.
+pub(super) const WINDOW: SignedDuration = SignedDuration::from_hours(4);
+
+/// Copies of one generation. There are two: some 40 octets each.
+pub(super) const GENERATION: usize = 128 * 1024;
+
+/// Copies taken lately, and copies on their way. Clones share them.
+#[derive(Clone, Default)]
+pub struct Twins(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    flying: HashMap<u64, ()>,
+    young: HashMap<u64, DecisionId>,
+    old: HashMap<u64, DecisionId>,
+    /// When the young ones began.
+    since: Timestamp,
+}
+
+/// What is known of a copy that comes in.
+pub(super) enum Boarding {
+    /// Nothing: it may fly.
+    Fresh(Flight),
+    /// It was taken, on that decision.
+    Taken(DecisionId),
+    /// Its twin is on its way; nobody knows yet whether it arrives.
+    Flying,
+}
+
+/// A copy on its way. Dropped, it is forgotten; landed, it is remembered.
+pub(super) struct Flight {
+    twins: Twins,
+    key: Option<u64>,
+}
+
+impl Twins {
+    /// Lets a copy in; without a key nothing is known of it before or after.
+    pub(super) fn board(&self, key: Option<CopyKey>) -> Boarding {
+        let key = key.map(short);
+        if let Some(key) = key {
+            let mut known = self.known();
+            if let Some(decision) = known.young.get(&key).or_else(|| known.old.get(&key)) {
+                return Boarding::Taken(*decision);
+            }
+            if known.flying.insert(key, ()).is_some() {
+                return Boarding::Flying;
+            }
+        }
+        Boarding::Fresh(Flight { twins: self.clone(), key })
+    }
+
+    /// Remembers a copy that was taken before this process began.
+    pub(super) fn remember(&self, key: CopyKey, decision: DecisionId, now: Timestamp) {
+        self.known().remember(short(key), decision, now);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Nothing in there can be left half done by a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn remember(&mut self, key: u64, decision: DecisionId, now: Timestamp) {
+        if self.young.len() >= GENERATION || now.duration_since(self.since) >= WINDOW {
+            self.old = std::mem::take(&mut self.young);
+            self.since = now;
+        }
+        self.young.insert(key, decision);
+    }
+}
+
+impl Flight {
+    /// The copy was taken: by the outbound MTA, or by the spool.
+    pub(super) fn land(self, decision: DecisionId, now: Timestamp) {
+        if let Some(key) = self.key {
+            self.twins.known().remember(key, decision, now);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.twins.known().flying.remove(&key);
+        }
+    }
+}
+
+/// Half of the hash is enough: two of a quarter of a million copies meet once in 10¹³ mails.
+fn short(CopyKey(key): CopyKey) -> u64 {
+    u64::from_be_bytes(std::array::from_fn(|n| key[n]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u32) -> Option<CopyKey> {
+        let mut key = [0; 16];
+        key[4..8].copy_from_slice(&n.to_be_bytes());
+        Some(CopyKey(key))
+    }
+
+    fn word(boarding: &Boarding) -> &'static str {
+        match boarding {
+            Boarding::Fresh(_) => "fresh",
+            Boarding::Taken(_) => "taken",
+            Boarding::Flying => "flying",
+        }
+    }
+
+    #[test]
+    fn a_twin_waits_for_the_first_and_learns_what_became_of_it() {
+        let (twins, decision, now) = (Twins::default(), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
+        let Boarding::Fresh(first) = twins.board(key(1)) else { panic!("known") };
+        assert_eq!((word(&twins.board(key(1))), word(&twins.board(key(2))), word(&twins.board(None))), ("flying", "fresh", "fresh"));
+        drop(first);
+        let Boarding::Fresh(again) = twins.board(key(1)) else { panic!("known") };
+        again.land(decision, now);
+        assert!(matches!(twins.board(key(1)), Boarding::Taken(id) if id == decision));
+    }
+
+    #[test]
+    fn copies_are_forgotten_after_the_window_and_never_fill_the_memory() {
+        let (twins, decision, start) = (Twins::default(), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
+        for (n, hours) in [(1, 0), (2, 3), (3, 4), (4, 9)] {
+            twins.remember(key(n).expect("some"), decision, start + SignedDuration::from_hours(hours));
+        }
+        assert_eq!([1, 2, 3, 4].map(|n| word(&twins.board(key(n)))), ["fresh", "fresh", "taken", "taken"]);
+        let now = start + SignedDuration::from_hours(9);
+        for n in 10..(10 + 3 * GENERATION as u32) {
+            twins.remember(key(n).expect("some"), decision, now);
+        }
+        let known = twins.known();
+        assert!(known.young.len() <= GENERATION && known.old.len() <= GENERATION);
+    }
+}

@@ -1,0 +1,12 @@
+//! How a message came in, for the trace field (RFC 5321 s.4.4). Without the client's address: that is nobody's business.
+
+/// The client's side of one hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The name in EHLO.
+    pub helo: String,
+    /// True when it came over TLS.
+    pub tls: bool,
+    /// True when the client authenticated.
+    pub authenticated: bool,
+}

@@ -1,0 +1,222 @@
+//! Writing to the spool by group commit: what is asked while one commit syncs goes into the next.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{CopyId, SpoolId, SpoolSize};
+use crate::consent::{CopyKey, DecisionId};
+use crate::store::column::{count, int, json};
+use crate::store::{StoreError, begin};
+
+/// Tasks per commit.
+const MOST: usize = 128;
+
+/// A message as its row has it.
+pub(super) struct MessageRow {
+    pub(super) id: SpoolId,
+    pub(super) stream: String,
+    pub(super) queued_at: i64,
+    pub(super) size: u64,
+    pub(super) head: Vec<u8>,
+    pub(super) original: Vec<u8>,
+    pub(super) copies: Vec<CopyRow>,
+}
+
+/// A copy as its row has it.
+pub(super) struct CopyRow {
+    pub(super) id: CopyId,
+    pub(super) lane: i64,
+    pub(super) state: &'static str,
+    pub(super) next_at: i64,
+    pub(super) attempts: u32,
+    pub(super) decision: Option<DecisionId>,
+    pub(super) fingerprint: Option<CopyKey>,
+    pub(super) sealed: Vec<u8>,
+}
+
+/// What is written in one piece, or not at all.
+#[derive(Default)]
+pub(super) struct Task {
+    /// To be put in.
+    pub(super) messages: Vec<MessageRow>,
+    /// To be written anew; one that is gone stays gone.
+    pub(super) changed: Vec<CopyRow>,
+    /// To be taken out.
+    pub(super) settled: Vec<CopyId>,
+}
+
+enum Line {
+    Task(Task, oneshot::Sender<Result<(), StoreError>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The task that commits.
+pub(super) struct Writer {
+    lines: mpsc::UnboundedSender<Line>,
+    size: Arc<Size>,
+}
+
+#[derive(Default)]
+struct Size {
+    messages: AtomicU64,
+    octets: AtomicU64,
+    /// SQLite's: another one when another process has written.
+    version: AtomicI64,
+}
+
+impl Size {
+    async fn count(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let (messages, octets): (i64, i64) =
+            sqlx::query_as("SELECT count(*), coalesce(sum(size), 0) FROM message").fetch_one(connection).await?;
+        self.messages.store(count(messages)?, Ordering::Relaxed);
+        self.octets.store(count(octets)?, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Writer {
+    pub(super) async fn start(mut connection: SqliteConnection) -> Result<Self, StoreError> {
+        let size = Arc::new(Size::default());
+        size.count(&mut connection).await?;
+        let (lines, asked) = mpsc::unbounded_channel();
+        tokio::spawn(write_all(connection, asked, Arc::clone(&size)));
+        Ok(Self { lines, size })
+    }
+
+    /// Ready when the task is durable.
+    pub(super) async fn run(&self, task: Task) -> Result<(), StoreError> {
+        let (done, durable) = oneshot::channel();
+        self.lines.send(Line::Task(task, done)).map_err(|_| StoreError::Closed)?;
+        durable.await.map_err(|_| StoreError::Closed)?
+    }
+
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.lines.send(Line::Close(done)).is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    pub(super) fn size(&self) -> SpoolSize {
+        SpoolSize { messages: self.size.messages.load(Ordering::Relaxed), octets: self.size.octets.load(Ordering::Relaxed) }
+    }
+}
+
+async fn write_all(mut connection: SqliteConnection, mut asked: mpsc::UnboundedReceiver<Line>, size: Arc<Size>) {
+    let mut lines = Vec::with_capacity(MOST);
+    let mut closing = None;
+    while closing.is_none() && asked.recv_many(&mut lines, MOST).await > 0 {
+        let mut tasks = Vec::with_capacity(lines.len());
+        for line in lines.drain(..) {
+            match line {
+                Line::Task(task, done) => tasks.push((task, done)),
+                Line::Close(done) => closing = Some(done),
+            }
+        }
+        match commit(&mut connection, tasks.iter().map(|(task, _)| task), &size).await {
+            Ok(()) => tasks.into_iter().for_each(|(_, done)| drop(done.send(Ok(())))),
+            Err(_) if tasks.len() > 1 => {
+                // One task that does not fit on the disk must not take the others along: those that free room least of all.
+                for (task, done) in tasks {
+                    drop(done.send(commit(&mut connection, std::iter::once(&task), &size).await));
+                }
+            }
+            Err(error) => tasks.into_iter().for_each(|(_, done)| drop(done.send(Err(error.clone())))),
+        }
+    }
+    if let Err(error) = connection.close().await {
+        tracing::warn!(%error, "the spool was not closed cleanly");
+    }
+    drop(closing);
+}
+
+async fn commit<'a>(
+    connection: &mut SqliteConnection,
+    tasks: impl Iterator<Item = &'a Task> + Clone,
+    size: &Size,
+) -> Result<(), StoreError> {
+    let mut tx = begin(connection).await?;
+    let (mut added, mut taken) = (SpoolSize::default(), SpoolSize::default());
+    for message in tasks.clone().flat_map(|task| &task.messages) {
+        sqlx::query("INSERT INTO message (id, stream, queued_at, size, head, original) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .bind(&message.id.0[..])
+            .bind(&message.stream)
+            .bind(message.queued_at)
+            .bind(int(message.size))
+            .bind(&message.head)
+            .bind(&message.original)
+            .execute(&mut *tx)
+            .await?;
+        added.messages += 1;
+        added.octets += message.size;
+    }
+    let copies: Vec<_> = tasks.clone().flat_map(|task| &task.messages).flat_map(|message| &message.copies).map(CopyRow::json).collect();
+    if !copies.is_empty() {
+        sqlx::query(
+            "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
+             SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6),
+                    unhex(value ->> 7), unhex(value ->> 8) FROM json_each(?1)",
+        )
+        .bind(format!("[{}]", copies.join(",")))
+        .execute(&mut *tx)
+        .await?;
+    }
+    let changed: Vec<_> = tasks.clone().flat_map(|task| &task.changed).map(CopyRow::json).collect();
+    if !changed.is_empty() {
+        sqlx::query(
+            "UPDATE copy SET lane = value ->> 2, state = value ->> 3, next_at = value ->> 4, attempts = value ->> 5,
+                    decision = unhex(value ->> 6), sealed = unhex(value ->> 8)
+             FROM json_each(?1) WHERE message = unhex(value ->> 0) AND number = value ->> 1",
+        )
+        .bind(format!("[{}]", changed.join(",")))
+        .execute(&mut *tx)
+        .await?;
+    }
+    let settled: Vec<_> = tasks.flat_map(|task| &task.settled).map(|id| (id.message.to_string(), id.number)).collect();
+    if !settled.is_empty() {
+        let settled = json(settled);
+        sqlx::query("DELETE FROM copy WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))")
+            .bind(&settled)
+            .execute(&mut *tx)
+            .await?;
+        let gone: Vec<(i64,)> = sqlx::query_as(
+            "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each(?1))
+                 AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
+        )
+        .bind(&settled)
+        .fetch_all(&mut *tx)
+        .await?;
+        for (octets,) in gone {
+            taken.messages += 1;
+            taken.octets += count(octets)?;
+        }
+    }
+    // A command beside the gateway may have taken out, too.
+    let (version,): (i64,) = sqlx::query_as("PRAGMA data_version").fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    if size.version.swap(version, Ordering::Relaxed) != version {
+        return size.count(connection).await;
+    }
+    size.messages.fetch_add(added.messages.wrapping_sub(taken.messages), Ordering::Relaxed);
+    size.octets.fetch_add(added.octets.wrapping_sub(taken.octets), Ordering::Relaxed);
+    Ok(())
+}
+
+impl CopyRow {
+    fn json(&self) -> String {
+        json((
+            self.id.message.to_string(),
+            self.id.number,
+            self.lane,
+            self.state,
+            self.next_at,
+            self.attempts,
+            self.decision.map(|id| id.to_string()),
+            self.fingerprint.map(|key| hex::encode(key.0)),
+            hex::encode(&self.sealed),
+        ))
+    }
+}
