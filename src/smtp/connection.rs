@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         (next, step) = next.authenticated(answer);
                     }
                     Step::Check(stream, recipient) => {
-                        let answer = handler.recipient(&stream, &recipient).await;
+                        let answer = Box::pin(handler.recipient(&stream, &recipient)).await; // see `hand_over`
                         self.since = Instant::now();
                         (next, step) = next.checked(recipient, answer);
                     }

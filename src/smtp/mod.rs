@@ -13,6 +13,8 @@ mod command;
 mod connection;
 mod data;
 mod draft;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod guessing;
 mod handler;
 mod listener;

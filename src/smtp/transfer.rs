@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 break;
             }
         }
-        Ok(hand_over(reader.draft, transaction, server).await)
+        Ok(Box::pin(hand_over(reader.draft, transaction, server)).await)
     }
 
     /// One chunk that is not the last: why it is refused, if it is. Refused or not, all its octets are consumed.
@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.count(octets, Some(&mut chunks), server).await?;
         grow(&mut chunks.reader.draft, &mut chunks.lease, b"\r\n".len());
         chunks.reader.end();
-        Ok(hand_over(chunks.reader.draft, transaction, server).await)
+        Ok(Box::pin(hand_over(chunks.reader.draft, transaction, server)).await)
     }
 
     /// Reads past a chunk that nobody wants.
@@ -127,6 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
+/// The way of a message through the handler is long, and its future is kilobytes: callers box it, so that connections
+/// which wait for a command do not each keep room for it.
+///
 /// I2: from here on nothing looks at the connection until the handler has answered. The mail may be passing
 /// on to the outbound MTA, so a client that hangs up must not cancel it half way. The lease lives as long.
 async fn hand_over<H: Handler>(draft: Draft, transaction: Transaction, server: &Server<H>) -> Vec<Reply> {

@@ -26,8 +26,8 @@ pub(crate) struct Keeper {
     pub(crate) kept: Mutex<Vec<Submission>>,
     /// Waits for `release` before it keeps.
     hold: bool,
-    entered: Notify,
-    release: Notify,
+    pub(crate) entered: Notify,
+    pub(crate) release: Notify,
     done: Notify,
 }
 
@@ -119,15 +119,24 @@ impl Server {
     }
 
     pub(crate) async fn start_behind(keeper: &Arc<Keeper>, settings: SmtpSettings, door: Door) -> Self {
+        let rates = [("slow".to_owned(), StreamRates { messages_per_minute: Some(3), recipients_per_minute: Some(4) })];
+        Self::over(&consentry::smtp::Server::new(keeper.clone(), settings, rates), door).await
+    }
+
+    /// Two listeners of one server.
+    pub(crate) async fn start_twice(keeper: &Arc<Keeper>, settings: SmtpSettings) -> (Self, Self) {
+        let server = consentry::smtp::Server::new(keeper.clone(), settings, []);
+        (Self::over(&server, Door::submission(Tls::Off)).await, Self::over(&server, Door::submission(Tls::Off)).await)
+    }
+
+    async fn over(server: &Arc<consentry::smtp::Server<Keeper>>, door: Door) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let rates = [("slow".to_owned(), StreamRates { messages_per_minute: Some(3), recipients_per_minute: Some(4) })];
-        let served =
-            tokio::spawn(serve(Socket::Tcp(listener), door, consentry::smtp::Server::new(keeper.clone(), settings, rates), shutdown));
+        let served = tokio::spawn(serve(Socket::Tcp(listener), door, server.clone(), shutdown));
         Self { address, stop, served }
     }
 
@@ -326,45 +335,6 @@ async fn a_shutdown_waits_for_no_peer_longer_than_its_deadline() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_turned_away() {
-    let keeper = Keeper::new(true, false);
-    let settings = SmtpSettings { max_connections_per_address: 1, ..SmtpSettings::default() };
-    let server = Server::start(&keeper, settings, Tls::Off).await;
-    let mut first = Client::connect(server.address).await;
-    first.talk(&[GREETED]).await;
-    let mut second = Client::connect(server.address).await;
-    second.talk(&[("", "421 4.3.2")]).await;
-    assert_eq!(second.line().await, None);
-    first.talk(&[("QUIT", "221")]).await;
-    drop(first);
-    server.shut_down().await;
-}
-
-#[tokio::test]
-async fn messages_beyond_the_memory_budget_are_put_off() {
-    let keeper = Keeper::new(true, true);
-    let settings = SmtpSettings { max_bytes_in_flight: 60_000, ..SmtpSettings::default() };
-    let server = Server::start(&keeper, settings, Tls::Off).await;
-    let (mut first, mut second) = (Client::connect(server.address).await, Client::connect(server.address).await);
-    first.talk(&[GREETED]).await;
-    first.talk(&TO_DATA).await;
-    first.send(b"x\r\n.\r\n").await;
-    keeper.entered.notified().await;
-    second.talk(&[GREETED]).await;
-    second.talk(&TO_DATA[..3]).await;
-    second.talk(&[("DATA", "452 4.3.1")]).await;
-    keeper.release.notify_one();
-    first.talk(&[("", "250")]).await;
-    // Freed before the reply was sent; and a message that outgrows the budget is read to its end.
-    second.talk(&TO_DATA).await;
-    second.send(&b"0123456789abcd\r\n".repeat(2_000)).await;
-    second.talk(&[(".", "452 4.3.1"), ("NOOP", "250")]).await;
-    drop((first, second));
-    server.shut_down().await;
-    assert_eq!(keeper.kept.lock().expect("not poisoned").len(), 1);
-}
-
-#[tokio::test]
 async fn large_messages_arrive_whole_over_plaintext_and_tls() {
     let message: Vec<u8> = (0..20_000).flat_map(|line| format!("..line {line}\r\n").into_bytes()).collect();
     let mut wire = Vec::new();
@@ -402,22 +372,6 @@ async fn octets_that_come_one_by_one_mean_the_same() {
     drop(client);
     server.shut_down().await;
     assert_eq!(keeper.kept.lock().expect("not poisoned")[0].data, b".\r\nx\r\n");
-}
-
-#[tokio::test]
-async fn thousands_of_pipelined_commands_get_their_replies_in_order() {
-    // RFC 2920 s.3.2: more commands than fit in one buffer, in one write
-    let keeper = Keeper::new(true, false);
-    let settings = SmtpSettings { max_idle_commands: 10_000, ..SmtpSettings::default() };
-    let server = Server::start(&keeper, settings, Tls::Off).await;
-    let mut client = Client::connect(server.address).await;
-    client.talk(&[GREETED, ("HELO x", "250")]).await;
-    client.send("NOOP\r\nVRFY x\r\n".repeat(3_000).as_bytes()).await;
-    for _ in 0..3_000 {
-        client.talk(&[("", "250 2.0.0 "), ("", "252 2.0.0 ")]).await;
-    }
-    drop(client);
-    server.shut_down().await;
 }
 
 /// One line per submission, for the dialogues' `got:`.
