@@ -1,10 +1,10 @@
 //! An outbound MTA that fails at each stage: what the caller is told, and that nothing counts as
 //! accepted without the MTA's 2yz.
 
-use consentry::relay::{Relay, RelaySettings, RelayTimeouts};
+use consentry::relay::{RelaySettings, RelayTimeouts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{MESSAGE, SMALL, envelope, relay, send, settings, told};
+use super::{MESSAGE, SMALL, envelope, over, relay, send, settings, told};
 use crate::fake_mta::{Act, FakeMta, Script, Stage};
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn each_stage_has_its_timeout() {
         (Stage::Dot, RelayTimeouts { final_reply: SMALL, ..long }, "uncertain"),
     ] {
         let mta = FakeMta::start(Script::new().on(stage, Act::Hang)).await;
-        let relay = Relay::new(RelaySettings { timeouts, ..settings(&mta) }, "gate.example", None);
+        let relay = over(&RelaySettings { timeouts, ..settings(&mta) });
         assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), outcome, "{stage:?}");
     }
 }
@@ -99,7 +99,7 @@ async fn a_message_that_broke_off_before_its_dot_is_not_there() {
     ] {
         let mta = FakeMta::start(Script::new().on(Stage::Body, act)).await;
         let timeouts = RelayTimeouts { block: SMALL, ..RelayTimeouts::default() };
-        let relay = Relay::new(RelaySettings { timeouts, ..settings(&mta) }, "gate.example", None);
+        let relay = over(&RelaySettings { timeouts, ..settings(&mta) });
         assert_eq!(told(&send(&relay, &envelope(), &large).await), expected);
         assert_eq!(mta.received(), []);
     }
@@ -115,7 +115,7 @@ async fn an_endless_reply_is_no_reply() {
         while tcp.write_all(&[b'2'; 4096]).await.is_ok() {}
         let _ = tcp.read(&mut [0]).await;
     };
-    let relay = Relay::new(RelaySettings { port, ..RelaySettings::default() }, "gate.example", None);
+    let relay = over(&RelaySettings { port: Some(port), ..RelaySettings::default() });
     let (outcome, ()) = tokio::join!(async { send(&relay, &envelope(), MESSAGE).await }, flood);
     assert_eq!(told(&outcome), "unreachable greeting: answer of the outbound MTA is not SMTP");
 }

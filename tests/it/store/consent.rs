@@ -315,8 +315,8 @@ async fn who_waits_for_mail_is_told() {
 #[tokio::test]
 async fn after_a_shutdown_no_delivery_begins() {
     let mta = FakeMta::start(Script::new()).await;
-    let settings = RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() };
-    let relay = Relay::new(settings, "gate.example", None);
+    let settings = RelaySettings::at(mta.address());
+    let relay = Relay::new(&settings, "gate.example").expect("it needs no files");
     let (_dir, store) = new_store().await;
     for (n, who) in [(1, "olivia@example.org"), (2, "lukas@example.org")] {
         store.request(sign_up(&store, who, "news", n, start())).await.expect("spooled");
