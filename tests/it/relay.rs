@@ -6,6 +6,8 @@ mod faults;
 mod hops;
 mod login;
 mod pool;
+mod postfix;
+mod table;
 mod tls;
 
 use std::time::Duration;

@@ -61,24 +61,6 @@ async fn each_fault_of_the_outbound_mta_has_its_outcome() {
 }
 
 #[tokio::test]
-async fn each_stage_has_its_timeout() {
-    // M-07
-    let long = RelayTimeouts::default();
-    for (stage, timeouts, outcome) in [
-        (Stage::Greeting, RelayTimeouts { greeting: SMALL, ..long }, "unreachable"),
-        (Stage::Ehlo, RelayTimeouts { command: SMALL, ..long }, "unreachable"),
-        (Stage::Mail, RelayTimeouts { command: SMALL, ..long }, "unreachable"),
-        (Stage::Rcpt, RelayTimeouts { command: SMALL, ..long }, "unreachable"),
-        (Stage::Data, RelayTimeouts { data: SMALL, ..long }, "unreachable"),
-        (Stage::Dot, RelayTimeouts { final_reply: SMALL, ..long }, "uncertain"),
-    ] {
-        let mta = FakeMta::start(Script::new().on(stage, Act::Hang)).await;
-        let relay = over(&RelaySettings { timeouts, ..settings(&mta) });
-        assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), outcome, "{stage:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_slow_answer_is_waited_for() {
     let mta = FakeMta::start(Script::new().on(Stage::Dot, Act::Hang)).await;
     let (outcome, ()) = tokio::join!(async { send(&relay(&mta), &envelope(), MESSAGE).await }, async {
