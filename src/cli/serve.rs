@@ -143,11 +143,12 @@ pub(super) async fn start(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinSet<()>> {
     parts.gateway.remember().await?;
-    let settings = Arc::new(config.smtp.clone());
+    let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone());
     let mut running = JoinSet::new();
     for (listener, tls) in sockets.smtp {
         tracing::info!(address = %listener.local_addr()?, "smtp listens");
-        running.spawn(smtp::serve(listener, Arc::clone(&parts.gateway), Arc::clone(&settings), tls, until(stopped.clone())));
+        let door = smtp::Door::submission(tls);
+        running.spawn(smtp::serve(smtp::Socket::Tcp(listener), door, Arc::clone(&server), until(stopped.clone())));
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));

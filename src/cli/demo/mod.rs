@@ -61,10 +61,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let router = http::router(&parts.desk, &parts.office, &config.http, pages)?;
     let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
     running.spawn(smtp::serve(
-        sink_listener,
-        Arc::clone(&sink),
-        Arc::new(config.smtp.clone()),
-        smtp::Tls::Off,
+        smtp::Socket::Tcp(sink_listener),
+        smtp::Door::submission(smtp::Tls::Off),
+        smtp::Server::new(Arc::clone(&sink), config.smtp.clone()),
         super::serve::until(stopped),
     ));
 
