@@ -92,7 +92,7 @@ impl Parts {
             signers,
             hostname: config.smtp.hostname.clone(),
             public_url,
-            twins: Twins::default(),
+            twins: Twins::new(config.spool.remember_for),
             doubt_after: config.spool.doubt_after,
             spool_limit: config.spool.max_octets,
             late,
