@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::accounts::login_name;
 use super::{AccountError, Deed, NewAuditLine, Object, Office, Operator, OperatorId, Session, Stage, StoreError, TotpPolicy, totp};
 use crate::entropy::random;
-use crate::store::{Attempt, NewSession, Proof};
+use crate::store::{Attempt, LockRule, NewSession, Place, Proof};
+use crate::wire::network;
 
 /// A session ends when nothing came for so long.
 const IDLE: SignedDuration = SignedDuration::from_mins(30);
@@ -21,8 +22,10 @@ const IDLE: SignedDuration = SignedDuration::from_mins(30);
 const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 /// After the password, the second factor must come within this time.
 const HALFWAY: SignedDuration = SignedDuration::from_mins(10);
-/// Failed attempts that do not lock.
+/// Failed attempts that do not lock: neither where they come from, nor the account for other places.
 const FREE: u32 = 4;
+/// Without another failure, one is forgotten each time this has passed.
+const FORGETS: SignedDuration = SignedDuration::from_hours(1);
 /// Minutes that the failures after that lock for; the last one for all that follow.
 const LOCKS: [i64; 5] = [1, 2, 4, 8, 15];
 
@@ -117,14 +120,14 @@ impl Office {
         if let Err(wait) = self.take(from, now) {
             return Ok(EnterAnswer::TooMany(wait));
         }
-        let operator = match self.check(&login_name(name), password, now).await? {
+        let operator = match self.check(&login_name(name), password, from, now).await? {
             Checked::Right(operator) => operator,
             Checked::Wrong => return Ok(EnterAnswer::Refused),
             Checked::NotNow => return Ok(EnterAnswer::Busy),
         };
         let required = self.inner.settings.totp == TotpPolicy::Required;
         if !operator.has_second_factor && !required {
-            return self.enter(None, Proof::Password, operator.id, now).await;
+            return self.enter(None, Proof::Password, operator.id, from, now).await;
         }
         let enrolment = (!operator.has_second_factor).then(|| Zeroizing::new(random::<{ totp::SECRET }>()));
         let token = SessionToken::new();
@@ -146,7 +149,9 @@ impl Office {
             return Ok(EnterAnswer::TooMany(wait));
         }
         let Some(session) = self.session(cookie, now).await? else { return Ok(EnterAnswer::Gone) };
-        let Attempt::Open { operator, locks, .. } = self.inner.store.begin_attempt(&session.operator.name, lock, now).await? else {
+        let Attempt::Open { operator, locks, .. } =
+            self.inner.store.begin_attempt(&session.operator.name, self.place(from), RULE, now).await?
+        else {
             return Ok(EnterAnswer::Refused);
         };
         // An account that has a second factor takes no other: a session that was to set one up came too late.
@@ -160,7 +165,7 @@ impl Office {
             false => Proof::Enrolment(&secret, step),
         });
         let answer = match proof {
-            Some(proof) => self.enter(Some(cookie), proof, operator.id, now).await?,
+            Some(proof) => self.enter(Some(cookie), proof, operator.id, from, now).await?,
             None => EnterAnswer::Refused,
         };
         if matches!(answer, EnterAnswer::Refused) && locks {
@@ -204,7 +209,7 @@ impl Office {
         if let Err(wait) = self.take(from, now) {
             return Ok(PasswordAnswer::TooMany(wait));
         }
-        match self.check(&operator.name, old, now).await? {
+        match self.check(&operator.name, old, from, now).await? {
             Checked::Right(_) => {}
             Checked::Wrong => return Ok(PasswordAnswer::Refused),
             Checked::NotNow => return Ok(PasswordAnswer::Busy),
@@ -221,18 +226,18 @@ impl Office {
     }
 
     /// Checks a password. The right one takes back that the attempt counts as failed.
-    async fn check(&self, name: &str, password: Zeroizing<String>, now: Timestamp) -> Result<Checked, StoreError> {
-        let (hash, opened) = match self.inner.store.begin_attempt(name, lock, now).await? {
+    async fn check(&self, name: &str, password: Zeroizing<String>, from: Option<IpAddr>, now: Timestamp) -> Result<Checked, StoreError> {
+        let (hash, opened) = match self.inner.store.begin_attempt(name, self.place(from), RULE, now).await? {
             Attempt::Unknown | Attempt::Locked => (None, None),
-            Attempt::Open { operator, password, locks } => (Some(password), Some((operator, locks))),
+            Attempt::Open { operator, password, locks, takes_back } => (Some(password), Some((operator, locks, takes_back))),
         };
         match (self.inner.passwords.check(hash, password).await, opened) {
-            (Some(true), Some((operator, _))) => {
-                self.inner.store.forgive_attempt(operator.id).await?;
+            (Some(true), Some((operator, _, takes_back))) => {
+                self.inner.store.forgive_attempt(operator.id, takes_back).await?;
                 Ok(Checked::Right(operator))
             }
             (Some(_), opened) => {
-                if let Some((operator, true)) = opened {
+                if let Some((operator, true, _)) = opened {
                     self.locked(operator.id, now).await?;
                 }
                 Ok(Checked::Wrong)
@@ -243,14 +248,22 @@ impl Office {
 
     /// A lock is on record: somebody may be trying.
     async fn locked(&self, id: OperatorId, now: Timestamp) -> Result<(), StoreError> {
-        tracing::warn!(operator = %id, "an account is locked after failed logins");
+        tracing::warn!(operator = %id, "failed logins lock somebody out of an account");
         let object = Some(Object::Operator(id));
         self.inner.store.audit(NewAuditLine { at: now, operator: Some(id), deed: Deed::LockedOut, object, reason: None }).await
     }
 
-    async fn enter(&self, old: Option<&str>, proof: Proof<'_>, id: OperatorId, now: Timestamp) -> Result<EnterAnswer, StoreError> {
+    async fn enter(
+        &self,
+        old: Option<&str>,
+        proof: Proof<'_>,
+        id: OperatorId,
+        from: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<EnterAnswer, StoreError> {
         let token = SessionToken::new();
-        let entered = self.inner.store.enter(old.map(|old| self.key(old)), proof, self.inside(&token, id, now)).await?;
+        let old = old.map(|old| self.key(old));
+        let entered = self.inner.store.enter(old, proof, self.place(from), self.inside(&token, id, now)).await?;
         Ok(if entered { EnterAnswer::Inside(token) } else { EnterAnswer::Refused })
     }
 
@@ -262,12 +275,20 @@ impl Office {
         self.inner.limiter.lock().unwrap_or_else(PoisonError::into_inner).take(from, now)
     }
 
+    /// Where somebody comes from, as the store knows it.
+    fn place(&self, from: Option<IpAddr>) -> Place {
+        let named = |from: IpAddr| [b"place\0", network(from).to_string().as_bytes()].concat();
+        Place(from.map(|from| self.inner.store.keyring().secret_key(&named(from))))
+    }
+
     fn key(&self, cookie: &str) -> [u8; 32] {
         self.inner.store.keyring().secret_key(cookie.as_bytes())
     }
 }
 
-/// For how long so many failures lock an account.
+const RULE: LockRule = LockRule { free: FREE, lock, forgets: FORGETS };
+
+/// For how long so many failures lock.
 fn lock(failures: u32) -> SignedDuration {
     match failures.checked_sub(FREE + 1) {
         None => SignedDuration::ZERO,

@@ -46,7 +46,7 @@ pub use decision::Durable;
 pub use decision_log::DecisionRow;
 pub use error::StoreError;
 pub use event_tally::EventCount;
-pub use operator::{Attempt, Operator, OperatorId, Role};
+pub use operator::{Attempt, LockRule, Operator, OperatorId, Place, Role, TakesBack};
 pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
 pub use preference::NewChoice;
 pub use search::{DecisionFilter, DecisionPage, Names};
@@ -58,7 +58,6 @@ pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 use crate::crypto::Keyring;
 use data_dir::DataDir;
 use decision::Recorder;
-use ledger::Place;
 use look_up::LookUps;
 use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;
@@ -134,7 +133,7 @@ impl Store {
     }
 
     /// The data keys of a subject that is about to be appended to, made where missing.
-    async fn keys_of(&self, place: &Place) -> Result<DataKeys, StoreError> {
+    async fn keys_of(&self, place: &ledger::Place) -> Result<DataKeys, StoreError> {
         self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1).await
     }
 

@@ -84,9 +84,71 @@ pub enum Attempt {
         operator: Operator,
         /// The argon2 hash to check a password against.
         password: String,
-        /// True when the account is locked from now on, should this one fail.
+        /// True when somebody is locked out from now on, should this one fail.
         locks: bool,
+        /// For [`Store::forgive_attempt`].
+        takes_back: TakesBack,
     },
+}
+
+/// Where an attempt comes from: the keyed hash of its network; `None` when that cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(pub Option<[u8; 32]>);
+
+impl Place {
+    /// As it is stored.
+    pub(super) fn network(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |network| &network[..])
+    }
+}
+
+/// What failed attempts lead to.
+#[derive(Clone, Copy)]
+pub struct LockRule {
+    /// So many do not lock.
+    pub free: u32,
+    /// For how long so many lock.
+    pub lock: fn(u32) -> SignedDuration,
+    /// After so long without another, one is forgotten.
+    pub forgets: SignedDuration,
+}
+
+/// What an attempt has counted, should it turn out well.
+pub struct TakesBack {
+    from: Place,
+    counts: bool,
+    locked_until: i64,
+}
+
+/// Places of one account that are remembered; beyond that, those go that failed longest ago and were never inside.
+const PLACES: i64 = 500;
+
+/// The failures that are not forgotten yet.
+fn left_of(failures: i64, failed_at: i64, rule: LockRule, at: Timestamp) -> i64 {
+    let forgets = i64::try_from(rule.forgets.as_millis()).unwrap_or(i64::MAX).max(1);
+    (failures - ms(at).saturating_sub(failed_at).max(0) / forgets).max(0)
+}
+
+/// When a lock of that length ends; 0 for none.
+fn until(at: Timestamp, lock: SignedDuration) -> i64 {
+    if lock.is_positive() { ms(at).saturating_add(i64::try_from(lock.as_millis()).unwrap_or(i64::MAX)) } else { 0 }
+}
+
+/// Drops the places whose failures are forgotten, and what is beyond [`PLACES`].
+async fn forget_places(tx: &mut SqliteConnection, operator: &[u8], rule: LockRule, at: Timestamp) -> Result<(), StoreError> {
+    let forgets = i64::try_from(rule.forgets.as_millis()).unwrap_or(i64::MAX);
+    sqlx::query(
+        "DELETE FROM place WHERE operator = ?1 AND known_until <= ?2
+             AND (failures <= (?2 - failed_at) / ?3 AND locked_until <= ?2
+                  OR network NOT IN (SELECT network FROM place WHERE operator = ?1 ORDER BY failed_at DESC LIMIT ?4))",
+    )
+    .bind(operator)
+    .bind(ms(at))
+    .bind(forgets.max(1))
+    .bind(PLACES)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The columns of an [`Operator`].
@@ -113,7 +175,15 @@ impl Row {
     }
 }
 
-type AttemptRow = (Vec<u8>, String, String, bool, i64, String, i64, i64);
+#[derive(sqlx::FromRow)]
+struct AttemptRow {
+    #[sqlx(flatten)]
+    operator: Row,
+    password: String,
+    failures: i64,
+    failed_at: i64,
+    locked_until: i64,
+}
 
 impl Store {
     /// Makes an account; `password` is its argon2 hash.
@@ -172,6 +242,7 @@ impl Store {
             .bind(password)
             .execute(&mut *tx)
             .await?;
+        unlock_places(&mut tx, id).await?;
         self.changed(&mut tx, line(id, by, Deed::PasswordChanged, None, at), id).await?;
         Ok(tx.commit().await?)
     }
@@ -194,48 +265,86 @@ impl Store {
             .bind(&id.0[..])
             .execute(&mut *tx)
             .await?;
+        unlock_places(&mut tx, id).await?;
         self.changed(&mut tx, line(id, None, Deed::SecondFactorReset, None, at), id).await?;
         Ok(tx.commit().await?)
     }
 
     /// Begins an attempt on the account of that name. It is counted as failed before it is checked, so that many at once
-    /// cannot outrun the lock; `lock` says for how long that many failures lock.
-    pub async fn begin_attempt(&self, name: &str, lock: fn(u32) -> SignedDuration, at: Timestamp) -> Result<Attempt, StoreError> {
+    /// cannot outrun the lock; `rule` says for how long how many failures lock.
+    ///
+    /// A place has failures and a lock of its own. Those of all places lock the account for all but the places that the
+    /// operator came in from; and of one place only so many count there that it alone does not lock.
+    pub async fn begin_attempt(&self, name: &str, from: Place, rule: LockRule, at: Timestamp) -> Result<Attempt, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let row: Option<AttemptRow> = sqlx::query_as(
-            "SELECT id, name, role, totp IS NOT NULL, created, password, failures, locked_until FROM operator WHERE name = ?1 AND NOT disabled",
+            "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
+             FROM operator WHERE name = ?1 AND NOT disabled",
         )
         .bind(name)
         .fetch_optional(&mut *tx)
         .await?;
-        let Some((id, name, role, has_second_factor, created, password, failures, locked_until)) = row else {
-            return Ok(Attempt::Unknown);
-        };
-        if at < timestamp(locked_until)? {
+        let Some(row) = row else { return Ok(Attempt::Unknown) };
+        let place: Option<(i64, i64, i64, i64)> =
+            sqlx::query_as("SELECT failures, failed_at, locked_until, known_until FROM place WHERE operator = ?1 AND network = ?2")
+                .bind(&row.operator.id)
+                .bind(from.network())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let (failures, failed_at, locked_until, known_until) = place.unwrap_or_default();
+        let now = ms(at);
+        if now < locked_until || (now < row.locked_until && now >= known_until) {
             return Ok(Attempt::Locked);
         }
-        let failures = u32::try_from(failures).unwrap_or(u32::MAX).saturating_add(1);
-        let lock = lock(failures);
-        sqlx::query("UPDATE operator SET failures = ?2, locked_until = ?3 WHERE id = ?1")
-            .bind(&id)
-            .bind(failures)
-            .bind(ms(at) + i64::try_from(lock.as_millis()).unwrap_or(i64::MAX / 2))
-            .execute(&mut *tx)
-            .await?;
+        let here = left_of(failures, failed_at, rule, at) + 1;
+        let counts = here <= i64::from(rule.free);
+        let everywhere = left_of(row.failures, row.failed_at, rule, at) + i64::from(counts);
+        let [lock_here, lock_everywhere] = [here, everywhere].map(|failures| (rule.lock)(u32::try_from(failures).unwrap_or(u32::MAX)));
+        sqlx::query(
+            "INSERT INTO place (operator, network, failures, failed_at, locked_until, known_until) VALUES (?1, ?2, ?3, ?4, ?5, 0)
+             ON CONFLICT (operator, network) DO UPDATE SET failures = ?3, failed_at = ?4, locked_until = ?5",
+        )
+        .bind(&row.operator.id)
+        .bind(from.network())
+        .bind(here)
+        .bind(now)
+        .bind(until(at, lock_here))
+        .execute(&mut *tx)
+        .await?;
+        forget_places(&mut tx, &row.operator.id, rule, at).await?;
+        if counts {
+            sqlx::query("UPDATE operator SET failures = ?2, failed_at = ?3, locked_until = max(locked_until, ?4) WHERE id = ?1")
+                .bind(&row.operator.id)
+                .bind(everywhere)
+                .bind(now)
+                .bind(until(at, lock_everywhere))
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
-        let operator = Row { id, name, role, has_second_factor, disabled: false, created }.read()?;
-        Ok(Attempt::Open { operator, password, locks: lock.is_positive() })
+        let locks = lock_here.is_positive() || (counts && lock_everywhere.is_positive());
+        let takes_back = TakesBack { from, counts, locked_until: row.locked_until };
+        Ok(Attempt::Open { operator: row.operator.read()?, password: row.password, locks, takes_back })
     }
 
-    /// Takes back that the last attempt counts as failed. The earlier ones go on counting until a full login.
-    pub async fn forgive_attempt(&self, id: OperatorId) -> Result<(), StoreError> {
+    /// Takes back that an attempt counts as failed. The earlier ones go on counting until a full login, or until they are
+    /// forgotten.
+    pub async fn forgive_attempt(&self, id: OperatorId, attempt: TakesBack) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE operator SET failures = max(failures - 1, 0), locked_until = 0 WHERE id = ?1")
+        sqlx::query("UPDATE place SET failures = max(failures - 1, 0), locked_until = 0 WHERE operator = ?1 AND network = ?2")
             .bind(&id.0[..])
+            .bind(attempt.from.network())
             .execute(&mut *tx)
             .await?;
+        if attempt.counts {
+            sqlx::query("UPDATE operator SET failures = max(failures - 1, 0), locked_until = ?2 WHERE id = ?1")
+                .bind(&id.0[..])
+                .bind(attempt.locked_until)
+                .execute(&mut *tx)
+                .await?;
+        }
         Ok(tx.commit().await?)
     }
 
@@ -255,6 +364,12 @@ impl Store {
         sqlx::query("DELETE FROM session WHERE operator = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
         self.append_audit(tx, line).await
     }
+}
+
+/// Forgets the failures of all places.
+async fn unlock_places(tx: &mut SqliteConnection, id: OperatorId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE place SET failures = 0, locked_until = 0 WHERE operator = ?1").bind(&id.0[..]).execute(tx).await?;
+    Ok(())
 }
 
 fn line(id: OperatorId, by: Option<OperatorId>, deed: Deed, reason: Option<String>, at: Timestamp) -> NewAuditLine {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::audit::{Deed, NewAuditLine, Object};
 use super::column::{int, ms};
-use super::operator::totp_context;
+use super::operator::{Place, totp_context};
 use super::{Operator, OperatorId, Store, StoreError, begin, operator};
 use crate::entropy::random;
 
@@ -16,6 +16,9 @@ const MOST: i64 = 10;
 
 /// `last_seen` is not written more often than this.
 const GRAIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// For so long the place of a login stays known.
+const KNOWN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How far an operator has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,7 @@ impl Store {
     /// Brings an operator inside: the session `old` gives way to `new`, failed attempts are forgotten, and it is on record.
     /// A new second factor ends all others of the operator. False when a code of that step was used before, there is a second
     /// factor already, or `old` has ended meanwhile; then nothing has changed.
-    pub async fn enter(&self, old: Option<[u8; 32]>, proof: Proof<'_>, new: NewSession<'_>) -> Result<bool, StoreError> {
+    pub async fn enter(&self, old: Option<[u8; 32]>, proof: Proof<'_>, from: Place, new: NewSession<'_>) -> Result<bool, StoreError> {
         let (id, at) = (new.operator, new.at);
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
@@ -130,6 +133,7 @@ impl Store {
             // Another way in from now on: whoever is inside by the old one must come in anew.
             sqlx::query("DELETE FROM session WHERE operator = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
         }
+        remember(&mut tx, id, from, at).await?;
         self.insert_session(&mut tx, new).await?;
         let line = |deed| NewAuditLine { at, operator: Some(id), deed, object: Some(Object::Operator(id)), reason: None };
         if matches!(proof, Proof::Enrolment(..)) {
@@ -235,6 +239,22 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// Forgets the failures of the place, and that it was the operator's own for a while.
+async fn remember(tx: &mut SqliteConnection, id: OperatorId, from: Place, at: Timestamp) -> Result<(), StoreError> {
+    // Those of nowhere are anybody.
+    let known = if from.0.is_some() { ms(at + KNOWN) } else { 0 };
+    sqlx::query(
+        "INSERT INTO place (operator, network, failures, failed_at, locked_until, known_until) VALUES (?1, ?2, 0, 0, 0, ?3)
+         ON CONFLICT (operator, network) DO UPDATE SET failures = 0, locked_until = 0, known_until = ?3",
+    )
+    .bind(&id.0[..])
+    .bind(from.network())
+    .bind(known)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 fn logged_out(id: OperatorId, at: Timestamp) -> NewAuditLine {

@@ -153,6 +153,52 @@ async fn an_account_locks_after_five_failures_for_longer_each_time_and_opens_aga
 }
 
 #[tokio::test]
+async fn one_place_locks_nobody_else_out() {
+    let world = World::new(TotpPolicy::Optional).await;
+    world.add(Role::Viewer).await;
+    let (own, other) = (world.place(), world.place());
+    let login = async |password: &str, from, at| word(&world.office.login("viewer", secret(password), from, at).await.unwrap());
+    // Whoever tries all day long from one network meets its lock; everybody else only the few that count for all.
+    let mut at = start();
+    for _ in 0..60 {
+        assert_eq!(login("wrong", other, at).await, "refused");
+        at += SignedDuration::from_mins(16);
+    }
+    assert_eq!(login(PASSWORD, other, at - SignedDuration::from_mins(2)).await, "refused", "its own lock holds");
+    assert_eq!(login(PASSWORD, world.place(), at).await, "inside");
+
+    // From many networks at once, the account is locked where nobody knows the operator.
+    assert_eq!(login(PASSWORD, own, at).await, "inside");
+    for _ in 0..20 {
+        assert_eq!(word(&world.login("viewer", "wrong", at).await), "refused");
+    }
+    assert_eq!(word(&world.login("viewer", PASSWORD, at).await), "refused");
+    assert_eq!(login(PASSWORD, own, at).await, "inside", "the operator's own place is open");
+    for _ in 0..5 {
+        login("wrong", own, at).await;
+    }
+    assert_eq!(login(PASSWORD, own, at).await, "refused", "as long as it behaves");
+}
+
+#[tokio::test]
+async fn failures_are_forgotten_in_time() {
+    let world = World::new(TotpPolicy::Optional).await;
+    world.add(Role::Viewer).await;
+    let place = world.place();
+    let fail = async |times, at| {
+        for _ in 0..times {
+            assert_eq!(word(&world.office.login("viewer", secret("wrong"), place, at).await.unwrap()), "refused");
+        }
+    };
+    fail(4, start()).await;
+    fail(3, after(180)).await; // of the four, one is left
+    inside(world.office.login("viewer", secret(PASSWORD), place, after(180)).await.unwrap());
+    fail(4, after(180)).await;
+    fail(2, after(239)).await;
+    assert_eq!(word(&world.office.login("viewer", secret(PASSWORD), place, after(239)).await.unwrap()), "refused", "not before their time");
+}
+
+#[tokio::test]
 async fn many_attempts_at_the_same_time_do_not_outrun_the_lock() {
     let world = World::new(TotpPolicy::Optional).await;
     world.add(Role::Viewer).await;

@@ -1,7 +1,7 @@
 //! How long a session lasts and what ends it, and what of it lies on the disk.
 
 use consentry::office::{PasswordAnswer, Role, Stage, TotpPolicy};
-use consentry::store::{NewSession, Proof};
+use consentry::store::{NewSession, Place, Proof};
 use jiff::SignedDuration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -91,7 +91,7 @@ async fn a_session_that_ended_meanwhile_brings_nobody_inside() {
     let world = World::new(TotpPolicy::Optional).await;
     let viewer = world.add(Role::Viewer).await;
     let session = |token| NewSession { token, operator: viewer.id, stage: Stage::Full, enrolment: None, at: start(), ends: after(5) };
-    let enter = async |old, new| world.store.enter(old, Proof::Password, session(new)).await.unwrap();
+    let enter = async |old, new| world.store.enter(old, Proof::Password, Place(None), session(new)).await.unwrap();
     assert!(enter(None, [1; 32]).await);
     assert!(enter(Some([1; 32]), [2; 32]).await);
     assert!(!enter(Some([1; 32]), [3; 32]).await, "its token gave way before");
