@@ -2,7 +2,7 @@
 //! (S2-09), an unticked box (S1-13), no third party: what keeps robots out is a field that people do not see, the time
 //! between showing and sending, and a limit per network.
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Answers;
 use super::choice;
 use super::content::{Content, FormView};
+use super::extract::{Path, Query};
 use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};

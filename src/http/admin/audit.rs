@@ -1,11 +1,11 @@
 //! The audit log: who did what, newest first.
 
 use axum::Router;
-use axum::extract::Query;
 use axum::response::Response;
 use axum::routing::get;
 use minijinja::{Value, context};
 
+use super::super::extract::Query;
 use super::{Admin, Inside};
 use crate::office::{AuditLine, Object};
 

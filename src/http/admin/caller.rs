@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::RequestPartsExt;
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
+use super::super::extract::Refuses;
 use super::super::visitor::Visitor;
 use super::{Admin, cookie, guard, see_other};
 use crate::compose::Words;
@@ -210,6 +212,15 @@ impl FromRequestParts<Admin> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Admin) -> Result<Self, StatusCode> {
         // The guard puts it there for every request.
         parts.extensions.get::<Caller>().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl Refuses for Admin {
+    async fn refuse(&self, parts: &mut Parts, status: StatusCode) -> Response {
+        match parts.extract_with_state::<Inside, _>(self).await {
+            Ok(inside) => inside.page_with(status, "nothing_here.html", context! {}),
+            Err(led_in) => led_in,
+        }
     }
 }
 

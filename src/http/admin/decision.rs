@@ -2,11 +2,11 @@
 //! it rests on, what would have to be true for such a mail to pass, and what became of it.
 
 use axum::Router;
-use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
 use minijinja::{Value, context};
 
+use super::super::extract::Path;
 use super::{Admin, Inside};
 use crate::consent::{Decision, DecisionId, Event, Standing, Topic, TopicStanding};
 use crate::office::DecisionStory;

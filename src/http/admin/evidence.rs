@@ -1,11 +1,11 @@
 //! The evidence of a person in full, as a court wants it (R-02, L-DOI-07): every declaration word for word, the mails, the
 //! pages, the addresses of both steps. For the role `legal`; each look is on record. Prints well.
 
-use axum::extract::Path;
 use axum::response::Response;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::super::extract::Path;
 use super::subject::{event_view, nobody, time};
 use super::{Inside, Posted};
 use crate::consent::{Evidence, SubjectId};

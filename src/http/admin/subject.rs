@@ -2,13 +2,13 @@
 //! What puts a line into the audit log comes by POST: reading a page changes nothing (I6).
 
 use axum::Router;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::super::extract::{Path, Query};
 use super::{Admin, Inside, Posted, evidence, see_other};
 use crate::consent::{Channel, Controller, Event, SubjectId, Topic, TopicStanding};
 use crate::office::{Action, DecisionRow, Person, Stop};
