@@ -46,7 +46,7 @@ pub(in crate::http) struct Caller {
     pub(super) language: Language,
     /// Counts attempts, and goes nowhere else (I8).
     pub(super) place: Option<IpAddr>,
-    /// Path and query, below the base.
+    /// Path and query, below the base, of the page that is shown or that sent the form.
     here: Arc<str>,
 }
 
@@ -71,7 +71,11 @@ impl Caller {
             session: None,
             language: languages.into_iter().find(|language| Words::STAFF.contains(language)).unwrap_or(Language::EN),
             place: visitor.ip(),
-            here: uri.path_and_query().map_or("/admin", |path| path.as_str()).into(),
+            here: match request.method {
+                Method::GET | Method::HEAD => uri.path_and_query().map_or("/admin", |path| path.as_str()),
+                _ => shown_at(uri.path()),
+            }
+            .into(),
         };
         let Some(token) = read(cookie::SESSION) else { return Ok(caller) };
         match admin.office.session(&token, now).await {
@@ -255,6 +259,16 @@ impl Caller {
             None if reads && guard::is_from_elsewhere(headers) => self.page_with(StatusCode::OK, "once_more.html", context! {}),
             None => self.to_login(if reads { &self.here } else { "/admin" }).into_response(),
         }
+    }
+}
+
+/// Where the page is that a form was sent from to `path`: not every path that takes a form shows something.
+fn shown_at(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((page @ "/admin/account", "password" | "sessions" | "second-factor")) => page,
+        Some((page, "address" | "withdrawal" | "evidence" | "export")) => page,
+        Some((page @ "/admin", "language" | "logout")) => page,
+        _ => path,
     }
 }
 

@@ -79,10 +79,12 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .merge(subject::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
-        .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap))
-        .with_state(admin);
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap));
     let home = format!("{}/admin", public_url.path());
-    Ok(Router::new().nest("/admin", router).route("/admin/", get(async move || see_other(&home))))
+    let home = Router::new()
+        .route("/admin/", get(async move || see_other(&home)))
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap));
+    Ok(Router::new().nest("/admin", router).merge(home).with_state(admin))
 }
 
 /// Remembers the language in the browser.
