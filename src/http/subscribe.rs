@@ -73,6 +73,13 @@ async fn act(
     let Some(form) = find(&answers, &visitor, &name, Some(posted.value("lang"))) else {
         return answers.refusal(Page::NotFound, StatusCode::NOT_FOUND, &visitor, "");
     };
+    let origin = form::sender(&headers);
+    let pages = form.form.url.as_deref().into_iter().chain([answers.desk.public_url().as_str()]);
+    if !form::is_of(origin.as_deref(), pages) {
+        // the evidence would name a page that this did not come from.
+        tracing::warn!(form = name, "a form was sent from another site");
+        return answers.refusal(Page::Invalid, StatusCode::FORBIDDEN, &visitor, "");
+    }
     let mut filled = Filled {
         email: posted.value("email").to_owned(),
         consent: posted.has("consent", "yes"),
@@ -102,6 +109,7 @@ async fn act(
         page,
         dwell_ms,
         referrer: form::referrer(&headers),
+        origin,
     };
     match answers.desk.sign_up_by_form(&form, entry, visitor.clone().actor(), now).await {
         Ok(Ok(())) => check_mailbox(&answers, &form),

@@ -37,6 +37,7 @@ fn view(evidence: &Evidence) -> Value {
                     ("form_url", Some(asked.form_url.clone())),
                     ("form", form.map(|form| form.name.clone())),
                     ("referrer", asked.referrer.clone()),
+                    ("origin", form.and_then(|form| form.origin.clone())),
                     ("checkbox", asked.checkbox.map(|ticked| if ticked { "✓".into() } else { "–".into() })),
                     ("language", Some(asked.language.as_str().to_owned())),
                     ("ip", asked.ip.clone()),

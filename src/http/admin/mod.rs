@@ -62,7 +62,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         answers: answers.clone(),
         pages: Arc::new(AdminPages::new(answers.desk.words(), public_url.path())?),
         base: public_url.path().into(),
-        origin: guard::origin(public_url.as_str()).into(),
+        origin: super::form::origin(public_url.as_str()).into(),
         https: public_url.is_https(),
     };
     let router = Router::new()
