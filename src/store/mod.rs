@@ -17,6 +17,7 @@ mod error;
 mod event_tally;
 mod key_file;
 mod ledger;
+mod limit;
 mod look_up;
 mod operator;
 mod opt_in;
