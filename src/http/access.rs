@@ -127,12 +127,6 @@ fn view(access: &Access, language: Language) -> AccessView {
 }
 
 fn standing(name: &str, title: &str, standing: TopicStanding) -> StandingView {
-    let (state, at) = match standing {
-        TopicStanding::Given(mark) => ("given", Some(mark.at)),
-        TopicStanding::Requested(mark) => ("requested", Some(mark.at)),
-        TopicStanding::Withdrawn(mark) => ("withdrawn", Some(mark.at)),
-        TopicStanding::Objected(mark) => ("objected", Some(mark.at)),
-        TopicStanding::Nothing => ("none", None),
-    };
+    let (state, at) = (standing.as_str(), standing.mark().map(|mark| mark.at));
     StandingView { name: name.to_owned(), title: title.to_owned(), state, at }
 }

@@ -43,7 +43,7 @@ fn view(line: &AuditLine) -> Value {
     };
     context! {
         seq => line.seq,
-        at => line.line.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        at => super::time(line.line.at),
         operator => line.operator_name.as_deref(),
         deed => line.line.deed.as_str(),
         kind,

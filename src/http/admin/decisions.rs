@@ -99,7 +99,7 @@ fn view(row: &DecisionRow) -> Value {
     let classification = &decision.classification;
     context! {
         id => decision.id.to_string(),
-        at => decision.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        at => super::time(decision.at),
         verdict => decision.reason.verdict().as_str(),
         reason => decision.reason.as_str(),
         class => classification.class.as_str(),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use minijinja::{Value, context};
 
 use super::super::extract::Path;
-use super::subject::{event_view, nobody, time};
+use super::subject::{event_view, nobody};
+use super::time;
 use super::{Inside, Posted};
 use crate::consent::{Evidence, SubjectId};
 

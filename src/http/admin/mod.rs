@@ -31,6 +31,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use jiff::Timestamp;
 use minijinja::{Value, context};
 
 pub(super) use super::form::Posted;
@@ -126,4 +127,9 @@ impl Inside {
 /// Onward after a POST (RFC 9110 s.15.4.4), on this host whatever it is called.
 fn see_other(path: &str) -> Redirect {
     Redirect::to(path)
+}
+
+/// A moment as tables have it: UTC, to the second.
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
