@@ -1,6 +1,8 @@
 //! What a listener is: where it waits, which protocol it speaks, what its connections may do. Accepts nothing itself;
 //! that is `serve`'s business.
 
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -25,16 +27,32 @@ pub struct Door {
     pub protocol: Protocol,
     /// Whether it is encrypted. Not on a unix socket.
     pub tls: Tls,
-    /// The stream of whoever comes in here; a login says more, a network less.
+    /// The stream of whoever comes in here; a login says more, the stream's own networks less.
     pub stream: Option<Arc<Stream>>,
-    /// Proxies that announce the client's address; nobody else may (PROXY protocol).
-    pub proxies: Vec<IpNet>,
+    /// Who gets that stream; empty: whoever comes.
+    pub networks: Vec<IpNet>,
+}
+
+impl Socket {
+    /// Where it is, for the log: an address, or `unix:` and a path.
+    pub fn name(&self) -> io::Result<String> {
+        Ok(match self {
+            Self::Tcp(listener) => listener.local_addr()?.to_string(),
+            Self::Unix(socket) => format!("unix:{}", socket.path().display()),
+        })
+    }
 }
 
 impl Door {
     /// Submission, for clients that log in or come from a stream's network.
     pub fn submission(tls: Tls) -> Self {
-        Self { protocol: Protocol::Smtp, tls, stream: None, proxies: Vec::new() }
+        Self { protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new() }
+    }
+
+    /// The stream of a client from that address, by the way it came.
+    pub(super) fn stream_of(&self, peer: IpAddr) -> Option<Arc<Stream>> {
+        let may = self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&peer));
+        self.stream.clone().filter(|_| may)
     }
 }
 

@@ -107,7 +107,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, door: &Door, server: &Server<H>, mut stop: Stop) {
     // Replies are small and awaited: Nagle's algorithm would only delay them.
     let _ = socket.set_nodelay(true);
-    let stream = door.stream.clone().or_else(|| server.handler.stream_of_peer(peer.ip()));
+    let stream = door.stream_of(peer.ip()).or_else(|| server.handler.stream_of_peer(peer.ip()));
     let tls_offered = matches!(door.tls, Tls::StartTls(_));
     let session = Session::new(server.settings.clone(), Origin { protocol: door.protocol, peer: Some(peer), stream, tls_offered });
     if let Tls::Implicit(acceptor) = &door.tls {

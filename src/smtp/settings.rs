@@ -73,7 +73,7 @@ impl Default for SmtpSettings {
             data_timeout_seconds: 180,
             message_timeout_seconds: 1_800,
             drain_timeout_seconds: 30,
-            max_bytes_in_flight: 128 * 1024 * 1024,
+            max_bytes_in_flight: 256 * 1024 * 1024,
             auth_without_tls_on_loopback: false,
         }
     }

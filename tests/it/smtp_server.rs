@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use consentry::mail::{AnswerProfile, Recipient, ReversePath, Stream, StreamClass};
-use consentry::smtp::{Answers, Authentication, Door, Handler, SmtpSettings, Socket, Submission, Tls, serve};
+use consentry::smtp::{Answers, Authentication, Door, Handler, Protocol, SmtpSettings, Socket, Submission, Tls, serve};
 use consentry::tls::{Acceptor, TlsError};
 use consentry::wire::{Enhanced, Reply};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Notify, oneshot};
 use zeroize::Zeroizing;
 
@@ -407,6 +407,33 @@ async fn thousands_of_pipelined_commands_get_their_replies_in_order() {
     }
     drop(client);
     server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_local_process_speaks_lmtp_on_a_unix_socket() {
+    // M-57; no address, so the stream is the listener's, or a login's
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("lmtp.sock");
+    let keeper = Keeper::new(true, false);
+    let socket = Socket::Unix(consentry::smtp::UnixSocket::bind(&path, 0o600).expect("bound"));
+    let door = Door { protocol: Protocol::Lmtp, stream: Some(stream("listener")), ..Door::submission(Tls::Off) };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(serve(socket, door, consentry::smtp::Server::new(keeper.clone(), SmtpSettings::default()), async {
+        let _ = stopped.await;
+    }));
+    let mut client = Client { transport: Box::new(UnixStream::connect(&path).await.expect("connected")), buffer: Vec::new() };
+    client.talk(&[GREETED]).await;
+    client.send(b"LHLO x.example\r\n").await;
+    while !client.line().await.expect("a reply").starts_with("250 AUTH") {}
+    client.talk(&[("MAIL FROM:<a@x.example>", "250"), ("RCPT TO:<b@y.example>", "250"), ("RCPT TO:<c@refused.example>", "250")]).await;
+    client.talk(&[("DATA", "354"), ("x\r\n.", "250 2.0.0"), ("", "550 5.7.1")]).await;
+    client.talk(&[("AUTH PLAIN AHNob3AAc2VjcmV0", "235"), ("QUIT", "221")]).await;
+    drop(client);
+    stop.send(()).expect("still serving");
+    served.await.expect("no panic");
+    assert!(!path.exists(), "the file is gone with its listener");
+    let kept = keeper.kept.lock().expect("not poisoned");
+    assert!(kept.len() == 1 && kept[0].stream.name == "listener" && kept[0].peer.is_none());
 }
 
 #[test]
