@@ -3,13 +3,15 @@
 //! Only `main` and `cli` import this.
 
 mod check;
+mod listen;
 mod templates;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
+
+pub use listen::{Listen, ListenAddress, ListenerEntry, TlsFiles, TlsMode};
 
 use crate::consent::{Catalogue, Controller, Form, Topic, TopicEntry};
 use crate::credentials::Binding;
@@ -32,7 +34,11 @@ pub struct Config {
     #[serde(default)]
     pub templates_dir: Option<PathBuf>,
     /// Where mail comes in.
+    #[serde(default)]
     pub listen: Listen,
+    /// The same with more to say.
+    #[serde(default, rename = "listener")]
+    pub listeners: Vec<ListenerEntry>,
     /// The SMTP server.
     pub smtp: SmtpSettings,
     /// Pages and API.
@@ -61,31 +67,6 @@ pub struct Config {
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
-}
-
-/// Sockets.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listen {
-    /// SMTP submission, with STARTTLS where there is a certificate, e.g. `["0.0.0.0:587"]`.
-    #[serde(default)]
-    pub smtp: Vec<SocketAddr>,
-    /// SMTP submission with TLS from the first octet (RFC 8314), e.g. `["0.0.0.0:465"]`.
-    #[serde(default)]
-    pub smtps: Vec<SocketAddr>,
-    /// Certificate chain and key of these listeners, PEM.
-    #[serde(default)]
-    pub tls: Option<TlsFiles>,
-}
-
-/// PEM files of a listener.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsFiles {
-    /// The certificate chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
 }
 
 /// One source of mail.
@@ -171,7 +152,8 @@ impl Config {
 }
 
 impl StreamEntry {
-    fn binding(&self) -> Binding {
+    /// The stream, and how it is recognised.
+    pub fn binding(&self) -> Binding {
         Binding {
             stream: std::sync::Arc::new(Stream {
                 name: self.name.clone(),

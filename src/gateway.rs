@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 pub use self::attempt::{Attempt, Failure, Opened};
 pub use self::incoming::Incoming;
@@ -31,7 +31,7 @@ use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
 use crate::mail::{Classification, Hop, Outcome, Recipient};
-use crate::relay::Relay;
+use crate::relay::{Answered, Relay};
 use crate::rewrite::tool_unsubscribe;
 use crate::sign::Signers;
 use crate::smtp::{Answers, Submission};
@@ -78,7 +78,7 @@ impl Gateway {
             Ok(incoming) => incoming,
             Err(error) => return vec![replies::malformed(&error); number],
         };
-        let fingerprints = incoming.fingerprints(self.store.keyring(), &recipients);
+        let fingerprints = self.fingerprints(&incoming, &recipients);
         let classification = classify(&incoming.stream, &incoming.message);
         match <[Recipient; 1]>::try_from(recipients) {
             Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],
@@ -109,28 +109,26 @@ impl Gateway {
     }
 
     /// Relays the copy. The envelope's dialogue, the rewriting and the signature overlap the commit of the
-    /// record; the message itself waits for it.
+    /// record; the message itself waits for it. A client hears within `doubt_after`, whatever the outbound MTA does.
     async fn pass(&self, decision: &Decision, incoming: Incoming, recipient: Recipient, flight: Flight, recorded: Durable) -> Reply {
-        let transaction = self.relay.begin(&incoming.envelope(&recipient), weigh::lane(decision)).await;
+        let deadline = Instant::now() + self.doubt_after;
+        let transaction = timeout_at(deadline, self.relay.begin(&incoming.envelope(&recipient), weigh::lane(decision))).await;
         let copy = self.copy(decision, &incoming);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }
-        let delivered = match (transaction, copy) {
-            (Ok(transaction), Ok(copy)) => transaction.deliver(copy).await,
+        let Answered { outcome, reports } = match (transaction, copy) {
             (_, Err(error)) => {
                 let refused = copy::refused(&error);
                 self.store.settle(decision.id, Timestamp::now(), &refused);
                 return replies::relayed(decision, &refused);
             }
-            (Err(outcome), _) => Err(outcome),
-        };
-        let (outcome, reports) = match delivered {
-            Err(outcome) => (outcome, true),
-            Ok(delivered) => {
-                let mut answer = Box::pin(delivered.answer());
-                match timeout(self.doubt_after, &mut answer).await {
-                    Ok(answered) => (answered.outcome, answered.reports),
+            (Err(_), _) => keep::unreached("the outbound MTA is slow with the envelope"),
+            (Ok(Err(outcome)), _) => keep::certain(outcome),
+            (Ok(Ok(transaction)), Ok(copy)) => {
+                let mut answer = keep::last_word(transaction, copy);
+                match timeout_at(deadline, &mut answer).await {
+                    Ok(answered) => answered,
                     Err(_) => return self.doubt(decision, incoming, recipient, flight, answer).await,
                 }
             }

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use crate::compose::{Composer, Footers, Forms, PublicUrl};
-use crate::config::Config;
+use crate::config::{Config, TlsMode};
 use crate::consent::Language;
 use crate::http::Pages;
 use crate::office::TotpPolicy;
 use crate::relay::RelaySettings;
+use crate::smtp::Protocol;
 
 /// Prints the effective values without secrets; fails with all faults found.
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
@@ -26,11 +27,17 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     println!("{}: good", path.display());
     println!("data        {}", config.data_dir.display());
     println!("links       {}", config.public_url);
-    for address in &config.listen.smtp {
-        println!("smtp        {address}, {}", if config.listen.tls.is_some() { "STARTTLS" } else { "no TLS" });
-    }
-    for address in &config.listen.smtps {
-        println!("smtps       {address}");
+    for listener in config.listeners() {
+        let tls = match config.tls_mode(&listener) {
+            TlsMode::Off => "no TLS",
+            TlsMode::StartTls => "STARTTLS",
+            TlsMode::Implicit => "TLS",
+        };
+        let protocol = if listener.protocol == Protocol::Lmtp { "lmtp" } else { "smtp" };
+        let networks: Vec<String> = listener.networks.iter().map(ToString::to_string).collect();
+        let networks = if networks.is_empty() { String::new() } else { format!(" for {}", networks.join(" ")) };
+        let stream = listener.stream.as_ref().map(|stream| format!(", stream {stream}{networks}")).unwrap_or_default();
+        println!("{protocol}        {}, {tls}{stream}", listener.address);
     }
     let proxies: Vec<String> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
     match &proxies[..] {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::compose::{Footers, PublicUrl, Words};
-use crate::config::Config;
+use crate::config::{Config, ListenAddress, TlsMode};
 use crate::consent::Catalogue;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
@@ -21,6 +21,9 @@ use crate::sign::{Signer, Signers};
 use crate::store::Store;
 use crate::token::LinkRing;
 use crate::{http, retention, smtp, spooler, tls};
+
+/// Mode of a unix socket's file, where the configuration says none.
+const SOCKET_MODE: u32 = 0o660;
 
 /// Serves until a signal comes; running transactions are finished.
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
@@ -40,7 +43,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
 
 /// The bound sockets; bound before the ledger is opened, so that a busy port is told at once.
 pub(super) struct Sockets {
-    pub(super) smtp: Vec<(TcpListener, smtp::Tls)>,
+    pub(super) smtp: Vec<(smtp::Socket, smtp::Door)>,
     pub(super) http: TcpListener,
 }
 
@@ -48,13 +51,23 @@ impl Sockets {
     pub(super) async fn bind(config: &Config) -> anyhow::Result<Self> {
         let acceptor = acceptor(config)?;
         let mut smtp = Vec::new();
-        for address in &config.listen.smtp {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("listen.smtp {address}"))?;
-            smtp.push((listener, acceptor.clone().map_or(smtp::Tls::Off, smtp::Tls::StartTls)));
-        }
-        for address in &config.listen.smtps {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("listen.smtps {address}"))?;
-            smtp.push((listener, smtp::Tls::Implicit(acceptor.clone().context("listen.smtps needs listen.tls")?)));
+        for entry in config.listeners() {
+            let place = || format!("listener {}", entry.address);
+            let socket = match &entry.address {
+                ListenAddress::Tcp(address) => smtp::Socket::Tcp(TcpListener::bind(address).await.with_context(place)?),
+                ListenAddress::Unix(path) => {
+                    smtp::Socket::Unix(smtp::UnixSocket::bind(path, entry.mode.unwrap_or(SOCKET_MODE)).with_context(place)?)
+                }
+            };
+            let certificate = || acceptor.clone().with_context(|| format!("{}: listen.tls is missing", place()));
+            let tls = match config.tls_mode(&entry) {
+                TlsMode::Off => smtp::Tls::Off,
+                TlsMode::StartTls => smtp::Tls::StartTls(certificate()?),
+                TlsMode::Implicit => smtp::Tls::Implicit(certificate()?),
+            };
+            let named = |name: &String| config.streams.iter().find(|stream| stream.name == *name);
+            let stream = entry.stream.as_ref().and_then(named).map(|stream| stream.binding().stream);
+            smtp.push((socket, smtp::Door { protocol: entry.protocol, tls, stream, networks: entry.networks }));
         }
         let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
         Ok(Self { smtp, http })
@@ -91,7 +104,7 @@ impl Parts {
             signers,
             hostname: config.smtp.hostname.clone(),
             public_url,
-            twins: Twins::default(),
+            twins: Twins::new(config.spool.remember_for),
             doubt_after: config.spool.doubt_after,
             spool_limit: config.spool.max_octets,
             late,
@@ -141,11 +154,11 @@ pub(super) async fn start(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinSet<()>> {
     parts.gateway.remember().await?;
-    let settings = Arc::new(config.smtp.clone());
+    let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone());
     let mut running = JoinSet::new();
-    for (listener, tls) in sockets.smtp {
-        tracing::info!(address = %listener.local_addr()?, "smtp listens");
-        running.spawn(smtp::serve(listener, Arc::clone(&parts.gateway), Arc::clone(&settings), tls, until(stopped.clone())));
+    for (socket, door) in sockets.smtp {
+        tracing::info!(address = socket.name()?, "smtp listens");
+        running.spawn(smtp::serve(socket, door, Arc::clone(&server), until(stopped.clone())));
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));

@@ -19,17 +19,7 @@ impl Config {
         if self.data_dir.as_os_str().is_empty() {
             faults.push("data_dir is empty; write data_dir = \"/var/lib/consentry\"".into());
         }
-        if self.listen.smtp.is_empty() && self.listen.smtps.is_empty() {
-            faults.push("listen: neither smtp nor smtps; write smtp = [\"0.0.0.0:587\"]".into());
-        }
-        if !self.listen.smtps.is_empty() && self.listen.tls.is_none() {
-            faults.push("listen: smtps needs tls = { certificate = ..., key = ... }".into());
-        }
-        let on_loopback = self.listen.smtp.iter().all(|address| address.ip().is_loopback());
-        if self.listen.tls.is_none() && !on_loopback && self.streams.iter().any(|stream| stream.username.is_some()) {
-            // M-31: passwords do not travel in clear
-            faults.push("listen: streams with a username need tls = { certificate = ..., key = ... } off the loopback".into());
-        }
+        self.check_listeners(&mut faults);
         if let Err(error) = self.smtp.check() {
             faults.push(format!("smtp: {error}"));
         }
@@ -166,7 +156,11 @@ impl Config {
             (Some(_), Some(hash)) if !is_password_hash(hash) => {
                 faults.push(format!("{place}: password_hash is no argon2 hash; make one by `consentry user hash-password`"));
             }
-            (None, None) if stream.networks.is_empty() => faults.push(format!("{place}: needs username and password_hash, or networks")),
+            (None, None)
+                if stream.networks.is_empty() && !self.listeners.iter().any(|entry| entry.stream.as_ref() == Some(&stream.name)) =>
+            {
+                faults.push(format!("{place}: needs username and password_hash, or networks, or a [[listener]] that names it"));
+            }
             _ => {}
         }
         if stream.networks.iter().any(|network| network.prefix_len() == 0) {

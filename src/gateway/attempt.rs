@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::incoming::Incoming;
+use super::keep::{LastWord, certain, last_word};
 use super::{Gateway, Late, copy, weigh};
 use crate::classify::classify;
 use crate::consent::{Decision, DecisionId, Verdict};
-use crate::mail::{Envelope, MessageError, Outcome, Sender};
-use crate::relay::{Answered, Waiting};
+use crate::mail::{Envelope, MessageError, Sender};
+use crate::relay::Answered;
 use crate::store::{Durable, SpooledCopy, SpooledMessage, StoreError};
 
 /// What an attempt came to.
@@ -74,8 +75,8 @@ impl Gateway {
     pub async fn attempt_report(&self, waiting: &SpooledCopy, sender: &Sender, original: &[u8]) -> Attempt {
         let envelope = Envelope { sender: sender.clone(), recipient: waiting.recipient.clone() };
         match self.relay.begin(&envelope, waiting.lane).await {
-            Ok(transaction) => self.finish(waiting, None, transaction.deliver(original.to_vec()).await).await,
-            Err(outcome) => answered(None, outcome),
+            Ok(transaction) => self.finish(waiting, None, last_word(transaction, original.to_vec())).await,
+            Err(outcome) => Attempt::Answered(None, certain(outcome)),
         }
     }
 
@@ -97,9 +98,9 @@ impl Gateway {
         let copy = self.copy(&decision, incoming);
         durable(recorded).await?;
         Ok(match (transaction, copy) {
-            (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(decision.id), transaction.deliver(copy).await).await,
-            (_, Err(error)) => answered(Some(decision.id), copy::refused(&error)),
-            (Err(outcome), _) => answered(Some(decision.id), outcome),
+            (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(decision.id), last_word(transaction, copy)).await,
+            (_, Err(error)) => Attempt::Answered(Some(decision.id), certain(copy::refused(&error))),
+            (Err(outcome), _) => Attempt::Answered(Some(decision.id), certain(outcome)),
         })
     }
 
@@ -113,23 +114,18 @@ impl Gateway {
         Ok(self.store.decision(id).await?.filter(|row| same(&row.decision)).map(|_| id))
     }
 
-    async fn finish(&self, waiting: &SpooledCopy, decision: Option<DecisionId>, delivered: Result<Waiting, Outcome>) -> Attempt {
-        match delivered {
-            Err(outcome) => answered(decision, outcome),
-            Ok(delivered) => {
-                let mut answer = Box::pin(delivered.answer());
-                match timeout(self.doubt_after, &mut answer).await {
-                    Ok(answered) => Attempt::Answered(decision, answered),
-                    Err(_) => Attempt::Late(decision, Late { copy: waiting.id, answer }),
-                }
-            }
+    /// A copy whose answer takes long gives its place to the next one.
+    async fn finish(&self, waiting: &SpooledCopy, decision: Option<DecisionId>, mut answer: LastWord) -> Attempt {
+        match timeout(self.doubt_after, &mut answer).await {
+            Ok(answered) => Attempt::Answered(decision, answered),
+            Err(_) => Attempt::Late(decision, Late { copy: waiting.id, answer }),
         }
     }
 
     /// Remembers what was taken before this process began (M-08).
     pub async fn remember(&self) -> Result<(), StoreError> {
         let now = Timestamp::now();
-        for (key, decision) in self.store.delivered_since(now - super::twins::WINDOW, super::twins::GENERATION).await? {
+        for (key, decision) in self.store.delivered_since(now - self.twins.window, super::twins::GENERATION).await? {
             self.twins.remember(key, decision, now);
         }
         for (key, decision) in self.store.spool_fingerprints().await? {
@@ -144,8 +140,4 @@ async fn durable(recorded: Option<Durable>) -> Result<(), StoreError> {
         Some(recorded) => recorded.await,
         None => Ok(()),
     }
-}
-
-fn answered(decision: Option<DecisionId>, outcome: Outcome) -> Attempt {
-    Attempt::Answered(decision, Answered { outcome, reports: true })
 }

@@ -10,7 +10,7 @@ use super::{Gateway, replies, weigh};
 use crate::consent::Decision;
 use crate::entropy::random;
 use crate::mail::{Outcome, Recipient};
-use crate::relay::Answered;
+use crate::relay::{Answered, Transaction};
 use crate::store::{CopyId, CopyState, NewCopy, NewSpooled, SpoolId, StoreError};
 use crate::wire::Reply;
 
@@ -20,12 +20,36 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// By when a copy in doubt is tried again, if its late answer never comes: the relay gives up on it before (M-07).
 const LAST_WORD: SignedDuration = SignedDuration::from_mins(15);
 
+/// The outbound MTA's last word, some time.
+pub(super) type LastWord = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
 /// A copy in the spool whose last word is still awaited.
 pub struct Late {
     /// Which.
     pub copy: CopyId,
     /// The word.
     pub answer: Pin<Box<dyn Future<Output = Answered> + Send>>,
+}
+
+/// Sends the message and waits for its answer, however long that takes: who does not wait hands it on, because once it has
+/// begun nobody else can tell whether the copy arrived.
+pub(super) fn last_word(transaction: Transaction, copy: Vec<u8>) -> LastWord {
+    Box::pin(async move {
+        match transaction.deliver(copy).await {
+            Ok(waiting) => waiting.answer().await,
+            Err(outcome) => certain(outcome),
+        }
+    })
+}
+
+/// What came before the final dot: no report is owed.
+pub(super) fn certain(outcome: Outcome) -> Answered {
+    Answered { outcome, reports: true }
+}
+
+/// Nothing was sent.
+pub(super) fn unreached(why: &str) -> Answered {
+    certain(Outcome::Unreachable { why: why.to_owned() })
 }
 
 impl Gateway {
@@ -60,7 +84,7 @@ impl Gateway {
         incoming: Incoming,
         recipient: Recipient,
         flight: Flight,
-        answer: Pin<Box<dyn Future<Output = Answered> + Send>>,
+        answer: LastWord,
     ) -> Reply {
         tracing::warn!(decision = %decision.id, "the outbound MTA is slow with its last word");
         let now = Timestamp::now();

@@ -53,8 +53,9 @@ impl Gateway {
         {
             return vec![replies::relayed(decision, &copy::refused(&error.into())); number];
         }
+        let profile = incoming.stream.answer;
         match self.keep_what_passes(incoming, &recipients, &found, answers).await {
-            Ok(()) => self.answer(found, answers),
+            Ok(()) => answer(found, answers, profile),
             Err(error) => vec![replies::spool_unavailable(&error); number],
         }
     }
@@ -124,26 +125,25 @@ impl Gateway {
         let all: Vec<_> = message.into_iter().chain(report).collect();
         if all.is_empty() { Ok(()) } else { self.put_all(all).await }
     }
+}
 
-    fn answer(&self, found: Vec<Found>, answers: Answers) -> Vec<Reply> {
-        let now = Timestamp::now();
-        let profile = |decision: &Decision| self.credentials.stream(&decision.stream).map(|stream| stream.answer).unwrap_or_default();
-        let each: Vec<Reply> = found
-            .into_iter()
-            .map(|found| match found {
-                Found::Taken(decision) => replies::taken_before(decision),
-                Found::Decided(decision, flight) if decision.reason.verdict() == Verdict::Pass => {
-                    let reply = replies::kept(&decision);
-                    flight.land(decision.id, now);
-                    reply
-                }
-                Found::Decided(decision, _) => replies::blocked(&decision, profile(&decision)),
-            })
-            .collect();
-        match answers {
-            Answers::Each => each,
-            // M-58: 550 only when nobody gets it
-            Answers::One => each.into_iter().max_by_key(Reply::is_positive).into_iter().collect(),
-        }
+fn answer(found: Vec<Found>, answers: Answers, profile: AnswerProfile) -> Vec<Reply> {
+    let now = Timestamp::now();
+    let each: Vec<Reply> = found
+        .into_iter()
+        .map(|found| match found {
+            Found::Taken(decision) => replies::taken_before(decision),
+            Found::Decided(decision, flight) if decision.reason.verdict() == Verdict::Pass => {
+                let reply = replies::kept(&decision);
+                flight.land(decision.id, now);
+                reply
+            }
+            Found::Decided(decision, _) => replies::blocked(&decision, profile),
+        })
+        .collect();
+    match answers {
+        Answers::Each => each,
+        // M-58: 550 only when nobody gets it
+        Answers::One => each.into_iter().max_by_key(Reply::is_positive).into_iter().collect(),
     }
 }

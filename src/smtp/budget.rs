@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// One listener's budget; clones share it.
+/// A message takes more than its own octets until it is answered: the copy that is rewritten for its recipient, and that
+/// copy as it goes out or into the spool. Copies for several recipients are made one after the other.
+pub(super) const COPIES: usize = 3;
+
+/// The budget of all listeners; clones share it.
 #[derive(Clone)]
 pub(super) struct Budget(Arc<Semaphore>);
 
 /// A message's share; returned on drop.
 pub(super) struct Lease {
     budget: Budget,
-    share: OwnedSemaphorePermit,
+    share: Option<OwnedSemaphorePermit>,
 }
 
 impl Budget {
@@ -19,9 +23,9 @@ impl Budget {
         Self(Arc::new(Semaphore::new(octets.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// `None` when so much is not free; nobody waits, the client is told to come again.
-    pub(super) fn lease(&self, octets: usize) -> Option<Lease> {
-        Some(Lease { budget: self.clone(), share: self.take(octets)? })
+    /// A share of nothing, to be resized.
+    pub(super) fn lease(&self) -> Lease {
+        Lease { budget: self.clone(), share: None }
     }
 
     fn take(&self, octets: usize) -> Option<OwnedSemaphorePermit> {
@@ -30,14 +34,19 @@ impl Budget {
 }
 
 impl Lease {
-    /// Makes the share `octets` large; false, and no change, when so much is not free.
+    /// Makes the share large enough for a message of `octets` and its [`COPIES`]; false, and no change, when so much is
+    /// not free. Nobody waits: the client is told to come again.
     pub(super) fn resize(&mut self, octets: usize) -> bool {
-        let held = self.share.num_permits();
-        if octets < held {
-            drop(self.share.split(held - octets));
-        } else if octets > held {
+        let octets = octets.saturating_mul(COPIES);
+        let held = self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if octets > held {
             let Some(extension) = self.budget.take(octets - held) else { return false };
-            self.share.merge(extension);
+            match &mut self.share {
+                Some(share) => share.merge(extension),
+                share => *share = Some(extension),
+            }
+        } else if let Some(share) = &mut self.share {
+            drop(share.split(held - octets));
         }
         true
     }
@@ -49,14 +58,18 @@ mod tests {
 
     #[test]
     fn shares_come_back_and_nobody_gets_more_than_there_is() {
-        let budget = Budget::new(100);
-        let mut first = budget.lease(60).expect("free");
-        assert!(budget.lease(50).is_none());
+        let budget = Budget::new(100 * COPIES);
+        let lease = |octets| {
+            let mut lease = budget.lease();
+            lease.resize(octets).then_some(lease)
+        };
+        let mut first = lease(60).expect("free");
+        assert!(lease(50).is_none());
         assert!(first.resize(60) && first.resize(100) && !first.resize(101));
-        assert!(budget.lease(1).is_none());
+        assert!(lease(1).is_none() && lease(0).is_some());
         assert!(first.resize(40));
-        assert!(budget.lease(60).is_some());
+        assert!(lease(60).is_some());
         drop(first);
-        assert!(budget.lease(100).is_some());
+        assert!(lease(100).is_some() && lease(usize::MAX).is_none());
     }
 }

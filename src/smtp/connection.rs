@@ -10,22 +10,19 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::auth::MAX_AUTH_LINE;
-use super::budget::Lease;
-use super::data::DataReader;
 use super::handler::Handler;
 use super::reply;
-use super::room::Room;
-use super::session::{Session, Step, Transaction};
+use super::server::Server;
+use super::session::{Session, Step};
+use super::transfer::Chunks;
 use crate::wire::Reply;
 
-/// Enough for the longest line and for most messages in one read.
-const INPUT: usize = 16 * 1024;
-/// For peers that fill the above: larger messages in fewer reads.
-const LARGE_INPUT: usize = 64 * 1024;
+/// Enough for most lines.
+const SMALL_INPUT: usize = 512;
+/// A connection that has been idle for so long gives its buffers back: of many thousands, few are busy.
+const REST: Duration = Duration::from_secs(1);
 /// Replies are sent when they reach this, even if more commands wait: a peer must not make us hoard them.
 const OUTPUT: usize = 8 * 1024;
-/// First allocation for a message that promised a large SIZE: a promise takes no memory from others.
-const FIRST_ROOM: usize = 64 * 1024;
 /// How long, and over how many octets, we wait for a peer to read our last words.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 1024 * 1024;
@@ -34,13 +31,15 @@ const LINGER_OCTETS: usize = 1024 * 1024;
 pub(super) struct Connection<S> {
     stream: S,
     /// What arrived; `input[start..]` is not used yet.
-    input: Vec<u8>,
-    start: usize,
+    pub(super) input: Vec<u8>,
+    pub(super) start: usize,
     /// Replies not sent yet.
     output: Vec<u8>,
     /// One timer, re-armed for each wait.
     timer: Pin<Box<Sleep>>,
     stop: Stop,
+    /// The message that is arriving in chunks.
+    pub(super) chunks: Option<Chunks>,
 }
 
 /// Tells of a shutdown: by when transactions must have their message. Nobody may hold the server longer.
@@ -72,7 +71,7 @@ enum Input {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, stop: Stop) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
-        Self { stream, input: Vec::with_capacity(INPUT), start: 0, output: Vec::with_capacity(1024), timer, stop }
+        Self { stream, input: Vec::new(), start: 0, output: Vec::new(), timer, stop, chunks: None }
     }
 
     /// Puts a reply into the next write.
@@ -86,8 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Talks until the client wants TLS (then `Ok`, and 220 is sent) or the conversation is over.
-    pub(super) async fn converse<H: Handler>(&mut self, mut session: Session, room: &Room<H>) -> Result<Session, End> {
-        let patience = room.settings.command_timeout();
+    pub(super) async fn converse<H: Handler>(&mut self, mut session: Session, server: &Server<H>) -> Result<Session, End> {
+        let patience = server.settings.command_timeout();
         let mut deadline = None; // of the whole command, so that dripping octets do not extend it
         loop {
             let line = match self.next_line() {
@@ -95,13 +94,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Input::Malformed(reply) => return Err(End::HangUp(reply)),
                 Input::Partial => {
                     self.flush(patience).await?; // RFC 2920 s.3.2: answer a whole group in one write
-                    self.fill(*deadline.get_or_insert_with(|| Instant::now() + patience), session.is_idle()).await?;
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
+                    let deadline = self.chunks.as_ref().map_or(deadline, |chunks| deadline.min(chunks.until()));
+                    self.fill(deadline, session.is_idle()).await?;
                     continue;
                 }
             };
             deadline = None;
             let followed = self.start < self.input.len();
-            let handler = &room.handler;
+            let handler = &server.handler;
             let (mut next, mut step) = session.line(&self.input[line], followed, &|stream, path| handler.reverse_path(stream, path));
             session = loop {
                 match step {
@@ -124,12 +125,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         (next, step) = next.checked(recipient, answer);
                     }
                     Step::Receive(transaction) => {
-                        let replies = self.transact(transaction, room).await?;
+                        let replies = self.transact(transaction, server).await?;
                         replies.iter().for_each(|reply| self.queue(reply));
                         break next.settled(&replies);
                     }
+                    Step::Chunk { octets, size } => {
+                        let refusal = self.take_chunk(octets, size, server).await?;
+                        (next, step) = next.chunked(refusal);
+                    }
+                    Step::LastChunk { octets, transaction } => {
+                        let replies = self.take_last_chunk(octets, transaction, server).await?;
+                        replies.iter().for_each(|reply| self.queue(reply));
+                        break next.settled(&replies);
+                    }
+                    Step::Skip { octets, reply } => {
+                        self.skip(octets, server).await?;
+                        step = Step::Answer(reply);
+                    }
                 }
             };
+            if !session.is_chunking() {
+                self.chunks = None; // RSET, EHLO, or a chunk that was refused
+            }
             if self.output.len() >= OUTPUT {
                 self.flush(patience).await?;
             }
@@ -159,54 +176,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         .await; // the peer may be gone: nobody is left to tell
     }
 
-    /// From DATA to the replies to the final dot.
-    async fn transact<H: Handler>(&mut self, transaction: Transaction, room: &Room<H>) -> Result<Vec<Reply>, End> {
-        let limit = room.settings.max_message_size;
-        let promised = transaction.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(INPUT);
-        let first = promised.min(FIRST_ROOM).min(limit);
-        let Some(mut lease) = room.budget.lease(first) else { return Ok(vec![reply::OUT_OF_MEMORY]) };
-        let mut reader = DataReader::new(limit);
-        reader.make_room(first);
-        self.queue(&reply::START_DATA);
-        self.flush(room.settings.command_timeout()).await?;
-        self.receive(&mut reader, &mut lease, room).await?;
-        // I2: from here on nothing looks at the connection until the handler has answered. The mail may be passing
-        // on to the outbound MTA, so a client that hangs up must not cancel it half way.
-        Ok(match reader.finish() {
-            Ok(data) => room.handler.submit(transaction.with(data)).await,
-            Err(refusal) => vec![refusal],
-        })
-    }
-
-    /// Reads up to the end of the message; what comes behind it stays in the buffer.
-    async fn receive<H>(&mut self, reader: &mut DataReader, lease: &mut Lease, room: &Room<H>) -> Result<(), End> {
-        let overall = Instant::now() + room.settings.message_timeout();
-        loop {
-            let now = Instant::now();
-            if now >= overall {
-                return Err(End::HangUp(reply::TIMED_OUT)); // also for a peer that never lets us wait
-            }
-            self.fill(overall.min(now + room.settings.data_timeout()), false).await?;
-            let chunk = &self.input[self.start..];
-            let wanted = reader.room_with(chunk.len());
-            if lease.resize(wanted) {
-                reader.make_room(wanted);
-            } else {
-                reader.refuse(reply::OUT_OF_MEMORY);
-            }
-            if let Some(consumed) = reader.feed(chunk) {
-                self.start += consumed;
-                return Ok(());
-            }
-            let full = self.input.len() == self.input.capacity();
-            self.input.clear();
-            self.start = 0;
-            if full {
-                self.input.reserve_exact(LARGE_INPUT);
-            }
-        }
-    }
-
     /// The next line in the buffer; consumed, CRLF not included.
     fn next_line(&mut self) -> Input {
         let rest = &self.input[self.start..];
@@ -224,25 +193,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Waits for more input. `idle`: a shutdown ends the wait at once.
-    async fn fill(&mut self, until: Instant, idle: bool) -> Result<(), End> {
+    /// Waits for more input. `idle`: a shutdown ends the wait at once, and after a while the buffers are given back.
+    pub(super) async fn fill(&mut self, until: Instant, idle: bool) -> Result<(), End> {
         self.input.drain(..self.start);
         self.start = 0;
-        self.timer.as_mut().reset(until);
-        let Self { stream, input, timer, stop, .. } = self;
-        tokio::select! {
-            biased;
-            () = cut_off(stop, idle) => Err(End::HangUp(reply::SHUTTING_DOWN)),
-            read = stream.read_buf(input) => match read {
-                Ok(octets) if octets > 0 => Ok(()),
-                _ => Err(End::Gone),
-            },
-            () = timer.as_mut() => Err(End::HangUp(reply::TIMED_OUT)),
+        let mut rests = idle && self.input.is_empty();
+        loop {
+            self.timer.as_mut().reset(if rests { until.min(Instant::now() + REST) } else { until });
+            if self.input.capacity() == 0 {
+                self.input.reserve_exact(SMALL_INPUT);
+            }
+            let Self { stream, input, timer, stop, .. } = self;
+            tokio::select! {
+                biased;
+                () = cut_off(stop, idle) => return Err(End::HangUp(reply::SHUTTING_DOWN)),
+                read = stream.read_buf(input) => return match read {
+                    Ok(octets) if octets > 0 => Ok(()),
+                    _ => Err(End::Gone),
+                },
+                () = timer.as_mut() => {}
+            }
+            if Instant::now() >= until {
+                return Err(End::HangUp(reply::TIMED_OUT));
+            }
+            rests = false;
+            (self.input, self.output) = (Vec::new(), Vec::new());
         }
     }
 
     /// Sends the queued replies in one write.
-    async fn flush(&mut self, patience: Duration) -> Result<(), End> {
+    pub(super) async fn flush(&mut self, patience: Duration) -> Result<(), End> {
         if self.output.is_empty() {
             return Ok(());
         }

@@ -1,24 +1,16 @@
 //! The message between 354 and the final dot: finds its one true end, removes the stuffed dots,
 //! refuses what another server could read as another end. Pure; `connection` feeds it.
 
-use crate::wire::Reply;
-
+use super::draft::Draft;
 use super::reply;
-
-/// RFC 5321 s.4.5.3.1.6: 1000 octets with CRLF, a stuffed dot not counted.
-const MAX_TEXT: usize = 998;
 
 /// Reads one message from chunks of any size.
 ///
 /// Only `CRLF.CRLF` ends it (RFC 5321 s.4.1.1.4, M-40). A message with a flaw is read to that same
 /// end and then refused as a whole: an early answer would make commands of the rest (M-41).
 pub(super) struct DataReader {
-    message: Vec<u8>,
-    limit: usize,
+    pub(super) draft: Draft,
     place: Place,
-    /// Octets of the current line so far.
-    column: usize,
-    refusal: Option<Reply>,
 }
 
 /// What stands directly before the next octet.
@@ -37,25 +29,7 @@ enum Place {
 impl DataReader {
     /// Takes messages of up to `limit` octets, counted without stuffed dots.
     pub(super) fn new(limit: usize) -> Self {
-        Self { message: Vec::new(), limit, place: Place::LineStart, column: 0, refusal: None }
-    }
-
-    /// The octets of memory the message occupies once it has room for `more` further ones. Doubles,
-    /// so that it is rarely asked to grow, and does not ask beyond the limit.
-    pub(super) fn room_with(&self, more: usize) -> usize {
-        let (needed, held) = (self.message.len() + more, self.message.capacity());
-        if needed <= held || self.refusal.is_some() { held } else { needed.max(held * 2).min(self.limit.max(needed)) }
-    }
-
-    /// Allocates that much.
-    pub(super) fn make_room(&mut self, total: usize) {
-        self.message.reserve_exact(total.saturating_sub(self.message.len()));
-    }
-
-    /// From here on the message is only read to its end. The first refusal stays.
-    pub(super) fn refuse(&mut self, reply: Reply) {
-        self.refusal.get_or_insert(reply);
-        self.message = Vec::new();
+        Self { draft: Draft::new(limit), place: Place::LineStart }
     }
 
     /// Reads on. When the end is in `chunk`: the number of octets up to and with it; the rest is not
@@ -66,7 +40,7 @@ impl DataReader {
         while let Some(&octet) = chunk.get(at) {
             match (self.place, octet) {
                 (Place::LineStart, b'.') => {
-                    self.keep(&chunk[from..at]);
+                    self.draft.keep(&chunk[from..at]);
                     at += 1;
                     from = at;
                     self.place = Place::Dot;
@@ -79,54 +53,25 @@ impl DataReader {
                 (Place::DotCr, b'\n') => return Some(at + 1),
                 (Place::Cr, b'\n') => {
                     at += 1;
-                    self.column = 0;
+                    self.draft.end_line();
                     self.place = Place::LineStart;
                 }
                 (Place::Cr | Place::DotCr, _) => {
-                    self.refuse(reply::BAD_LINES); // bare CR
+                    self.draft.refuse(reply::BAD_LINES); // bare CR
                     self.place = Place::Text;
                 }
                 (Place::LineStart | Place::Dot, _) => self.place = Place::Text,
-                (Place::Text, _) => at = self.text(chunk, at),
+                (Place::Text, _) => {
+                    at = self.draft.text(chunk, at);
+                    if at < chunk.len() {
+                        at += 1;
+                        self.place = Place::Cr;
+                    }
+                }
             }
         }
-        self.keep(&chunk[from..]);
+        self.draft.keep(&chunk[from..]);
         None
-    }
-
-    /// The message, or why it is refused. To be called after the end.
-    pub(super) fn finish(self) -> Result<Vec<u8>, Reply> {
-        match self.refusal {
-            None => Ok(self.message),
-            Some(reply) => Err(reply),
-        }
-    }
-
-    /// Skips to the next octet that means something; returns the place behind it.
-    fn text(&mut self, chunk: &[u8], at: usize) -> usize {
-        let found = memchr::memchr3(b'\r', b'\n', 0, &chunk[at..]);
-        let stop = found.map_or(chunk.len(), |n| at + n);
-        self.column += stop - at;
-        if self.column > MAX_TEXT {
-            self.refuse(reply::TEXT_LINE_TOO_LONG);
-        }
-        match chunk.get(stop) {
-            None => return stop,
-            Some(b'\r') => self.place = Place::Cr,
-            Some(_) => self.refuse(reply::BAD_LINES), // bare LF or NUL
-        }
-        stop + 1
-    }
-
-    fn keep(&mut self, piece: &[u8]) {
-        if self.refusal.is_some() {
-            return;
-        }
-        if self.message.len() + piece.len() > self.limit {
-            self.refuse(reply::MESSAGE_TOO_BIG);
-        } else {
-            self.message.extend_from_slice(piece);
-        }
     }
 }
 
@@ -134,6 +79,7 @@ impl DataReader {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::draft::MAX_TEXT;
     use super::*;
 
     type Read = Option<(usize, Result<Vec<u8>, u16>)>;
@@ -145,7 +91,7 @@ mod tests {
         while at < input.len() {
             let end = (at + sizes.next().expect("endless")).min(input.len());
             if let Some(consumed) = reader.feed(&input[at..end]) {
-                return Some((at + consumed, reader.finish().map_err(|reply| reply.code)));
+                return Some((at + consumed, reader.draft.finish().map_err(|reply| reply.code)));
             }
             at = end;
         }
@@ -223,7 +169,7 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(reader.feed(b"0123456789\r\n"), None);
         }
-        assert_eq!((reader.message.capacity(), reader.room_with(1000)), (0, 0));
+        assert_eq!((reader.draft.held(), reader.draft.room_with(1000)), (0, 0));
     }
 
     proptest! {

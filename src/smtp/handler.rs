@@ -61,8 +61,8 @@ pub struct Submission {
     pub answers: Answers,
     /// The message without dot-stuffing; CRLF line ends only, no NUL, lines of up to 998 octets.
     pub data: Vec<u8>,
-    /// The client's address; IPv4 is never mapped into IPv6.
-    pub peer: SocketAddr,
+    /// The client's address; IPv4 is never mapped into IPv6. `None`: a local process on a unix socket.
+    pub peer: Option<SocketAddr>,
     /// The name in EHLO: letters, digits and `-._:[]`, at most 255.
     pub helo: String,
     /// True when it came over TLS.

@@ -5,7 +5,8 @@ use crate::wire::{Enhanced, Reply};
 
 // 2yz and 3yz
 /// RFC 5321 s.4.1.1.8
-pub(super) const HELP: Reply = Reply::new(214, Enhanced(2, 0, 0), "EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, RSET, NOOP, QUIT; see RFC 5321");
+pub(super) const HELP: Reply =
+    Reply::new(214, Enhanced(2, 0, 0), "EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BDAT, RSET, NOOP, QUIT; see RFC 5321");
 /// RFC 3207 s.4
 pub(super) const START_TLS: Reply = Reply::new(220, Enhanced(2, 0, 0), "ready to start TLS");
 /// RFC 5321 s.4.1.1.10
@@ -18,6 +19,10 @@ pub(super) const OK: Reply = Reply::new(250, Enhanced(2, 0, 0), "ok");
 pub(super) const SENDER_OK: Reply = Reply::new(250, Enhanced(2, 1, 0), "sender ok");
 /// RFC 3463 s.3.2
 pub(super) const RECIPIENT_OK: Reply = Reply::new(250, Enhanced(2, 1, 5), "recipient ok");
+/// RFC 3030 s.2
+pub(super) const CHUNK_OK: Reply = Reply::new(250, Enhanced(2, 0, 0), "chunk received");
+/// draft-hall-prdr-00: at least one recipient gets the message
+pub(super) const SOME_TAKEN: Reply = Reply::new(250, Enhanced(2, 0, 0), "message accepted for the recipients answered with 250");
 /// RFC 5321 s.3.5.3: says nothing about whether the mailbox exists
 pub(super) const CANNOT_VERIFY: Reply = Reply::new(252, Enhanced(2, 0, 0), "cannot verify, send the mail");
 /// RFC 4954 s.4: an empty challenge
@@ -26,6 +31,8 @@ pub(super) const PLAIN_PROMPT: Reply = Reply::plain(334, "");
 pub(super) const USERNAME_PROMPT: Reply = Reply::plain(334, "VXNlcm5hbWU6");
 /// `Password:` in base64
 pub(super) const PASSWORD_PROMPT: Reply = Reply::plain(334, "UGFzc3dvcmQ6");
+/// draft-hall-prdr-00, as Exim and swaks speak it
+pub(super) const EACH_FOLLOWS: Reply = Reply::plain(353, "one reply for each recipient follows, then one for the message");
 /// RFC 5321 s.4.1.1.4
 pub(super) const START_DATA: Reply = Reply::plain(354, "send the message, end with a line that holds a dot");
 
@@ -46,6 +53,8 @@ pub(super) const TOO_MANY_RECIPIENTS: Reply = Reply::new(452, Enhanced(4, 5, 3),
 pub(super) const AUTH_UNAVAILABLE: Reply = Reply::new(454, Enhanced(4, 7, 0), "authentication is unavailable now, try again later");
 
 // 5yz
+/// RFC 2033 s.4.1
+pub(super) const LHLO_HERE: Reply = Reply::plain(500, "this is LMTP, say LHLO");
 /// RFC 5321 s.4.2.4
 pub(super) const UNKNOWN_COMMAND: Reply = Reply::new(500, Enhanced(5, 5, 1), "command not recognised");
 /// M-41: a command is refused as a whole, never repaired
@@ -68,6 +77,8 @@ pub(super) const BAD_PARAMETER: Reply = Reply::new(501, Enhanced(5, 5, 4), "para
 pub(super) const AUTH_SYNTAX: Reply = Reply::new(501, Enhanced(5, 5, 2), "cannot decode the authentication data");
 /// RFC 4954 s.4
 pub(super) const AUTH_CANCELLED: Reply = Reply::new(501, Enhanced(5, 7, 0), "authentication cancelled");
+/// RFC 3030 s.2: where the chunk ends cannot be told, so the connection ends here
+pub(super) const BDAT_SYNTAX: Reply = Reply::new(501, Enhanced(5, 5, 4), "syntax: BDAT size [LAST], closing connection");
 /// RFC 5321 s.4.2.4
 pub(super) const NOT_OFFERED: Reply = Reply::new(502, Enhanced(5, 5, 1), "command not offered");
 /// RFC 5321 s.4.1.4
@@ -76,6 +87,8 @@ pub(super) const HELLO_FIRST: Reply = Reply::new(503, Enhanced(5, 5, 1), "send E
 pub(super) const MAIL_FIRST: Reply = Reply::new(503, Enhanced(5, 5, 1), "send MAIL first");
 /// RFC 5321 s.3.3
 pub(super) const RCPT_FIRST: Reply = Reply::new(503, Enhanced(5, 5, 1), "send RCPT first");
+/// RFC 3030 s.2
+pub(super) const NO_MIXING: Reply = Reply::new(503, Enhanced(5, 5, 1), "the message is arriving by BDAT, end it with LAST or send RSET");
 /// RFC 5321 s.4.1.4
 pub(super) const NESTED_MAIL: Reply = Reply::new(503, Enhanced(5, 5, 1), "a transaction is open, send RSET first");
 /// RFC 4954 s.4
@@ -121,8 +134,8 @@ pub(super) const PIPELINED_TOO_FAR: Reply =
 pub(super) const UNKNOWN_PARAMETER: Reply = Reply::new(555, Enhanced(5, 5, 4), "parameter not recognised");
 
 /// The first words on a connection (RFC 5321 s.4.2; no enhanced code, RFC 2034 s.4).
-pub(super) fn greeting(hostname: &str) -> Reply {
-    Reply::plain(220, "").with_text(format!("{hostname} ESMTP Consentry"))
+pub(super) fn greeting(hostname: &str, protocol: &str) -> Reply {
+    Reply::plain(220, "").with_text(format!("{hostname} {protocol} Consentry"))
 }
 
 /// The answer to HELO.
@@ -130,10 +143,11 @@ pub(super) fn hello(hostname: &str) -> Reply {
     Reply::plain(250, "").with_text(hostname.to_owned())
 }
 
-/// The answer to EHLO: what this server itself does, whatever the outbound MTA offers (M-03).
-pub(super) fn extended_hello(hostname: &str, size: usize, starttls: bool, auth: bool) -> Reply {
+/// The answer to EHLO and LHLO: what this server itself does, whatever the outbound MTA offers (M-03).
+pub(super) fn extended_hello(hostname: &str, size: usize, prdr: bool, starttls: bool, auth: bool) -> Reply {
+    let prdr = if prdr { "\nPRDR" } else { "" };
     let starttls = if starttls { "\nSTARTTLS" } else { "" };
     let auth = if auth { "\nAUTH PLAIN LOGIN" } else { "" };
-    let text = format!("{hostname}\nPIPELINING\nSIZE {size}\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES{starttls}{auth}");
+    let text = format!("{hostname}\nPIPELINING\nSIZE {size}\n8BITMIME\nSMTPUTF8\nCHUNKING\nDSN\nENHANCEDSTATUSCODES{prdr}{starttls}{auth}");
     Reply::plain(250, "").with_text(text)
 }

@@ -9,12 +9,25 @@ use crate::wire::Reply;
 
 use super::auth::{self, Credentials, Exchange, Mechanism, Progress};
 use super::command::{Command, MailFrom};
-use super::handler::{Answers, Authentication, Submission};
+use super::handler::Authentication;
+use super::listener::Protocol;
 use super::reply;
 use super::settings::SmtpSettings;
+use super::transaction::{Ending, Transaction};
 
 /// Whether a stream may use a reverse-path.
 pub(super) type SenderPolicy<'a> = dyn Fn(&Stream, &ReversePath) -> Result<(), Reply> + 'a;
+
+/// Where a connection comes from, and what it may do for that alone.
+pub(super) struct Origin {
+    pub(super) protocol: Protocol,
+    /// `None` for a local process on a unix socket.
+    pub(super) peer: Option<SocketAddr>,
+    /// The stream of the listener, or else of the peer's network: it needs no login.
+    pub(super) stream: Option<Arc<Stream>>,
+    /// STARTTLS is possible.
+    pub(super) tls_offered: bool,
+}
 
 /// A session between two lines.
 pub(super) struct Session {
@@ -25,12 +38,9 @@ pub(super) struct Session {
 /// What holds for the whole connection, whatever the state.
 struct Facts {
     settings: Arc<SmtpSettings>,
-    peer: SocketAddr,
-    /// The stream of the peer's network.
-    network: Option<Arc<Stream>>,
+    origin: Origin,
     /// The stream of the peer's credential.
     login: Option<Arc<Stream>>,
-    tls_offered: bool,
     tls: bool,
     errors: u32,
 }
@@ -59,6 +69,11 @@ enum State {
         /// At least one.
         recipients: Vec<Recipient>,
     },
+    /// The message arrives in chunks: nothing may change the envelope any more (RFC 3030 s.2).
+    Chunks {
+        client: Client,
+        transaction: Transaction,
+    },
 }
 
 /// How the client introduced itself.
@@ -82,26 +97,18 @@ pub(super) enum Step {
     Check(Arc<Stream>, Recipient),
     /// Receive the message and hand both to the handler, then call [`Session::settled`].
     Receive(Transaction),
-}
-
-/// A transaction that lacks nothing but the message.
-pub(super) struct Transaction {
-    submission: Submission,
-    /// `SIZE=`, as promised.
-    pub(super) size: Option<u64>,
-}
-
-impl Transaction {
-    /// What the handler gets.
-    pub(super) fn with(self, data: Vec<u8>) -> Submission {
-        Submission { data, ..self.submission }
-    }
+    /// Receive a chunk, then call [`Session::chunked`] for the answer.
+    Chunk { octets: u64, size: Option<u64> },
+    /// Receive the last chunk and go on as for [`Step::Receive`].
+    LastChunk { octets: u64, transaction: Transaction },
+    /// Read past a chunk that nobody wants, then answer.
+    Skip { octets: u64, reply: Reply },
 }
 
 impl Session {
-    /// A new connection; `tls_offered`: STARTTLS is possible.
-    pub(super) fn new(settings: Arc<SmtpSettings>, peer: SocketAddr, network: Option<Arc<Stream>>, tls_offered: bool) -> Self {
-        Self { facts: Facts { settings, peer, network, login: None, tls_offered, tls: false, errors: 0 }, state: State::Greeted }
+    /// A new connection.
+    pub(super) fn new(settings: Arc<SmtpSettings>, origin: Origin) -> Self {
+        Self { facts: Facts { settings, origin, login: None, tls: false, errors: 0 }, state: State::Greeted }
     }
 
     /// TLS is active: all that was said before is forgotten (RFC 3207 s.4.2, M-30).
@@ -111,7 +118,12 @@ impl Session {
 
     /// True outside a transaction: a shutdown may end the session here.
     pub(super) fn is_idle(&self) -> bool {
-        !matches!(self.state, State::Mail { .. } | State::Rcpt { .. })
+        !matches!(self.state, State::Mail { .. } | State::Rcpt { .. } | State::Chunks { .. })
+    }
+
+    /// True while chunks are kept for a message that is not complete.
+    pub(super) fn is_chunking(&self) -> bool {
+        matches!(self.state, State::Chunks { .. })
     }
 
     /// Takes one line, without its CRLF. `followed`: more octets have arrived behind it.
@@ -123,12 +135,16 @@ impl Session {
                 // RFC 2920 s.3.1, RFC 3207 s.4: these end a group, whether they are granted or not. Octets behind
                 // them are a message that would be read as commands, or commands slipped in before TLS (M-12, M-30).
                 Ok(Command::Data | Command::StartTls) if followed => (state, Step::Close(reply::PIPELINED_TOO_FAR)),
-                Ok(command) => state.command(&mut facts, command, policy),
+                Ok(command) => state.command(&facts, command, policy),
                 Err(refusal) => (state, Step::Answer(refusal)),
             },
         };
         let step = match step {
             Step::Answer(reply) => facts.count(reply),
+            Step::Skip { octets, reply } => match facts.count(reply) {
+                Step::Answer(reply) => Step::Skip { octets, reply },
+                step => step,
+            },
             step => step,
         };
         (Self { facts, state }, step)
@@ -156,9 +172,21 @@ impl Session {
         (Self { facts, state }, step)
     }
 
+    /// What came of [`Step::Chunk`]. A refused chunk fails the message as a whole; chunks that are on their way already
+    /// are read past (RFC 3030 s.2).
+    pub(super) fn chunked(self, refusal: Option<Reply>) -> (Self, Step) {
+        let Self { mut facts, state } = self;
+        let (state, reply) = match (state, refusal) {
+            (state, None) => (state, reply::CHUNK_OK),
+            (state, Some(refusal)) => (state.reset(), refusal),
+        };
+        let step = facts.count(reply);
+        (Self { facts, state }, step)
+    }
+
     /// The handler's answer to the message. One that was taken makes up for earlier errors.
     pub(super) fn settled(mut self, replies: &[Reply]) -> Self {
-        if replies.iter().any(Reply::is_positive) {
+        if replies.iter().any(|reply| (200..300).contains(&reply.code)) {
             self.facts.errors = 0;
         }
         self
@@ -166,18 +194,22 @@ impl Session {
 }
 
 impl Facts {
-    /// The stream that the client sends for; the credential says more than the network.
+    /// The stream that the client sends for; the credential says more than the way it came.
     fn stream(&self) -> Option<&Arc<Stream>> {
-        self.login.as_ref().or(self.network.as_ref())
+        self.login.as_ref().or(self.origin.stream.as_ref())
     }
 
     fn may_start_tls(&self) -> bool {
-        self.tls_offered && !self.tls
+        self.origin.tls_offered && !self.tls
     }
 
     /// RFC 4954 s.4: passwords travel under TLS only (M-31), or not at all over a wire.
     fn may_authenticate(&self) -> bool {
-        self.tls || (self.settings.auth_without_tls_on_loopback && self.peer.ip().is_loopback())
+        match self.origin.peer {
+            _ if self.tls => true,
+            Some(peer) => self.settings.auth_without_tls_on_loopback && peer.ip().is_loopback(),
+            None => true,
+        }
     }
 
     /// Counts what no sound client earns; mail that is refused is not an error of the session.
@@ -190,17 +222,28 @@ impl Facts {
 }
 
 impl State {
-    fn command(self, facts: &mut Facts, command: Command, policy: &SenderPolicy<'_>) -> (Self, Step) {
-        match command {
-            Command::Ehlo(name) => {
+    fn command(self, facts: &Facts, command: Command, policy: &SenderPolicy<'_>) -> (Self, Step) {
+        match (command, facts.origin.protocol) {
+            (Command::Ehlo(name), Protocol::Smtp) | (Command::Lhlo(name), Protocol::Lmtp) => {
                 let (starttls, auth) = (facts.may_start_tls(), facts.may_authenticate());
-                let reply = reply::extended_hello(&facts.settings.hostname, facts.settings.max_message_size, starttls, auth);
+                let prdr = facts.origin.protocol == Protocol::Smtp; // LMTP has it by itself
+                let reply = reply::extended_hello(&facts.settings.hostname, facts.settings.max_message_size, prdr, starttls, auth);
                 (Self::Ready { client: Client { name, extended: true } }, Step::Answer(reply))
             }
-            Command::Helo(name) => {
+            (Command::Helo(name), Protocol::Smtp) => {
                 let reply = reply::hello(&facts.settings.hostname);
                 (Self::Ready { client: Client { name, extended: false } }, Step::Answer(reply))
             }
+            // RFC 2033 s.4.1
+            (Command::Ehlo(_) | Command::Helo(_), Protocol::Lmtp) => (self, Step::Answer(reply::LHLO_HERE)),
+            (Command::Lhlo(_), Protocol::Smtp) => (self, Step::Answer(reply::UNKNOWN_COMMAND)),
+            (command, _) => self.ordinary(facts, command, policy),
+        }
+    }
+
+    /// The commands that SMTP and LMTP share.
+    fn ordinary(self, facts: &Facts, command: Command, policy: &SenderPolicy<'_>) -> (Self, Step) {
+        match command {
             Command::Mail(mail) => self.mail(facts, mail, policy),
             Command::Rcpt(recipient) => self.rcpt(facts, recipient),
             Command::Data => self.data(facts),
@@ -211,7 +254,10 @@ impl State {
             Command::Vrfy => (self, Step::Answer(reply::CANNOT_VERIFY)),
             Command::Help => (self, Step::Answer(reply::HELP)),
             Command::Quit => (self, Step::Close(reply::CLOSING)),
-            Command::Bdat => (self, Step::Close(reply::NOT_OFFERED)),
+            Command::Bdat { octets, last } => self.bdat(facts, octets, last),
+            Command::BadBdat => (self, Step::Close(reply::BDAT_SYNTAX)),
+            // EHLO, HELO and LHLO have been answered
+            Command::Ehlo(_) | Command::Helo(_) | Command::Lhlo(_) => (self, Step::Answer(reply::UNKNOWN_COMMAND)),
             Command::Foreign => (self, Step::Close(reply::NOT_SMTP)),
         }
     }
@@ -221,10 +267,13 @@ impl State {
             // Only refused recipients: nothing is pending, and campaigns of real tools hang on this.
             Self::Ready { client } | Self::Mail { client, tried: true, .. } => client,
             Self::Greeted | Self::Login { .. } => return (self, Step::Answer(reply::HELLO_FIRST)),
-            Self::Mail { .. } | Self::Rcpt { .. } => return (self, Step::Answer(reply::NESTED_MAIL)),
+            Self::Mail { .. } | Self::Rcpt { .. } | Self::Chunks { .. } => return (self, Step::Answer(reply::NESTED_MAIL)),
         };
         let refuse = |client, reply| (Self::Ready { client }, Step::Answer(reply));
         let Some(stream) = facts.stream().cloned() else { return refuse(client, reply::AUTH_REQUIRED) }; // M-01, M-02
+        if mail.prdr && facts.origin.protocol == Protocol::Lmtp {
+            return refuse(client, reply::UNKNOWN_PARAMETER);
+        }
         if mail.size.is_some_and(|size| size > facts.settings.max_message_size as u64) {
             return refuse(client, reply::MESSAGE_TOO_BIG); // M-09
         }
@@ -239,6 +288,7 @@ impl State {
             Self::Mail { stream, mail, .. } => (stream, mail, 0),
             Self::Rcpt { stream, mail, recipients, .. } => (stream, mail, recipients.len()),
             Self::Ready { .. } => return (self, Step::Answer(reply::MAIL_FIRST)),
+            Self::Chunks { .. } => return (self, Step::Answer(reply::NO_MIXING)),
             Self::Greeted | Self::Login { .. } => return (self, Step::Answer(reply::HELLO_FIRST)),
         };
         let recipient = match recipient {
@@ -271,35 +321,61 @@ impl State {
     }
 
     fn data(self, facts: &Facts) -> (Self, Step) {
-        match self {
-            Self::Rcpt { client, stream, mail: MailFrom { sender, size }, recipients } => {
-                let submission = Submission {
+        match self.complete(facts) {
+            Ok((client, transaction)) => (Self::Ready { client }, Step::Receive(transaction)),
+            Err(refused) => (refused.0, Step::Answer(refused.1)),
+        }
+    }
+
+    /// M-13: whatever becomes of the chunk, its octets are no commands.
+    fn bdat(self, facts: &Facts, octets: u64, last: bool) -> (Self, Step) {
+        let complete = match self {
+            Self::Chunks { client, transaction } => Ok((client, transaction)),
+            state => state.complete(facts),
+        };
+        match complete {
+            Err(refused) => (refused.0, Step::Skip { octets, reply: refused.1 }),
+            Ok((client, transaction)) if last => (Self::Ready { client }, Step::LastChunk { octets, transaction }),
+            Ok((client, transaction)) => {
+                let size = transaction.size;
+                (Self::Chunks { client, transaction }, Step::Chunk { octets, size })
+            }
+        }
+    }
+
+    /// The transaction, if it lacks nothing but the message; else the state as it was, and what is missing.
+    fn complete(self, facts: &Facts) -> Result<(Client, Transaction), Box<(Self, Reply)>> {
+        let refusal = match self {
+            Self::Rcpt { client, stream, mail, recipients } => {
+                let transaction = Transaction {
                     stream,
-                    sender,
+                    sender: mail.sender,
                     recipients,
-                    answers: Answers::One,
-                    data: Vec::new(),
-                    peer: facts.peer,
+                    size: mail.size,
+                    ending: Ending::of(facts.origin.protocol, mail.prdr),
+                    peer: facts.origin.peer,
                     helo: client.name.clone(),
                     tls: facts.tls,
                     authenticated: facts.login.is_some(),
                 };
-                (Self::Ready { client }, Step::Receive(Transaction { submission, size }))
+                return Ok((client, transaction));
             }
-            Self::Mail { tried: true, .. } => (self, Step::Answer(reply::NO_RECIPIENT)),
-            Self::Mail { .. } => (self, Step::Answer(reply::RCPT_FIRST)),
-            Self::Ready { .. } => (self, Step::Answer(reply::MAIL_FIRST)),
-            Self::Greeted | Self::Login { .. } => (self, Step::Answer(reply::HELLO_FIRST)),
-        }
+            Self::Mail { tried: true, .. } if facts.origin.protocol == Protocol::Smtp => reply::NO_RECIPIENT,
+            Self::Mail { .. } => reply::RCPT_FIRST, // RFC 2033 s.4.2, too
+            Self::Ready { .. } => reply::MAIL_FIRST,
+            Self::Chunks { .. } => reply::NO_MIXING,
+            Self::Greeted | Self::Login { .. } => reply::HELLO_FIRST,
+        };
+        Err(Box::new((self, refusal)))
     }
 
     fn start_tls(self, facts: &Facts) -> (Self, Step) {
         let refusal = match self {
             _ if facts.tls => reply::TLS_ALREADY,
-            _ if !facts.tls_offered => reply::NOT_OFFERED,
+            _ if !facts.origin.tls_offered => reply::NOT_OFFERED,
             Self::Ready { .. } => return (Self::Greeted, Step::StartTls(reply::START_TLS)),
             Self::Greeted | Self::Login { .. } => reply::HELLO_FIRST,
-            Self::Mail { .. } | Self::Rcpt { .. } => reply::NESTED_MAIL,
+            Self::Mail { .. } | Self::Rcpt { .. } | Self::Chunks { .. } => reply::NESTED_MAIL,
         };
         (self, Step::Answer(refusal))
     }
@@ -309,7 +385,7 @@ impl State {
             _ if !facts.may_authenticate() => reply::TLS_REQUIRED,
             _ if facts.login.is_some() => reply::AUTH_TWICE,
             Self::Ready { client } if client.extended => return progress(client, auth::begin(mechanism, initial)),
-            Self::Mail { .. } | Self::Rcpt { .. } => reply::AUTH_IN_TRANSACTION,
+            Self::Mail { .. } | Self::Rcpt { .. } | Self::Chunks { .. } => reply::AUTH_IN_TRANSACTION,
             Self::Greeted | Self::Ready { .. } | Self::Login { .. } => reply::HELLO_FIRST,
         };
         (self, Step::Answer(refusal))
@@ -318,9 +394,11 @@ impl State {
     fn reset(self) -> Self {
         match self {
             Self::Greeted => Self::Greeted,
-            Self::Ready { client } | Self::Login { client, .. } | Self::Mail { client, .. } | Self::Rcpt { client, .. } => {
-                Self::Ready { client }
-            }
+            Self::Ready { client }
+            | Self::Login { client, .. }
+            | Self::Mail { client, .. }
+            | Self::Rcpt { client, .. }
+            | Self::Chunks { client, .. } => Self::Ready { client },
         }
     }
 }
@@ -334,131 +412,4 @@ fn progress(client: Client, progress: Progress) -> (State, Step) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mail::StreamClass;
-    use crate::wire::Enhanced;
-
-    fn stream(name: &str) -> Arc<Stream> {
-        let (name, controller) = (name.to_owned(), "c".to_owned());
-        let answer = if name == "login" { AnswerProfile::Reject } else { AnswerProfile::RejectAtRcpt };
-        Arc::new(Stream { name, controller, class: StreamClass::Marketing, topic: None, from_domains: Vec::new(), answer })
-    }
-
-    fn session(network: bool, tls: bool) -> Session {
-        let settings = Arc::new(SmtpSettings { max_errors: 4, max_recipients: 2, ..SmtpSettings::default() });
-        let session = Session::new(settings, SocketAddr::from(([192, 0, 2, 1], 9)), network.then(|| stream("network")), true);
-        if tls { session.tls_up() } else { session }
-    }
-
-    /// Says one line; credentials `shop` are granted, messages are taken.
-    fn say(session: Session, line: &str) -> (Session, String) {
-        let policy = |_: &Stream, path: &ReversePath| match path {
-            ReversePath::Mailbox(address) if address.local() == "forbidden" => Err(Reply::new(550, Enhanced(5, 7, 1), "no")),
-            _ => Ok(()),
-        };
-        let (line, followed) = line.strip_suffix('+').map_or((line, false), |line| (line, true));
-        let (session, step) = session.line(line.as_bytes(), followed, &policy);
-        match step {
-            Step::Answer(reply) => (session, reply.code.to_string()),
-            Step::Close(reply) => (session, format!("{} close", reply.code)),
-            Step::StartTls(reply) => (session.tls_up(), reply.code.to_string()),
-            Step::Authenticate(given) => {
-                let granted = given.username == "shop";
-                let answer = if granted { Authentication::Granted(stream("login")) } else { Authentication::Refused };
-                let (session, Step::Answer(reply) | Step::Close(reply)) = session.authenticated(answer) else { panic!("no reply") };
-                (session, reply.code.to_string())
-            }
-            Step::Check(_, recipient) => {
-                let refused = recipient.address.local() == "nobody";
-                let answer = if refused { Err(Reply::new(550, Enhanced(5, 7, 1), "no consent")) } else { Ok(()) };
-                let (session, Step::Answer(reply) | Step::Close(reply)) = session.checked(recipient, answer) else { panic!("no reply") };
-                (session, reply.code.to_string())
-            }
-            Step::Receive(transaction) => {
-                let Submission { stream, sender, recipients, data, .. } = transaction.with(b"x".to_vec());
-                let recipients: Vec<_> = recipients.iter().map(|recipient| recipient.address.as_str()).collect();
-                let paths = format!("{} {}", sender.reverse_path.as_str(), recipients.join(","));
-                (session.settled(&[reply::OK]), format!("{} {paths} {}", stream.name, data.len()))
-            }
-        }
-    }
-
-    fn talk(mut session: Session, lines: &[(&str, &str)]) {
-        for (line, expected) in lines {
-            let (next, answer) = say(session, line);
-            assert_eq!(&answer, expected, "{line} of {lines:?}");
-            session = next;
-        }
-    }
-
-    #[test]
-    fn transactions_follow_each_other() {
-        let mail = ("MAIL FROM:<a@x.example> SIZE=5", "250");
-        let rcpt = ("RCPT TO:<b@y.example>", "250");
-        let data = ("DATA", "network a@x.example b@y.example 1");
-        talk(session(true, false), &[("EHLO x", "250"), mail, rcpt, data, mail, rcpt, data, ("QUIT", "221 close")]);
-        let both = ("DATA", "network a@x.example b@y.example,c@y.example 1");
-        let more = ("RCPT TO:<c@y.example>", "250");
-        talk(session(true, false), &[("HELO x", "250"), mail, rcpt, more, ("RCPT TO:<d@y.example>", "452"), both]);
-        talk(session(true, false), &[("EHLO x", "250"), mail, rcpt, ("RCPT TO:<nobody@y.example>", "550"), more, both]);
-        talk(session(true, false), &[("EHLO x", "250"), mail, rcpt, ("RSET", "250"), mail, rcpt, ("EHLO x", "250"), ("DATA", "503")]);
-        // DESIGN.md section 4: only refused recipients leave nothing open
-        for refused in
-            [("RCPT TO:<ü@y.example>", "553"), ("RCPT TO:<a b>", "553"), ("RCPT TO", "501"), ("RCPT TO:<nobody@y.example>", "550")]
-        {
-            talk(session(true, false), &[("EHLO x", "250"), mail, refused, ("DATA", "554"), mail, rcpt, data]);
-            talk(session(true, false), &[("EHLO x", "250"), mail, refused, mail, refused, rcpt, data]);
-        }
-        talk(session(true, false), &[("EHLO x", "250"), ("MAIL FROM:<> SMTPUTF8", "250"), ("RCPT TO:<ü@y.example>", "250")]);
-    }
-
-    #[test]
-    fn order_is_kept_and_refusals_open_nothing() {
-        let (mail, rcpt) = ("MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>");
-        talk(session(true, false), &[(mail, "503"), (rcpt, "503"), ("DATA", "503"), ("NOOP", "250")]);
-        talk(session(true, false), &[("EHLO x", "250"), (rcpt, "503"), (mail, "250"), (mail, "503"), ("DATA", "503")]);
-        talk(session(true, false), &[("EHLO x", "250"), ("MAIL FROM:<forbidden@x.example>", "550"), (rcpt, "503"), (mail, "250")]);
-        talk(session(true, false), &[("EHLO x", "250"), ("MAIL FROM:<> SIZE=10000001", "552"), ("MAIL FROM:<> SIZE=10000000", "250")]);
-        talk(session(false, false), &[("EHLO x", "250"), (mail, "530"), (rcpt, "503")]);
-    }
-
-    #[test]
-    fn octets_behind_data_or_starttls_end_the_session_granted_or_not() {
-        // M-12, M-30
-        let (mail, rcpt) = (("MAIL FROM:<a@x.example>+", "250"), ("RCPT TO:<b@y.example>+", "250"));
-        talk(session(true, false), &[("EHLO x+", "250"), mail, rcpt, ("DATA+", "554 close")]);
-        talk(session(true, false), &[("DATA+", "554 close")]);
-        talk(session(true, false), &[("EHLO x", "250"), ("STARTTLS+", "554 close")]);
-    }
-
-    #[test]
-    fn auth_wants_tls_ehlo_and_no_transaction_and_comes_once() {
-        // M-31, M-32; `AHNob3AAcA==` is NUL shop NUL p
-        let auth = "AUTH PLAIN AHNob3AAcA==";
-        let (mail, rcpt) = (("MAIL FROM:<a@x.example>", "250"), ("RCPT TO:<b@y.example>", "250"));
-        talk(
-            session(false, false),
-            &[("EHLO x", "250"), (auth, "538"), ("STARTTLS", "220"), (auth, "503"), ("EHLO x", "250"), (auth, "235")],
-        );
-        talk(
-            session(false, true),
-            &[("EHLO x", "250"), (auth, "235"), (auth, "503"), mail, rcpt, ("DATA", "login a@x.example b@y.example 1")],
-        );
-        talk(session(true, true), &[("EHLO x", "250"), mail, (auth, "503"), ("STARTTLS", "503")]);
-        talk(session(true, true), &[("HELO x", "250"), (auth, "503")]);
-        talk(session(false, true), &[("EHLO x", "250"), ("AUTH PLAIN", "334"), ("*", "501"), ("AUTH PLAIN AGEAYg==", "535")]);
-    }
-
-    #[test]
-    fn errors_are_counted_until_a_message_is_taken() {
-        let (mail, rcpt) = (("MAIL FROM:<a@x.example>", "250"), ("RCPT TO:<b@y.example>", "250"));
-        let data = ("DATA", "network a@x.example b@y.example 1");
-        let bad = ("XYZZY", "500");
-        talk(session(true, false), &[("EHLO x", "250"), bad, bad, bad, ("XYZZY", "421 close")]);
-        talk(session(true, false), &[("EHLO x", "250"), bad, bad, bad, mail, rcpt, data, bad, bad, bad, ("XYZZY", "421 close")]);
-        // Mail that is refused is the tool's daily life, not its error.
-        let refused = ("MAIL FROM:<forbidden@x.example>", "550");
-        talk(session(true, false), &[("EHLO x", "250"), refused, refused, refused, refused, refused, mail]);
-    }
-}
+mod tests;

@@ -1,11 +1,13 @@
-//! Settings of the SMTP listeners. Knows no files; `config` reads them.
+//! Settings of the SMTP server. Knows no files; `config` reads them.
 
 use std::time::Duration;
+
+use super::budget::COPIES;
 
 /// Seconds; the longest time to wait for anything.
 const DAY: u64 = 86_400;
 
-/// What an SMTP listener may take; each listener for itself. Every field has a default.
+/// What the SMTP server may take, all listeners together. Every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmtpSettings {
@@ -15,7 +17,7 @@ pub struct SmtpSettings {
     /// the gateway adds to a copy: headers, signature and footer, 64 KiB are plenty (M-10). The default lies
     /// that far and more below Postfix's 10,240,000.
     pub max_message_size: usize,
-    /// Open connections on this listener; more get 421.
+    /// Open connections; more get 421.
     pub max_connections: usize,
     /// Open connections from one IPv4 address or one IPv6 /64; more get 421. A sending tool is often a single address.
     pub max_connections_per_address: usize,
@@ -32,7 +34,8 @@ pub struct SmtpSettings {
     /// Seconds after a shutdown in which messages that are on their way may still arrive; then 421. Below the
     /// service manager's patience, which must have room for the outbound MTA's answer, too.
     pub drain_timeout_seconds: u64,
-    /// Octets of all messages that are being received or handled; beyond it 452. At least `max_message_size`.
+    /// Octets of all messages that are being received or handled, each counted three times, because copies are made of it;
+    /// beyond it 452. At least three times `max_message_size`.
     pub max_bytes_in_flight: usize,
     /// True: AUTH is offered without TLS to clients on the loopback interface.
     pub auth_without_tls_on_loopback: bool,
@@ -45,7 +48,7 @@ pub enum SettingsError {
     #[error("hostname must be a domain name or an address literal such as [192.0.2.1]")]
     Hostname,
     /// No message of the announced size could ever pass.
-    #[error("max_bytes_in_flight must be at least max_message_size, and max_message_size at least 65536")]
+    #[error("max_bytes_in_flight must be at least three times max_message_size, and max_message_size at least 65536")]
     Sizes,
     /// Every session would end before its first command, or hold its place for ever.
     #[error(
@@ -70,7 +73,7 @@ impl Default for SmtpSettings {
             data_timeout_seconds: 180,
             message_timeout_seconds: 1_800,
             drain_timeout_seconds: 30,
-            max_bytes_in_flight: 128 * 1024 * 1024,
+            max_bytes_in_flight: 256 * 1024 * 1024,
             auth_without_tls_on_loopback: false,
         }
     }
@@ -84,7 +87,7 @@ impl SmtpSettings {
             return Err(SettingsError::Hostname);
         }
         // RFC 5321 s.4.5.3.1.7: 64 K octets is the least a server may offer
-        if self.max_message_size < 65_536 || self.max_bytes_in_flight < self.max_message_size {
+        if self.max_message_size < 65_536 || self.max_bytes_in_flight / COPIES < self.max_message_size {
             return Err(SettingsError::Sizes);
         }
         if self.max_connections == 0 || self.max_connections_per_address == 0 || self.max_errors == 0 {

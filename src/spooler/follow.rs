@@ -21,8 +21,8 @@ const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a copy's time under way ended.
 pub(super) struct Ended {
-    /// Where it had a place.
-    pub(super) lane: Option<Lane>,
+    /// The place that it had: its lane and its octets.
+    pub(super) place: Option<(Lane, u64)>,
     /// Whether the outbound MTA was reached; `None` when nobody tried.
     pub(super) reached: Option<bool>,
 }
@@ -38,13 +38,13 @@ pub(super) struct Follower {
 impl Follower {
     /// Tries a copy, and sees to what follows.
     pub(super) async fn deliver(self, copy: SpooledCopy, message: Shared) -> Ended {
-        let lane = Some(copy.lane);
+        let place = Some((copy.lane, copy.size));
         if copy.state == CopyState::Held || self.is_too_old(&copy) {
             self.give_up(copy, &message).await;
-            return Ended { lane, reached: None };
+            return Ended { place, reached: None };
         }
         let attempt = match self.open(&copy, &message).await {
-            Ok(None) => return Ended { lane, reached: None }, // dropped meanwhile
+            Ok(None) => return Ended { place, reached: None }, // dropped meanwhile
             Ok(Some(Opened::Mail(incoming))) => self.gateway.attempt(&copy, incoming).await,
             Ok(Some(Opened::Report { sender, original })) => Ok(self.gateway.attempt_report(&copy, sender, original).await),
             Err(failure) => Err(failure),
@@ -57,7 +57,7 @@ impl Follower {
                 None
             }
         };
-        Ended { lane, reached }
+        Ended { place, reached }
     }
 
     /// Waits for the last word on a copy that the gateway handed over.
@@ -69,7 +69,7 @@ impl Follower {
             let decision = copy.decision;
             self.follow(copy, Attempt::Late(decision, late), &Shared::default()).await;
         }
-        Ended { lane: None, reached: None }
+        Ended { place: None, reached: None }
     }
 
     async fn follow(&self, mut copy: SpooledCopy, attempt: Attempt, message: &Shared) -> Option<bool> {

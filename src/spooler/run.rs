@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::SpoolSettings;
 use super::follow::{Ended, Follower};
@@ -24,6 +24,12 @@ const TICK: Duration = Duration::from_secs(1);
 /// Pauses while the outbound MTA cannot be reached: the first, and the longest after it doubled.
 const DOWN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
+/// Octets of the copies under way, unless one alone is larger: each is in memory two or three times.
+const OCTETS: u64 = 32 * 1024 * 1024;
+
+/// How long deliveries under way may take at a shutdown; what is not settled then is still in the spool.
+const DRAIN: Duration = Duration::from_secs(30);
+
 /// A message that copies under way share.
 pub(super) type Shared = Arc<OnceCell<Opened>>;
 
@@ -31,12 +37,17 @@ struct Spooler {
     follower: Follower,
     /// Read, not begun.
     ready: [VecDeque<SpooledCopy>; 2],
+    /// There may be more that is due.
+    more: [bool; 2],
+    /// When to look again if nothing happens.
+    wake: Instant,
     /// Read: not to be read again.
     claimed: HashSet<CopyId>,
     messages: HashMap<SpoolId, Weak<OnceCell<Opened>>>,
     running: JoinSet<(CopyId, Ended)>,
-    /// Under way in each lane.
+    /// Under way in each lane, and their octets.
     busy: [usize; 2],
+    octets: u64,
     down: Option<Down>,
 }
 
@@ -52,56 +63,72 @@ pub async fn run(gateway: Arc<Gateway>, settings: SpoolSettings, mut late: mpsc:
     let mut spooler = Spooler {
         follower: Follower { gateway, settings, stop: stop.clone() },
         ready: Default::default(),
+        more: [true; 2],
+        wake: Instant::now(),
         claimed: HashSet::new(),
         messages: HashMap::new(),
         running: JoinSet::new(),
         busy: [0; 2],
+        octets: 0,
         down: None,
     };
+    let store = spooler.follower.gateway.store.clone();
     loop {
-        let wake = spooler.look().await;
-        let store = spooler.follower.gateway.store.clone();
+        spooler.look().await;
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
             Some(ended) = spooler.running.join_next(), if !spooler.running.is_empty() => spooler.ended(ended),
             Some(late) = late.recv() => spooler.wait_for(late),
-            () = store.spool_arrival() => {}
-            () = tokio::time::sleep_until(wake) => {}
+            () = store.spool_arrival() => spooler.more = [true; 2],
+            () = tokio::time::sleep_until(spooler.wake) => spooler.more = [true; 2],
         }
     }
-    while let Some(ended) = spooler.running.join_next().await {
-        spooler.ended(ended);
+    let drained = timeout(DRAIN, async {
+        while let Some(ended) = spooler.running.join_next().await {
+            spooler.ended(ended);
+        }
+    });
+    if drained.await.is_err() {
+        tracing::warn!(copies = spooler.running.len(), "deliveries were cut off");
     }
 }
 
 impl Spooler {
-    /// Begins what is due; tells when to look again if nothing happens before.
-    async fn look(&mut self) -> Instant {
+    /// Begins what is due and finds a place.
+    async fn look(&mut self) {
         let now = Instant::now();
-        let tick = now + TICK;
         if let Some(down) = &self.down
             && (down.until > now || self.busy != [0; 2])
         {
-            return down.until.max(now + DOWN.0).min(tick);
+            self.wake = down.until.max(now + DOWN.0);
+            return;
         }
+        let asked = self.more;
         for lane in [Lane::Transactional, Lane::Bulk] {
             while self.has_room(lane) {
-                if self.ready[index(lane)].is_empty() && !self.read(lane).await {
-                    break;
+                if self.ready[index(lane)].is_empty() {
+                    self.read(lane).await;
                 }
-                let Some(copy) = self.ready[index(lane)].pop_front() else { break };
+                let Some(copy) = self.ready[index(lane)].pop_front_if(|copy| self.octets == 0 || self.octets + copy.size <= OCTETS) else {
+                    break;
+                };
                 self.begin(copy);
             }
         }
-        let store = &self.follower.gateway.store;
+        if asked != [false; 2] {
+            self.wake = self.next_wake(now).await;
+        }
+    }
+
+    async fn next_wake(&self, now: Instant) -> Instant {
         let at = Timestamp::now();
-        match store.spool_next(at).await {
-            Ok(Some(next)) => tick.min(now + Duration::try_from(next.duration_since(at)).unwrap_or_default()),
-            Ok(None) => tick,
+        match self.follower.gateway.store.spool_next(at).await {
+            Ok(Some(next)) => (now + TICK).min(now + Duration::try_from(next.duration_since(at)).unwrap_or_default()),
+            Ok(None) => now + TICK,
             Err(error) => {
                 tracing::error!(%error, "the spool cannot be read");
-                tick
+                now + TICK
             }
         }
     }
@@ -115,22 +142,24 @@ impl Spooler {
         busy < places && (lane == Lane::Transactional || self.busy[index(Lane::Bulk)] < places - reserved)
     }
 
-    /// Reads what is due; false when nothing is.
-    async fn read(&mut self, lane: Lane) -> bool {
-        let most = u32::try_from(BATCH + self.claimed.len()).unwrap_or(u32::MAX);
-        match self.follower.gateway.store.spool_due(lane, Timestamp::now(), most).await {
+    /// Reads what is due, unless nothing is.
+    async fn read(&mut self, lane: Lane) {
+        if !self.more[index(lane)] {
+            return;
+        }
+        let most = BATCH + self.claimed.len();
+        match self.follower.gateway.store.spool_due(lane, Timestamp::now(), u32::try_from(most).unwrap_or(u32::MAX)).await {
             Ok(due) => {
-                let ready = &mut self.ready[index(lane)];
+                self.more[index(lane)] = due.len() == most;
                 for copy in due {
                     if self.claimed.insert(copy.id) {
-                        ready.push_back(copy);
+                        self.ready[index(lane)].push_back(copy);
                     }
                 }
-                !ready.is_empty()
             }
             Err(error) => {
+                self.more[index(lane)] = false; // until the next tick
                 tracing::error!(%error, "the spool cannot be read");
-                false
             }
         }
     }
@@ -139,6 +168,7 @@ impl Spooler {
         let message = self.messages.get(&copy.id.message).and_then(Weak::upgrade).unwrap_or_default();
         self.messages.insert(copy.id.message, Arc::downgrade(&message));
         self.busy[index(copy.lane)] += 1;
+        self.octets += copy.size;
         let (follower, id) = (self.follower.clone(), copy.id);
         self.running.spawn(async move { (id, follower.deliver(copy, message).await) });
     }
@@ -160,8 +190,9 @@ impl Spooler {
             }
         };
         self.claimed.remove(&id);
-        if let Some(lane) = ended.lane {
+        if let Some((lane, octets)) = ended.place {
             self.busy[index(lane)] -= 1;
+            self.octets -= octets;
         }
         match (ended.reached, &mut self.down) {
             (None, _) => {}

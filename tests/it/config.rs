@@ -19,6 +19,21 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("https://consent.example.com", "http://consent.example.com", "public_url = \"http://consent.example.com\": must be https://"),
         ("[\"0.0.0.0:587\", \"[::]:587\"]", "[]", "listen: neither smtp nor smtps"),
         ("tls = {", "# tls = {", "listen: streams with a username need tls"),
+        (
+            "[smtp]",
+            "[[listener]]\naddress = \"10.0.0.5:25\"\nprotocol = \"lmtp\"\n[smtp]",
+            "listener \"10.0.0.5:25\": LMTP must not use port 25",
+        ),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"nothing\"\n[smtp]", "stream = \"nothing\" is no [[stream]] name"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"shop\"\n[smtp]", "stream needs networks off the loopback"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"shop\"\nnetworks = [\"::/0\"]\n[smtp]", "networks must not hold"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nnetworks = [\"10.0.0.0/8\"]\n[smtp]", "networks without stream"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nmode = 0o600\n[smtp]", "mode is for unix sockets"),
+        ("[smtp]", "[[listener]]\naddress = \"unix:/a\"\nmode = 0o1777\n[smtp]", "mode must be like 0o660"),
+        ("[smtp]", "[[listener]]\naddress = \"unix:/a\"\ntls = \"starttls\"\n[smtp]", "a unix socket has no TLS"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\ntls = \"off\"\n[smtp]", "listen: streams with a username need tls"),
+        ("[smtp]", "[[listener]]\naddress = \"[::]:587\"\n[smtp]", "two listeners have address = \"[::]:587\""),
+        ("tls = {", "smtps = [\"0.0.0.0:465\"] # tls = {", "listen: smtps needs tls"),
         ("hostname = \"gateway.example.com\"", "hostname = \"a b\"", "smtp: hostname must be"),
         ("imprint = \"Example GmbH,", "imprint = \"\" # \"", "controller \"example\": imprint is empty"),
         ("privacy_url = \"https://", "privacy_url = \"", "controller \"example\": privacy_url must be"),
@@ -74,6 +89,11 @@ fn check_ends_with_ex_config_and_the_line_at_fault() {
     let good = std::fs::read_to_string(repository().join("deploy/consentry.toml")).unwrap();
     for (config, expected) in [
         (format!("colour = \"blue\"\n{good}"), "line 1, column 1"),
+        (
+            good.replace("[smtp]", "[[listener]]\naddress = \"unix:run/x\"\n[smtp]"),
+            "is no address: write \"127.0.0.1:2525\" or \"unix:/run/",
+        ),
+        (good.replace("[smtp]", "[[listener]]\naddress = \"[::1]:26\"\ncolour = 1\n[smtp]"), "unknown field `colour`"),
         (good.replace("port = 10025", "port = \"ten\""), "port = \"ten\""),
         (good.replace("class = \"marketing\"", "class = \"newsletter\""), "expected one of `marketing`, `transactional`, `declared`"),
         (good.replace("list_id = \"newsletter", "list = \"newsletter"), "unknown field `list`"),
@@ -97,12 +117,18 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
         .replace("/etc/consentry/dkim-example.com.pem", &key)
         .replace("/etc/consentry/smtp.crt", &certificate.display().to_string())
         .replace("/etc/consentry/smtp.key", &certificate_key.display().to_string());
-    let output = check(&good);
+    let lmtp = "[[listener]]\naddress = \"10.0.0.5:2400\"\nprotocol = \"lmtp\"\nstream = \"shop\"\nnetworks = [\"10.1.0.0/16\"]\n[smtp]";
+    let output = check(&good.replace("[smtp]", lmtp));
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for expected in
-        ["stream      campaigns of example", "login crm", "consentry2026._domainkey.example.com", "outbound    127.0.0.1:10025, TLS off"]
-    {
+    for expected in [
+        "smtp        [::]:587, STARTTLS\n",
+        "lmtp        10.0.0.5:2400, STARTTLS, stream shop for 10.1.0.0/16\n",
+        "stream      campaigns of example",
+        "login crm",
+        "consentry2026._domainkey.example.com",
+        "outbound    127.0.0.1:10025, TLS off",
+    ] {
         assert!(told.contains(expected), "{expected} in {told}");
     }
     assert!(!told.contains("argon2"), "{told}");

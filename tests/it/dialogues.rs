@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use consentry::smtp::{SmtpSettings, Tls};
+use consentry::smtp::{Door, Protocol, SmtpSettings, Tls};
 
-use super::smtp_server::{Client, Keeper, Server, acceptor, certificate, summary};
+use super::smtp_server::{Client, Keeper, Server, acceptor, certificate, stream, summary};
 
 /// For a dialogue that waits for what never comes.
 const HANGS: Duration = Duration::from_secs(20);
@@ -35,7 +35,12 @@ async fn run(script: &Path) -> Result<(), String> {
     let settings: SmtpSettings = toml::from_str(&settings).map_err(|error| error.to_string())?;
     let says = |word: &str| text.lines().any(|line| line == word);
     let keeper = Keeper::new(!says("no network"), false);
-    let server = Server::start(&keeper, settings, if says("no certificate") { Tls::Off } else { Tls::StartTls(acceptor()) }).await;
+    let door = Door {
+        protocol: if says("listener lmtp") { Protocol::Lmtp } else { Protocol::Smtp },
+        stream: says("listener stream").then(|| stream("listener")),
+        ..Door::submission(if says("no certificate") { Tls::Off } else { Tls::StartTls(acceptor()) })
+    };
+    let server = Server::start_behind(&keeper, settings, door).await;
     let mut client = Client::connect(server.address).await;
     let mut unsent = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -66,7 +71,7 @@ async fn run(script: &Path) -> Result<(), String> {
             if last != expected {
                 return Err(fault(format!("the handler got {last:?}")));
             }
-        } else if !(line.is_empty() || line.starts_with('#') || line.starts_with("set ") || line.starts_with("no ")) {
+        } else if !(line.is_empty() || ["#", "set ", "no ", "listener "].iter().any(|front| line.starts_with(front))) {
             return Err(fault("no such line in dialogues".into()));
         }
     }

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use consentry::mail::{AnswerProfile, Recipient, ReversePath, Stream, StreamClass};
-use consentry::smtp::{Authentication, Handler, SmtpSettings, Submission, Tls, serve};
+use consentry::smtp::{Answers, Authentication, Door, Handler, Protocol, SmtpSettings, Socket, Submission, Tls, serve};
 use consentry::tls::{Acceptor, TlsError};
 use consentry::wire::{Enhanced, Reply};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Notify, oneshot};
 use zeroize::Zeroizing;
 
@@ -38,7 +38,7 @@ impl Keeper {
     }
 }
 
-fn stream(name: &str) -> Arc<Stream> {
+pub(crate) fn stream(name: &str) -> Arc<Stream> {
     let (name, controller) = (name.to_owned(), "controller".to_owned());
     Arc::new(Stream {
         name,
@@ -86,10 +86,23 @@ impl Handler for Keeper {
         }
         // What a careless handler might pass on from the outbound MTA must not become two replies.
         let injected = submission.recipients[0].address.local() == "inject";
+        let verdicts = submission.recipients.iter().map(|recipient| verdict(recipient.address.domain(), injected));
+        let replies: Vec<_> = match submission.answers {
+            Answers::Each => verdicts.collect(),
+            Answers::One => verdicts.max_by_key(Reply::is_positive).into_iter().collect(),
+        };
         self.kept.lock().expect("not poisoned").push(submission);
         self.done.notify_one();
-        let text = if injected { "ok\r\n250 2.1.0 forged" } else { "taken" };
-        vec![Reply::new(250, Enhanced(2, 0, 0), text)]
+        replies
+    }
+}
+
+fn verdict(domain: &str, injected: bool) -> Reply {
+    match domain {
+        "refused.example" => Reply::new(550, Enhanced(5, 7, 1), "consent: withdrawn"),
+        "later.example" => Reply::new(451, Enhanced(4, 3, 0), "try again"),
+        _ if injected => Reply::new(250, Enhanced(2, 0, 0), "ok\r\n250 2.1.0 forged"),
+        _ => Reply::new(250, Enhanced(2, 0, 0), "taken"),
     }
 }
 
@@ -102,13 +115,17 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(keeper: &Arc<Keeper>, settings: SmtpSettings, tls: Tls) -> Self {
+        Self::start_behind(keeper, settings, Door::submission(tls)).await
+    }
+
+    pub(crate) async fn start_behind(keeper: &Arc<Keeper>, settings: SmtpSettings, door: Door) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(serve(listener, keeper.clone(), Arc::new(settings), tls, shutdown));
+        let served = tokio::spawn(serve(Socket::Tcp(listener), door, consentry::smtp::Server::new(keeper.clone(), settings), shutdown));
         Self { address, stop, served }
     }
 
@@ -248,6 +265,21 @@ async fn a_message_cut_off_before_its_dot_is_not_handled() {
 }
 
 #[tokio::test]
+async fn a_message_cut_off_in_its_last_chunk_is_not_handled() {
+    let keeper = Keeper::new(true, false);
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
+    let mut client = Client::connect(server.address).await;
+    client.talk(&[GREETED]).await;
+    client.talk(&TO_DATA[..3]).await;
+    client.send(b"BDAT 5\r\nab\r\nc").await;
+    client.talk(&[("", "250")]).await;
+    client.send(b"BDAT 4 LAST\r\nd\r\n").await;
+    drop(client);
+    server.shut_down().await;
+    assert!(keeper.kept.lock().expect("not poisoned").is_empty());
+}
+
+#[tokio::test]
 async fn a_shutdown_ends_idle_sessions_and_waits_for_transactions() {
     let keeper = Keeper::new(true, false);
     let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
@@ -301,7 +333,7 @@ async fn connections_beyond_the_limit_are_turned_away() {
 #[tokio::test]
 async fn messages_beyond_the_memory_budget_are_put_off() {
     let keeper = Keeper::new(true, true);
-    let settings = SmtpSettings { max_bytes_in_flight: 20_000, ..SmtpSettings::default() };
+    let settings = SmtpSettings { max_bytes_in_flight: 60_000, ..SmtpSettings::default() };
     let server = Server::start(&keeper, settings, Tls::Off).await;
     let (mut first, mut second) = (Client::connect(server.address).await, Client::connect(server.address).await);
     first.talk(&[GREETED]).await;
@@ -375,6 +407,33 @@ async fn thousands_of_pipelined_commands_get_their_replies_in_order() {
     }
     drop(client);
     server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_local_process_speaks_lmtp_on_a_unix_socket() {
+    // M-57; no address, so the stream is the listener's, or a login's
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("lmtp.sock");
+    let keeper = Keeper::new(true, false);
+    let socket = Socket::Unix(consentry::smtp::UnixSocket::bind(&path, 0o600).expect("bound"));
+    let door = Door { protocol: Protocol::Lmtp, stream: Some(stream("listener")), ..Door::submission(Tls::Off) };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(serve(socket, door, consentry::smtp::Server::new(keeper.clone(), SmtpSettings::default()), async {
+        let _ = stopped.await;
+    }));
+    let mut client = Client { transport: Box::new(UnixStream::connect(&path).await.expect("connected")), buffer: Vec::new() };
+    client.talk(&[GREETED]).await;
+    client.send(b"LHLO x.example\r\n").await;
+    while !client.line().await.expect("a reply").starts_with("250 AUTH") {}
+    client.talk(&[("MAIL FROM:<a@x.example>", "250"), ("RCPT TO:<b@y.example>", "250"), ("RCPT TO:<c@refused.example>", "250")]).await;
+    client.talk(&[("DATA", "354"), ("x\r\n.", "250 2.0.0"), ("", "550 5.7.1")]).await;
+    client.talk(&[("AUTH PLAIN AHNob3AAc2VjcmV0", "235"), ("QUIT", "221")]).await;
+    drop(client);
+    stop.send(()).expect("still serving");
+    served.await.expect("no panic");
+    assert!(!path.exists(), "the file is gone with its listener");
+    let kept = keeper.kept.lock().expect("not poisoned");
+    assert!(kept.len() == 1 && kept[0].stream.name == "listener" && kept[0].peer.is_none());
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let sink_listener = TcpListener::bind((LOOPBACK, 0)).await?;
     let config = config(&arguments, &data, sink_listener.local_addr()?)?;
     let sockets = Sockets::bind(&config).await.context("is another demo running? choose ports by --smtp-port and --http-port")?;
-    let (smtp_address, http_address) = (sockets.smtp[0].0.local_addr()?, sockets.http.local_addr()?);
+    let smtp_address = sockets.smtp[0].0.name()?.parse()?;
+    let http_address = sockets.http.local_addr()?;
     // With port 0 the address is known only now.
     let config = Config { public_url: format!("http://{http_address}"), ..config };
     let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
@@ -61,10 +62,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let router = http::router(&parts.desk, &parts.office, &config.http, pages)?;
     let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
     running.spawn(smtp::serve(
-        sink_listener,
-        Arc::clone(&sink),
-        Arc::new(config.smtp.clone()),
-        smtp::Tls::Off,
+        smtp::Socket::Tcp(sink_listener),
+        smtp::Door::submission(smtp::Tls::Off),
+        smtp::Server::new(Arc::clone(&sink), config.smtp.clone()),
         super::serve::until(stopped),
     ));
 

@@ -104,13 +104,23 @@ fn an_answer_that_takes_long_is_awaited_without_the_client() {
     assert_eq!(settled(&world)["outcome"]["outcome"], "accepted");
     assert_eq!(mta.received().len(), 1, "once");
 
+    // Silence at any earlier stage is the spool's matter, too.
+    for (number, stage) in (11..).zip([Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Greeting, Stage::Ehlo]) {
+        mta.set(Script::new().on(stage, Act::Hang).on(Stage::Kept, Act::Drop));
+        let (code, text) = Client::login(world.smtp, "shop").send(FROM, TO, &receipt(TO, number));
+        assert!(code == 250 && text.starts_with("2.0.0 taken, delivery follows"), "{stage:?}: {code} {text}");
+        mta.release();
+        assert!((0..2_000).any(|_| world.spool("list", &[]).starts_with("0 copies")), "{stage:?}");
+        assert_eq!(count(&mta.received(), number), 1, "{stage:?}");
+    }
+
     // The same with a crash before the word: it may come twice, and is not lost.
     mta.set(Script::new().on(Stage::Dot, Act::Hang));
     assert_eq!(Client::login(world.smtp, "shop").send(FROM, TO, &receipt(TO, 2)).0, 250);
     world.crash_and_restart();
     mta.set(Script::new());
     world.spool("retry", &["--all"]);
-    assert!(count(&runtime.block_on(mta.wait_received(2)), 2) >= 1);
+    assert!(count(&runtime.block_on(mta.wait_received(7)), 2) >= 1);
     world.wait_for_empty_spool();
 }
 

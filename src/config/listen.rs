@@ -1,0 +1,203 @@
+//! Where mail comes in: short forms for the usual ports, `[[listener]]` for what they do not say. What it means for the
+//! server is `cli`'s business.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::Config;
+use crate::smtp::Protocol;
+
+/// The short forms, and the certificate of all listeners.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// SMTP submission, with STARTTLS where there is a certificate, e.g. `["0.0.0.0:587"]`.
+    pub smtp: Vec<SocketAddr>,
+    /// SMTP submission with TLS from the first octet (RFC 8314), e.g. `["0.0.0.0:465"]`.
+    pub smtps: Vec<SocketAddr>,
+    /// Certificate chain and key of all listeners, PEM.
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files of the listeners.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// One listener in full.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerEntry {
+    /// `10.0.0.5:2525`, or `unix:/run/consentry/lmtp.sock`.
+    pub address: ListenAddress,
+    /// What is spoken.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// When TLS begins; if not given, on demand where there is a certificate, never on a unix socket.
+    #[serde(default)]
+    pub tls: Option<TlsMode>,
+    /// Name of the stream of whoever comes in here, without a login.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// Who gets that stream; needed off the loopback. Others must log in.
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
+    /// Mode of a unix socket's file, e.g. `0o660`, the default.
+    #[serde(default)]
+    pub mode: Option<u32>,
+}
+
+/// Where a listener waits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum ListenAddress {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+/// When TLS begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// Never.
+    Off,
+    /// When the client asks for it (RFC 3207).
+    StartTls,
+    /// With the connection (RFC 8314 s.3.3).
+    Implicit,
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
+            _ => text
+                .parse()
+                .map(Self::Tcp)
+                .map_err(|_| format!("{text:?} is no address: write \"127.0.0.1:2525\" or \"unix:/run/consentry/lmtp.sock\"")),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl ListenerEntry {
+    fn short(address: SocketAddr, tls: Option<TlsMode>) -> Self {
+        let address = ListenAddress::Tcp(address);
+        Self { address, protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new(), mode: None }
+    }
+
+    fn is_local(&self) -> bool {
+        match &self.address {
+            ListenAddress::Tcp(address) => address.ip().is_loopback(),
+            ListenAddress::Unix(_) => true,
+        }
+    }
+}
+
+impl Config {
+    /// All listeners, the short forms first.
+    pub fn listeners(&self) -> Vec<ListenerEntry> {
+        let Listen { smtp, smtps, .. } = &self.listen;
+        let short = smtp.iter().map(|address| ListenerEntry::short(*address, None));
+        let short = short.chain(smtps.iter().map(|address| ListenerEntry::short(*address, Some(TlsMode::Implicit))));
+        short.chain(self.listeners.iter().cloned()).collect()
+    }
+
+    /// When TLS begins on a listener.
+    pub fn tls_mode(&self, listener: &ListenerEntry) -> TlsMode {
+        match (&listener.address, listener.tls) {
+            (_, Some(mode)) => mode,
+            (ListenAddress::Tcp(_), None) if self.listen.tls.is_some() => TlsMode::StartTls,
+            _ => TlsMode::Off,
+        }
+    }
+
+    pub(super) fn check_listeners(&self, faults: &mut Vec<String>) {
+        let listeners = self.listeners();
+        if listeners.is_empty() {
+            faults.push("listen: neither smtp nor smtps, and no [[listener]]; write smtp = [\"0.0.0.0:587\"]".into());
+        }
+        if !self.listen.smtps.is_empty() && self.listen.tls.is_none() {
+            faults.push("listen: smtps needs tls = { certificate = ..., key = ... }".into());
+        }
+        let logins = self.streams.iter().any(|stream| stream.username.is_some());
+        let in_clear =
+            |listener: &ListenerEntry| self.tls_mode(listener) == TlsMode::Off && !listener.is_local() && listener.stream.is_none();
+        if logins && listeners.iter().any(in_clear) {
+            // M-31: passwords do not travel in clear
+            faults.push("listen: streams with a username need tls = { certificate = ..., key = ... } off the loopback".into());
+        }
+        for (number, listener) in listeners.iter().enumerate() {
+            if listeners[..number]
+                .iter()
+                .any(|other| other.address == listener.address && !matches!(other.address, ListenAddress::Tcp(tcp) if tcp.port() == 0))
+            {
+                faults.push(format!("two listeners have address = \"{}\"", listener.address));
+            }
+        }
+        for listener in &self.listeners {
+            faults.extend(self.faults_of(listener).into_iter().map(|fault| format!("listener \"{}\": {fault}", listener.address)));
+        }
+    }
+
+    fn faults_of(&self, listener: &ListenerEntry) -> Vec<String> {
+        let mut faults = Vec::new();
+        let unix = matches!(listener.address, ListenAddress::Unix(_));
+        if unix && listener.tls.is_some_and(|tls| tls != TlsMode::Off) {
+            faults.push("a unix socket has no TLS; leave tls out".into());
+        } else if self.tls_mode(listener) != TlsMode::Off && self.listen.tls.is_none() {
+            faults.push("tls needs listen.tls = { certificate = ..., key = ... }".into());
+        }
+        match listener.mode {
+            Some(_) if !unix => faults.push("mode is for unix sockets; leave it out".into()),
+            Some(mode) if mode > 0o777 => faults.push("mode must be like 0o660".into()),
+            _ => {}
+        }
+        match &listener.address {
+            // RFC 2033 s.5 (M-57)
+            ListenAddress::Tcp(address) if listener.protocol == Protocol::Lmtp && address.port() == 25 => {
+                faults.push("LMTP must not use port 25; choose another, e.g. 2400".into());
+            }
+            _ => {}
+        }
+        match &listener.stream {
+            Some(name) if !self.streams.iter().any(|stream| stream.name == *name) => {
+                faults.push(format!("stream = {name:?} is no [[stream]] name"));
+            }
+            // M-01, M-02: who can reach it can send
+            Some(_) if !listener.is_local() && listener.networks.is_empty() => {
+                faults.push("stream needs networks off the loopback, or anybody who reaches it could send".into());
+            }
+            None if !listener.networks.is_empty() => faults.push("networks without stream; write stream = \"...\"".into()),
+            _ => {}
+        }
+        if unix && !listener.networks.is_empty() {
+            faults.push("networks is not for unix sockets; mode says who may connect".into());
+        }
+        if listener.networks.iter().any(|network| network.prefix_len() == 0) {
+            faults.push("networks must not hold the whole internet".into());
+        }
+        faults
+    }
+}

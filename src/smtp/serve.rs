@@ -1,0 +1,180 @@
+//! A listener at work: admits connections within their limits, runs one task for each, drains them at
+//! shutdown. What is said on a connection is `connection`'s and `session`'s business.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::tls::Acceptor;
+
+use super::connection::{Connection, End, Stop, cut_off};
+use super::handler::Handler;
+use super::listener::{Door, Protocol, Socket, Tls};
+use super::places::Place;
+use super::reply;
+use super::server::Server;
+use super::session::{Origin, Session};
+
+/// A handshake is a few packets; whoever needs longer holds a place for nothing.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// Pause after a failed accept: most often there are no file descriptors, and they come back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves on `socket` until `shutdown` ends; then closes it and drains: idle sessions get
+/// 421, running transactions end, if their message arrives in time. Returns when the last connection is closed; dropping it cuts them off.
+pub async fn serve<H: Handler>(socket: Socket, door: Door, server: Arc<Server<H>>, shutdown: impl Future<Output = ()>) {
+    let door = Arc::new(door);
+    let (stop, stopped) = watch::channel(None);
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
+            accepted = socket.accept() => match accepted {
+                Ok(visitor) => match admit(&visitor, &server) {
+                    Some(place) => {
+                        let (server, door, stopped) = (server.clone(), door.clone(), stopped.clone());
+                        connections.spawn(async move {
+                            match visitor {
+                                Visitor::Remote(socket, peer) => host(socket, peer, &door, &server, stopped).await,
+                                Visitor::Local(socket) => host_local(socket, &door, &server, stopped).await,
+                            }
+                            drop(place);
+                        });
+                    }
+                    None => turn_away(visitor, &door.tls),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept an SMTP connection");
+                    tokio::select! {
+                        () = &mut shutdown => break,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
+                }
+            },
+        }
+    }
+    drop(socket);
+    stop.send_replace(Some(Instant::now() + server.settings.drain_timeout()));
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+}
+
+/// Who has connected.
+enum Visitor {
+    Remote(TcpStream, SocketAddr),
+    Local(UnixStream),
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<Visitor> {
+        Ok(match self {
+            Self::Tcp(listener) => {
+                let (socket, peer) = listener.accept().await?;
+                Visitor::Remote(socket, SocketAddr::new(peer.ip().to_canonical(), peer.port()))
+            }
+            Self::Unix(listener) => Visitor::Local(listener.accept().await?),
+        })
+    }
+}
+
+fn admit<H>(visitor: &Visitor, server: &Server<H>) -> Option<Place> {
+    let mut place = server.places.admit(&server.settings)?;
+    match visitor {
+        Visitor::Remote(_, peer) => place.belong_to(peer.ip(), &server.settings).then_some(place),
+        Visitor::Local(_) => Some(place),
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(panicked = error.is_panic(), "an SMTP connection ended abnormally");
+    }
+}
+
+/// One connection over the network from greeting to close.
+async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, door: &Door, server: &Server<H>, mut stop: Stop) {
+    // Replies are small and awaited: Nagle's algorithm would only delay them.
+    let _ = socket.set_nodelay(true);
+    let stream = door.stream_of(peer.ip()).or_else(|| server.handler.stream_of_peer(peer.ip()));
+    let tls_offered = matches!(door.tls, Tls::StartTls(_));
+    let session = Session::new(server.settings.clone(), Origin { protocol: door.protocol, peer: Some(peer), stream, tls_offered });
+    if let Tls::Implicit(acceptor) = &door.tls {
+        if let Some(transport) = shake_hands(socket, acceptor, &mut stop).await {
+            converse_to_the_end(greet(transport, stop, door, server), session.tls_up(), server).await;
+        }
+        return;
+    }
+    let mut connection = greet(socket, stop.clone(), door, server);
+    match connection.converse(session, server).await {
+        Err(end) => connection.finish(end).await,
+        Ok(session) => {
+            // Only a session that was told of an acceptor asks for TLS.
+            let Tls::StartTls(acceptor) = &door.tls else { return };
+            if let Some(transport) = shake_hands(connection.into_transport(), acceptor, &mut stop).await {
+                converse_to_the_end(Connection::new(transport, stop), session.tls_up(), server).await;
+            }
+        }
+    }
+}
+
+/// One connection of a local process: it has no address, and needs no TLS.
+async fn host_local<H: Handler>(socket: UnixStream, door: &Door, server: &Server<H>, stop: Stop) {
+    let origin = Origin { protocol: door.protocol, peer: None, stream: door.stream.clone(), tls_offered: false };
+    let session = Session::new(server.settings.clone(), origin);
+    converse_to_the_end(greet(socket, stop, door, server), session, server).await;
+}
+
+fn greet<S: AsyncRead + AsyncWrite + Unpin, H>(socket: S, stop: Stop, door: &Door, server: &Server<H>) -> Connection<S> {
+    let mut connection = Connection::new(socket, stop);
+    connection.queue(&reply::greeting(&server.settings.hostname, if door.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" }));
+    connection
+}
+
+/// Where no STARTTLS is offered, `converse` ends in one way only.
+async fn converse_to_the_end<S, H>(mut connection: Connection<S>, session: Session, server: &Server<H>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    let end = connection.converse(session, server).await.err().unwrap_or(End::Gone);
+    connection.finish(end).await;
+}
+
+async fn shake_hands(socket: TcpStream, acceptor: &Acceptor, stop: &mut Stop) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE, acceptor.accept(socket)) => handshake,
+        () = cut_off(stop, true) => return None,
+    };
+    match handshake {
+        Ok(Ok(transport)) => Some(transport),
+        Ok(Err(error)) => {
+            tracing::info!(%error, "TLS handshake with an SMTP client failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Says 421 instead of the greeting. The socket's buffer is empty, so this does not block.
+fn turn_away(visitor: Visitor, tls: &Tls) {
+    tracing::warn!("too many SMTP connections");
+    let mut words = Vec::new();
+    reply::TOO_MANY_CONNECTIONS.write(&mut words);
+    let _ = match (visitor, tls) {
+        (Visitor::Remote(..), Tls::Implicit(_)) => return, // it would have to be said under TLS
+        (Visitor::Remote(socket, _), _) => socket.into_std().and_then(|mut socket| socket.write(&words)),
+        (Visitor::Local(socket), _) => socket.into_std().and_then(|mut socket| socket.write(&words)),
+    }; // a courtesy; the peer may be gone
+}
