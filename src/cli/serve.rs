@@ -157,7 +157,7 @@ pub(super) async fn start(
     let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone());
     let mut running = JoinSet::new();
     for (socket, door) in sockets.smtp {
-        tracing::info!(address = socket.name()?, "smtp listens");
+        tracing::info!(address = %socket.name()?, "smtp listens");
         running.spawn(smtp::serve(socket, door, Arc::clone(&server), until(stopped.clone())));
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
