@@ -1,6 +1,7 @@
 //! Whole trips of mails through the real binary: MA tools in front, an outbound MTA behind.
 
 mod browser;
+mod crash;
 mod demo;
 mod faults;
 mod operator;

@@ -74,10 +74,29 @@ impl World {
 
     /// Ends it as a crash does and starts it again on the same data.
     pub(crate) fn crash_and_restart(&mut self) {
+        self.crash();
+        self.restart();
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn crash(&mut self) {
         self.daemon.kill();
+    }
+
+    /// Starts it again on the same data, after it ended.
+    pub(crate) fn restart(&mut self) {
         self.earlier = self.log();
         let file = self.dir.path().join("consentry.toml").display().to_string();
         (self.daemon, self.smtp, self.http) = serve(&file);
+    }
+
+    /// Makes all that waits due now, again and again, until nothing waits.
+    pub(crate) fn empty_spool(&self) {
+        let empty = (0..SPOOL_ASKED_AT_MOST).any(|_| {
+            self.spool("retry", &["--all"]);
+            self.spool("list", &[]).starts_with("0 copies")
+        });
+        assert!(empty, "{}", self.spool("list", &[]));
     }
 
     /// Ends it as a service manager does; true when it says that all is well.
