@@ -70,6 +70,12 @@ impl Load {
         self.wait("answers", |state| state.heard >= wanted);
     }
 
+    /// Waits until so many more mails were put off with 4yz.
+    pub(crate) fn wait_for_deferrals(&self, more: usize) {
+        let wanted = self.state().later + more;
+        self.wait("deferrals", |state| state.later >= wanted);
+    }
+
     /// The gateway went down, whoever did it.
     pub(crate) fn down(&self) {
         self.change(|state| state.server = None);

@@ -4,6 +4,7 @@ mod browser;
 mod crash;
 mod demo;
 mod faults;
+mod full_disk;
 mod operator;
 mod spool;
 mod story;

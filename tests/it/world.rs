@@ -35,6 +35,13 @@ pub(crate) struct World {
     earlier: String,
 }
 
+/// A world before it starts.
+pub(crate) struct Setup {
+    /// Its directory; the data directory will be `data` in it.
+    pub(crate) dir: PathBuf,
+    pub(crate) config: String,
+}
+
 /// What a page or the API answered.
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -44,6 +51,11 @@ pub(crate) struct Page {
 impl World {
     /// Sets it up and starts it; what may leave goes to `outbound`.
     pub(crate) fn start(outbound: SocketAddr) -> Self {
+        Self::start_with(outbound, |_| {})
+    }
+
+    /// The same after `prepare` had its way with the directory and the configuration that is not written yet.
+    pub(crate) fn start_with(outbound: SocketAddr, prepare: impl FnOnce(&mut Setup)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("consentry.toml").display().to_string();
         let hash = consentry(&["user", "hash-password"], PASSWORD);
@@ -52,7 +64,9 @@ impl World {
             .replace("{outbound_host}", &outbound.ip().to_string())
             .replace("{outbound_port}", &outbound.port().to_string())
             .replace("{password_hash}", hash.trim());
-        std::fs::write(&file, config).unwrap();
+        let mut setup = Setup { dir: dir.path().to_owned(), config };
+        prepare(&mut setup);
+        std::fs::write(&file, setup.config).unwrap();
         let key = dir.path().join("dkim.pem").display().to_string();
         let record = consentry(&["keys", "dkim-generate", "--domain", "acme.example", "--selector", "test", "--out", &key], "");
         let (name, value) = record.trim().split_once(". IN TXT ").unwrap();

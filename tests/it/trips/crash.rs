@@ -13,7 +13,7 @@ use crate::world::{World, link};
 const CONNECTIONS: u64 = 20;
 
 /// The people who want it say so.
-fn consents(runtime: &Runtime, mta: &FakeMta, world: &World) {
+pub(super) fn consents(runtime: &Runtime, mta: &FakeMta, world: &World) {
     for (number, who) in (1..).zip(WITH) {
         world.sign_up(who);
         let mail = runtime.block_on(mta.wait_received(number)).pop().unwrap();
