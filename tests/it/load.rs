@@ -54,11 +54,16 @@ pub(crate) struct Load {
 impl Load {
     /// `connections` tools begin; the same seed makes the same mails.
     pub(crate) fn start(server: SocketAddr, connections: u64, seed: u64) -> Self {
+        Self::start_paced(server, connections, seed, Duration::ZERO)
+    }
+
+    /// The same with a rest of each tool after each of its mails.
+    pub(crate) fn start_paced(server: SocketAddr, connections: u64, seed: u64, rest: Duration) -> Self {
         let state = State { server: Some(server), start: 1, ending: false, heard: 0, later: 0, account: Account::default() };
         let shared: Shared = Arc::new((Mutex::new(state), Condvar::new()));
         let tool = |number| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || work(&shared, number, Dice::new(seed.wrapping_add(number))))
+            std::thread::spawn(move || work(&shared, number, Dice::new(seed.wrapping_add(number)), rest))
         };
         let tools = (0..connections).map(tool).collect();
         Self { shared, tools }
@@ -145,12 +150,15 @@ impl Drop for Load {
 }
 
 /// One tool's day: a mail of some stream after the other.
-fn work(shared: &Shared, tool: u64, mut dice: Dice) {
+fn work(shared: &Shared, tool: u64, mut dice: Dice, rest: Duration) {
     let mut session: Option<(u32, &'static str, Tool)> = None;
     for number in 0.. {
-        if shared.0.lock().expect("no tool panicked").ending {
+        let state = shared.0.lock().expect("no tool panicked");
+        let (state, _) = shared.1.wait_timeout_while(state, rest, |state| !state.ending).expect("no tool panicked");
+        if state.ending {
             return;
         }
+        drop(state);
         // Some mails over each connection, as tools do.
         if dice.one_in(12) {
             session = None;

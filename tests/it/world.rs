@@ -141,6 +141,20 @@ impl World {
         consentry(&[&["spool", command, "--config", &file], more].concat(), "")
     }
 
+    /// The same where the command may have come too late; what it says then is the error.
+    pub(crate) fn try_spool(&self, command: &str, more: &[&str]) -> Result<String, String> {
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        let mut run = Command::new(env!("CARGO_BIN_EXE_consentry"));
+        let output = run_with_input(run.args(["spool", command, "--config", &file]).args(more), b"", false);
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// KiB of memory that it has now.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        self.daemon.resident_kib()
+    }
+
     /// Waits until nothing waits in the spool.
     pub(crate) fn wait_for_empty_spool(&self) {
         let empty = (0..SPOOL_ASKED_AT_MOST).any(|_| self.spool("list", &[]).starts_with("0 copies"));
