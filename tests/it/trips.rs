@@ -1,5 +1,6 @@
 //! Whole trips of mails through the real binary: MA tools in front, an outbound MTA behind.
 
+mod admin;
 mod beside;
 mod browser;
 mod crash;
