@@ -15,6 +15,7 @@ mod evidence;
 mod fake_mta;
 mod http;
 mod licences;
+mod load;
 mod messages;
 mod office;
 mod peers;
