@@ -61,6 +61,15 @@ struct State {
     received: Vec<Received>,
 }
 
+impl State {
+    /// `stage` is reached once more: what happens there.
+    fn next(&mut self, stage: Stage) -> Act {
+        let times = self.reached.entry(stage).or_default();
+        *times += 1;
+        self.script.act(stage, *times)
+    }
+}
+
 impl FakeMta {
     /// Starts on a free port of 127.0.0.1.
     pub(crate) async fn start(script: Script) -> Self {

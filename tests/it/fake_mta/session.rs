@@ -165,12 +165,14 @@ impl Session {
         }
         self.body().await?;
         let said = self.perform(Stage::Dot, "250 2.0.0 queued as 4XyZ").await?;
-        if said.starts_with('2') {
-            let mail = self.mail.clone();
-            self.shared.change(|state| state.received.push(mail));
-        }
+        let mail = said.starts_with('2').then(|| self.mail.clone());
+        // Who sees the mail and sets another script does not change what follows it.
+        let kept = self.shared.change(|state| {
+            state.received.extend(mail);
+            state.next(Stage::Kept)
+        });
         self.reset();
-        self.perform(Stage::Kept, "").await?;
+        self.act(kept, "").await?;
         Ok(())
     }
 
@@ -203,11 +205,11 @@ impl Session {
 
     /// Acts as the script says; gives the reply that was said.
     async fn perform(&mut self, stage: Stage, normal: &str) -> io::Result<String> {
-        let act = self.shared.change(|state| {
-            let times = state.reached.entry(stage).or_default();
-            *times += 1;
-            state.script.act(stage, *times)
-        });
+        let act = self.shared.change(|state| state.next(stage));
+        self.act(act, normal).await
+    }
+
+    async fn act(&mut self, act: Act, normal: &str) -> io::Result<String> {
         let said = match act {
             Act::Normal => normal,
             Act::Say(line) => line,
