@@ -126,6 +126,12 @@ impl FakeMta {
         self.wait("mails", |state| (state.received.len() >= count).then(|| state.received.clone())).await
     }
 
+    /// Waits for the `number`th mail to `who`, from 1.
+    pub(crate) async fn wait_to(&self, who: &str, number: usize) -> Received {
+        let nth = |state: &State| state.received.iter().filter(|mail| mail.recipients == [who]).nth(number - 1).cloned();
+        self.wait("a mail to somebody", nth).await
+    }
+
     /// Waits until `count` connections have ended.
     pub(crate) async fn wait_closed(&self, count: usize) {
         self.wait("ends of connections", |state| (state.closed >= count).then_some(())).await;

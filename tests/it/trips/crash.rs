@@ -3,6 +3,8 @@
 
 use tokio::runtime::Runtime;
 
+use super::newsletter;
+use crate::client::Client;
 use crate::environment::{long_or, seed, tell};
 use crate::fake_mta::{Act, FakeMta, Script, Stage};
 use crate::load::Load;
@@ -10,6 +12,7 @@ use crate::load::account::{FarEnd, Sums, spooled};
 use crate::load::mail::{Dice, WITH};
 use crate::world::{World, link};
 
+const FROM: &str = "newsletter@acme.example";
 const CONNECTIONS: u64 = 20;
 
 /// The people who want it say so.
@@ -41,6 +44,36 @@ fn moody(dice: &mut Dice) -> Script {
     })
 }
 
+/// Somebody who consents under load, and may leave again, just before a kill.
+struct Leaver {
+    who: String,
+    left: bool,
+}
+
+impl Leaver {
+    /// All that they did was answered when this returns.
+    fn come(round: u32, runtime: &Runtime, mta: &FakeMta, world: &World, leaves: bool) -> Self {
+        let who = format!("leaver.{round}@people.example");
+        world.sign_up(&who);
+        let asked = runtime.block_on(mta.wait_to(&who, 1));
+        assert_eq!(world.confirm(&link(&asked.message, "/c/")).status, 200);
+        if leaves {
+            assert_eq!(Client::login(world.smtp, "news").send(FROM, &who, &newsletter(&who, 1)).0, 250);
+            let unsubscribe = link(&runtime.block_on(mta.wait_to(&who, 2)).message, "/u/");
+            let pressed = world.ask("POST", &unsubscribe, "List-Unsubscribe=One-Click", "application/x-www-form-urlencoded");
+            assert_eq!(pressed.status, 200);
+        }
+        Self { who, left: leaves }
+    }
+
+    /// I3, over the kill.
+    fn is_remembered(&self, world: &World) {
+        let (code, text) = Client::login(world.smtp, "news").send(FROM, &self.who, &newsletter(&self.who, 2));
+        let as_told = if self.left { code == 550 && text.contains("consent: withdrawn ref=") } else { code == 250 };
+        assert!(as_told, "{} left: {}, and hears {code} {text}", self.who, self.left);
+    }
+}
+
 #[test]
 fn killed_under_load_it_loses_nothing_leaks_nothing_and_repeats_only_what_was_in_flight() {
     let (seed, rounds) = (seed(), long_or(4, 100));
@@ -57,6 +90,7 @@ fn killed_under_load_it_loses_nothing_leaks_nothing_and_repeats_only_what_was_in
         // What the moods before left in the spool is on its way out when the next kill comes.
         world.spool("retry", &["--all"]);
         load.wait_for_answers(20 + dice.below(200) as usize);
+        let leaver = (round % 2 == 1).then(|| Leaver::come(round, &runtime, &mta, &world, dice.one_in(2)));
         let (silent, job) = load.begin_and_fall_silent(u64::from(round), &mut dice);
         world.crash();
         load.down();
@@ -67,6 +101,9 @@ fn killed_under_load_it_loses_nothing_leaks_nothing_and_repeats_only_what_was_in
         world.restart();
         load.up(world.smtp);
         load.send_again(&job);
+        if let Some(leaver) = leaver {
+            leaver.is_remembered(&world);
+        }
     }
     let account = load.end();
     mta.set(Script::new());
