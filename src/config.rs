@@ -19,7 +19,7 @@ use crate::http::HttpSettings;
 use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass};
 use crate::office::OfficeSettings;
 use crate::relay::RelaySettings;
-use crate::smtp::SmtpSettings;
+use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
 
 /// The whole file.
@@ -96,6 +96,12 @@ pub struct StreamEntry {
     /// Networks that need no login, e.g. `10.1.0.0/16`.
     #[serde(default)]
     pub networks: Vec<IpNet>,
+    /// Transactions it may begin in a minute; more get 451.
+    #[serde(default)]
+    pub messages_per_minute: Option<u32>,
+    /// Recipients it may name in a minute; more get 451.
+    #[serde(default)]
+    pub recipients_per_minute: Option<u32>,
 }
 
 /// One DKIM key.
@@ -148,6 +154,17 @@ impl Config {
     /// The streams and how they are recognised. Patterns that are none were refused by the check.
     pub fn bindings(&self) -> Vec<Binding> {
         self.streams.iter().map(StreamEntry::binding).collect()
+    }
+}
+
+impl Config {
+    /// How fast each stream may send.
+    pub fn rates(&self) -> Vec<(String, StreamRates)> {
+        let rates = |stream: &StreamEntry| StreamRates {
+            messages_per_minute: stream.messages_per_minute,
+            recipients_per_minute: stream.recipients_per_minute,
+        };
+        self.streams.iter().map(|stream| (stream.name.clone(), rates(stream))).collect()
     }
 }
 

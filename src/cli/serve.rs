@@ -67,7 +67,7 @@ impl Sockets {
             };
             let named = |name: &String| config.streams.iter().find(|stream| stream.name == *name);
             let stream = entry.stream.as_ref().and_then(named).map(|stream| stream.binding().stream);
-            smtp.push((socket, smtp::Door { protocol: entry.protocol, tls, stream, networks: entry.networks }));
+            smtp.push((socket, smtp::Door { protocol: entry.protocol, tls, stream, networks: entry.networks, proxies: entry.proxy_from }));
         }
         let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
         Ok(Self { smtp, http })
@@ -154,7 +154,7 @@ pub(super) async fn start(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinSet<()>> {
     parts.gateway.remember().await?;
-    let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone());
+    let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone(), config.rates());
     let mut running = JoinSet::new();
     for (socket, door) in sockets.smtp {
         tracing::info!(address = %socket.name()?, "smtp listens");

@@ -163,6 +163,9 @@ impl Config {
             }
             _ => {}
         }
+        if [stream.messages_per_minute, stream.recipients_per_minute].contains(&Some(0)) {
+            faults.push(format!("{place}: messages_per_minute and recipients_per_minute must be at least 1; leave them out for no limit"));
+        }
         if stream.networks.iter().any(|network| network.prefix_len() == 0) {
             // M-01, M-02: the whole internet is an open relay
             faults.push(format!("{place}: networks must not hold the whole internet"));

@@ -51,6 +51,9 @@ pub struct ListenerEntry {
     /// Who gets that stream; needed off the loopback. Others must log in.
     #[serde(default)]
     pub networks: Vec<IpNet>,
+    /// Proxies that must announce the client's address (PROXY protocol 1 or 2); from others it is refused.
+    #[serde(default)]
+    pub proxy_from: Vec<IpNet>,
     /// Mode of a unix socket's file, e.g. `0o660`, the default.
     #[serde(default)]
     pub mode: Option<u32>,
@@ -104,7 +107,7 @@ impl fmt::Display for ListenAddress {
 impl ListenerEntry {
     fn short(address: SocketAddr, tls: Option<TlsMode>) -> Self {
         let address = ListenAddress::Tcp(address);
-        Self { address, protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new(), mode: None }
+        Self { address, protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new(), proxy_from: Vec::new(), mode: None }
     }
 
     fn is_local(&self) -> bool {
@@ -191,6 +194,12 @@ impl Config {
             }
             None if !listener.networks.is_empty() => faults.push("networks without stream; write stream = \"...\"".into()),
             _ => {}
+        }
+        if unix && !listener.proxy_from.is_empty() {
+            faults.push("proxy_from is not for unix sockets".into());
+        }
+        if listener.proxy_from.iter().any(|network| network.prefix_len() == 0) {
+            faults.push("proxy_from must not hold the whole internet: anybody could claim any address".into());
         }
         if unix && !listener.networks.is_empty() {
             faults.push("networks is not for unix sockets; mode says who may connect".into());

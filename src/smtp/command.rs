@@ -47,7 +47,7 @@ pub(super) enum Command {
     },
     /// Nobody can tell where the data behind it ends: it must not be read as commands (M-13).
     BadBdat,
-    /// Another protocol's request line.
+    /// Another protocol's request line; also a PROXY header from somebody who may not send one.
     Foreign,
 }
 
@@ -102,7 +102,7 @@ impl Command {
             "VRFY" => Ok(Self::Vrfy),
             "HELP" => Ok(Self::Help),
             "BDAT" => Ok(bdat(rest).unwrap_or(Self::BadBdat)),
-            "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH" | "CONNECT" => Ok(Self::Foreign),
+            "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH" | "CONNECT" | "PROXY" => Ok(Self::Foreign),
             "EXPN" | "TURN" | "ETRN" | "SEND" | "SOML" | "SAML" => Err(reply::NOT_OFFERED),
             _ => Err(reply::UNKNOWN_COMMAND),
         }

@@ -38,6 +38,8 @@ pub(super) struct Connection<S> {
     /// One timer, re-armed for each wait.
     timer: Pin<Box<Sleep>>,
     stop: Stop,
+    /// When it began, or had its last message answered.
+    since: Instant,
     /// The message that is arriving in chunks.
     pub(super) chunks: Option<Chunks>,
 }
@@ -71,7 +73,7 @@ enum Input {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, stop: Stop) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
-        Self { stream, input: Vec::new(), start: 0, output: Vec::new(), timer, stop, chunks: None }
+        Self { stream, input: Vec::new(), start: 0, output: Vec::new(), timer, stop, since: Instant::now(), chunks: None }
     }
 
     /// Puts a reply into the next write.
@@ -95,6 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Input::Partial => {
                     self.flush(patience).await?; // RFC 2920 s.3.2: answer a whole group in one write
                     let deadline = *deadline.get_or_insert_with(|| Instant::now() + patience);
+                    let deadline = deadline.min(self.since + server.settings.session_timeout());
                     let deadline = self.chunks.as_ref().map_or(deadline, |chunks| deadline.min(chunks.until()));
                     self.fill(deadline, session.is_idle()).await?;
                     continue;
@@ -103,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             deadline = None;
             let followed = self.start < self.input.len();
             let handler = &server.handler;
-            let (mut next, mut step) = session.line(&self.input[line], followed, &|stream, path| handler.reverse_path(stream, path));
+            let (mut next, mut step) = session.line(&self.input[line], followed, server);
             session = loop {
                 match step {
                     Step::Answer(reply) => {
@@ -117,16 +120,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         return Ok(next);
                     }
                     Step::Authenticate(given) => {
-                        let answer = handler.authenticate(&given.username, given.password).await;
+                        let answer = server.authenticate(next.peer(), given).await;
                         (next, step) = next.authenticated(answer);
                     }
                     Step::Check(stream, recipient) => {
                         let answer = handler.recipient(&stream, &recipient).await;
+                        self.since = Instant::now();
                         (next, step) = next.checked(recipient, answer);
                     }
                     Step::Receive(transaction) => {
                         let replies = self.transact(transaction, server).await?;
                         replies.iter().for_each(|reply| self.queue(reply));
+                        self.since = Instant::now();
                         break next.settled(&replies);
                     }
                     Step::Chunk { octets, size } => {
@@ -136,6 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Step::LastChunk { octets, transaction } => {
                         let replies = self.take_last_chunk(octets, transaction, server).await?;
                         replies.iter().for_each(|reply| self.queue(reply));
+                        self.since = Instant::now();
                         break next.settled(&replies);
                     }
                     Step::Skip { octets, reply } => {

@@ -44,7 +44,11 @@ pub(super) const TOO_MANY_CONNECTIONS: Reply = Reply::new(421, Enhanced(4, 3, 2)
 /// RFC 5321 s.4.5.3.2.7
 pub(super) const TIMED_OUT: Reply = Reply::new(421, Enhanced(4, 4, 2), "waited too long, closing connection");
 /// RFC 5321 s.7.8
+pub(super) const TOO_MANY_COMMANDS: Reply = Reply::new(421, Enhanced(4, 7, 0), "too many commands without a message, closing connection");
+/// RFC 5321 s.7.8
 pub(super) const TOO_MANY_ERRORS: Reply = Reply::new(421, Enhanced(4, 7, 0), "too many errors, closing connection");
+/// RFC 3463 s.3.8: says nothing about the kind of mail
+pub(super) const TOO_FAST: Reply = Reply::new(451, Enhanced(4, 7, 1), "this stream has reached its rate, try again in a minute");
 /// RFC 5321 s.4.5.3.1.10
 pub(super) const OUT_OF_MEMORY: Reply = Reply::new(452, Enhanced(4, 3, 1), "no room for the message now, try again later");
 /// RFC 5321 s.4.5.3.1.10 (452, never 552; M-05)

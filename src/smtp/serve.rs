@@ -20,12 +20,15 @@ use super::connection::{Connection, End, Stop, cut_off};
 use super::handler::Handler;
 use super::listener::{Door, Protocol, Socket, Tls};
 use super::places::Place;
+use super::proxy::{Announced, read_header};
 use super::reply;
 use super::server::Server;
 use super::session::{Origin, Session};
 
 /// A handshake is a few packets; whoever needs longer holds a place for nothing.
 const HANDSHAKE: Duration = Duration::from_secs(60);
+/// A proxy sends its header at once; a packet may be lost on the way.
+const PROXY_HEADER: Duration = Duration::from_secs(5);
 /// Pause after a failed accept: most often there are no file descriptors, and they come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,15 +44,14 @@ pub async fn serve<H: Handler>(socket: Socket, door: Door, server: Arc<Server<H>
             () = &mut shutdown => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
             accepted = socket.accept() => match accepted {
-                Ok(visitor) => match admit(&visitor, &server) {
+                Ok(visitor) => match admit(&visitor, &door, &server) {
                     Some(place) => {
                         let (server, door, stopped) = (server.clone(), door.clone(), stopped.clone());
                         connections.spawn(async move {
                             match visitor {
-                                Visitor::Remote(socket, peer) => host(socket, peer, &door, &server, stopped).await,
-                                Visitor::Local(socket) => host_local(socket, &door, &server, stopped).await,
+                                Visitor::Remote(socket, peer) => host(socket, peer, place, &door, &server, stopped).await,
+                                Visitor::Local(socket) => host_local(socket, place, &door, &server, stopped).await,
                             }
-                            drop(place);
                         });
                     }
                     None => turn_away(visitor, &door.tls),
@@ -89,9 +91,10 @@ impl Socket {
     }
 }
 
-fn admit<H>(visitor: &Visitor, server: &Server<H>) -> Option<Place> {
+fn admit<H>(visitor: &Visitor, door: &Door, server: &Server<H>) -> Option<Place> {
     let mut place = server.places.admit(&server.settings)?;
     match visitor {
+        Visitor::Remote(_, peer) if door.is_proxy(peer.ip()) => Some(place), // it will say whose connection this is
         Visitor::Remote(_, peer) => place.belong_to(peer.ip(), &server.settings).then_some(place),
         Visitor::Local(_) => Some(place),
     }
@@ -104,10 +107,28 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// One connection over the network from greeting to close.
-async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, door: &Door, server: &Server<H>, mut stop: Stop) {
+async fn host<H: Handler>(mut socket: TcpStream, mut peer: SocketAddr, mut place: Place, door: &Door, server: &Server<H>, mut stop: Stop) {
     // Replies are small and awaited: Nagle's algorithm would only delay them.
     let _ = socket.set_nodelay(true);
-    let stream = door.stream_of(peer.ip()).or_else(|| server.handler.stream_of_peer(peer.ip()));
+    let mut stream = None;
+    if door.is_proxy(peer.ip()) {
+        let announced = tokio::select! {
+            announced = timeout(PROXY_HEADER, read_header(&mut socket)) => announced,
+            () = cut_off(&mut stop, true) => return,
+        };
+        match announced {
+            Ok(Ok(Announced::Client(client))) => peer = client,
+            Ok(Ok(Announced::Nobody)) => {} // no network of a stream: whoever it is must log in
+            Ok(Err(error)) => return tracing::warn!(%error, "a proxy did not announce its client, connection closed"),
+            Err(_) => return tracing::warn!("a proxy did not announce its client in time, connection closed"),
+        }
+        if !place.belong_to(peer.ip(), &server.settings) {
+            return turn_away(Visitor::Remote(socket, peer), &door.tls);
+        }
+    }
+    if !door.is_proxy(peer.ip()) {
+        stream = door.stream_of(peer.ip()).or_else(|| server.handler.stream_of_peer(peer.ip()));
+    }
     let tls_offered = matches!(door.tls, Tls::StartTls(_));
     let session = Session::new(server.settings.clone(), Origin { protocol: door.protocol, peer: Some(peer), stream, tls_offered });
     if let Tls::Implicit(acceptor) = &door.tls {
@@ -130,7 +151,7 @@ async fn host<H: Handler>(socket: TcpStream, peer: SocketAddr, door: &Door, serv
 }
 
 /// One connection of a local process: it has no address, and needs no TLS.
-async fn host_local<H: Handler>(socket: UnixStream, door: &Door, server: &Server<H>, stop: Stop) {
+async fn host_local<H: Handler>(socket: UnixStream, _place: Place, door: &Door, server: &Server<H>, stop: Stop) {
     let origin = Origin { protocol: door.protocol, peer: None, stream: door.stream.clone(), tls_offered: false };
     let session = Session::new(server.settings.clone(), origin);
     converse_to_the_end(greet(socket, stop, door, server), session, server).await;

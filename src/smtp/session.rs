@@ -1,7 +1,9 @@
 //! One SMTP session as a state machine without I/O: a line goes in, the next state and what to do come out.
 //! Holds no buffers, reads no clock, checks no password.
 
-use std::net::SocketAddr;
+mod facts;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::mail::{AnswerProfile, Recipient, ReversePath, Stream};
@@ -14,35 +16,21 @@ use super::listener::Protocol;
 use super::reply;
 use super::settings::SmtpSettings;
 use super::transaction::{Ending, Transaction};
+use facts::Facts;
+pub(super) use facts::Origin;
 
-/// Whether a stream may use a reverse-path.
-pub(super) type SenderPolicy<'a> = dyn Fn(&Stream, &ReversePath) -> Result<(), Reply> + 'a;
-
-/// Where a connection comes from, and what it may do for that alone.
-pub(super) struct Origin {
-    pub(super) protocol: Protocol,
-    /// `None` for a local process on a unix socket.
-    pub(super) peer: Option<SocketAddr>,
-    /// The stream of the listener, or else of the peer's network: it needs no login.
-    pub(super) stream: Option<Arc<Stream>>,
-    /// STARTTLS is possible.
-    pub(super) tls_offered: bool,
+/// What a stream may send, apart from consent.
+pub(super) trait Policy {
+    /// Whether it may begin a transaction with this reverse-path.
+    fn mail(&self, stream: &Stream, path: &ReversePath) -> Result<(), Reply>;
+    /// Whether it may name one more recipient.
+    fn rcpt(&self, stream: &Stream) -> Result<(), Reply>;
 }
 
 /// A session between two lines.
 pub(super) struct Session {
     facts: Facts,
     state: State,
-}
-
-/// What holds for the whole connection, whatever the state.
-struct Facts {
-    settings: Arc<SmtpSettings>,
-    origin: Origin,
-    /// The stream of the peer's credential.
-    login: Option<Arc<Stream>>,
-    tls: bool,
-    errors: u32,
 }
 
 /// Each state holds what is known then and nothing else.
@@ -108,7 +96,7 @@ pub(super) enum Step {
 impl Session {
     /// A new connection.
     pub(super) fn new(settings: Arc<SmtpSettings>, origin: Origin) -> Self {
-        Self { facts: Facts { settings, origin, login: None, tls: false, errors: 0 }, state: State::Greeted }
+        Self { facts: Facts { settings, origin, login: None, tls: false, errors: 0, idle_commands: 0 }, state: State::Greeted }
     }
 
     /// TLS is active: all that was said before is forgotten (RFC 3207 s.4.2, M-30).
@@ -121,13 +109,18 @@ impl Session {
         !matches!(self.state, State::Mail { .. } | State::Rcpt { .. } | State::Chunks { .. })
     }
 
+    /// The client's address, if it has one.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.facts.origin.peer.map(|peer| peer.ip())
+    }
+
     /// True while chunks are kept for a message that is not complete.
     pub(super) fn is_chunking(&self) -> bool {
         matches!(self.state, State::Chunks { .. })
     }
 
     /// Takes one line, without its CRLF. `followed`: more octets have arrived behind it.
-    pub(super) fn line(self, line: &[u8], followed: bool, policy: &SenderPolicy<'_>) -> (Self, Step) {
+    pub(super) fn line(self, line: &[u8], followed: bool, policy: &impl Policy) -> (Self, Step) {
         let Self { mut facts, state } = self;
         let (state, step) = match state {
             State::Login { client, exchange } => progress(client, exchange.answer(line)),
@@ -135,7 +128,12 @@ impl Session {
                 // RFC 2920 s.3.1, RFC 3207 s.4: these end a group, whether they are granted or not. Octets behind
                 // them are a message that would be read as commands, or commands slipped in before TLS (M-12, M-30).
                 Ok(Command::Data | Command::StartTls) if followed => (state, Step::Close(reply::PIPELINED_TOO_FAR)),
-                Ok(command) => state.command(&facts, command, policy),
+                Ok(command) => {
+                    if state.idles(&command) {
+                        facts.idle_commands += 1;
+                    }
+                    state.command(&facts, command, policy)
+                }
                 Err(refusal) => (state, Step::Answer(refusal)),
             },
         };
@@ -167,6 +165,7 @@ impl Session {
     /// The handler's answer to [`Step::Check`].
     pub(super) fn checked(self, recipient: Recipient, answer: Result<(), Reply>) -> (Self, Step) {
         let Self { mut facts, state } = self;
+        facts.idle_commands = 0; // a campaign that is refused at RCPT is work, too
         let (state, reply) = state.recipient(answer.map(|()| recipient));
         let step = facts.count(reply);
         (Self { facts, state }, step)
@@ -189,40 +188,23 @@ impl Session {
         if replies.iter().any(|reply| (200..300).contains(&reply.code)) {
             self.facts.errors = 0;
         }
+        self.facts.idle_commands = 0;
         self
     }
 }
 
-impl Facts {
-    /// The stream that the client sends for; the credential says more than the way it came.
-    fn stream(&self) -> Option<&Arc<Stream>> {
-        self.login.as_ref().or(self.origin.stream.as_ref())
-    }
-
-    fn may_start_tls(&self) -> bool {
-        self.origin.tls_offered && !self.tls
-    }
-
-    /// RFC 4954 s.4: passwords travel under TLS only (M-31), or not at all over a wire.
-    fn may_authenticate(&self) -> bool {
-        match self.origin.peer {
-            _ if self.tls => true,
-            Some(peer) => self.settings.auth_without_tls_on_loopback && peer.ip().is_loopback(),
-            None => true,
-        }
-    }
-
-    /// Counts what no sound client earns; mail that is refused is not an error of the session.
-    fn count(&mut self, reply: Reply) -> Step {
-        if matches!(reply.code, 500..=504 | 530 | 535 | 538 | 555) {
-            self.errors += 1;
-        }
-        if self.errors >= self.settings.max_errors { Step::Close(reply::TOO_MANY_ERRORS) } else { Step::Answer(reply) }
-    }
-}
-
 impl State {
-    fn command(self, facts: &Facts, command: Command, policy: &SenderPolicy<'_>) -> (Self, Step) {
+    /// Commands that lead nowhere when nothing but them comes: a peer could hold its place with them for ever.
+    fn idles(&self, command: &Command) -> bool {
+        let open = matches!(self, Self::Mail { .. } | Self::Rcpt { .. } | Self::Chunks { .. });
+        match command {
+            Command::Mail(_) | Command::Rcpt(_) | Command::Data | Command::Bdat { .. } => false,
+            Command::Rset => !open,
+            _ => true,
+        }
+    }
+
+    fn command(self, facts: &Facts, command: Command, policy: &impl Policy) -> (Self, Step) {
         match (command, facts.origin.protocol) {
             (Command::Ehlo(name), Protocol::Smtp) | (Command::Lhlo(name), Protocol::Lmtp) => {
                 let (starttls, auth) = (facts.may_start_tls(), facts.may_authenticate());
@@ -242,10 +224,10 @@ impl State {
     }
 
     /// The commands that SMTP and LMTP share.
-    fn ordinary(self, facts: &Facts, command: Command, policy: &SenderPolicy<'_>) -> (Self, Step) {
+    fn ordinary(self, facts: &Facts, command: Command, policy: &impl Policy) -> (Self, Step) {
         match command {
             Command::Mail(mail) => self.mail(facts, mail, policy),
-            Command::Rcpt(recipient) => self.rcpt(facts, recipient),
+            Command::Rcpt(recipient) => self.rcpt(facts, recipient, policy),
             Command::Data => self.data(facts),
             Command::Rset => (self.reset(), Step::Answer(reply::OK)),
             Command::StartTls => self.start_tls(facts),
@@ -262,7 +244,7 @@ impl State {
         }
     }
 
-    fn mail(self, facts: &Facts, mail: MailFrom, policy: &SenderPolicy<'_>) -> (Self, Step) {
+    fn mail(self, facts: &Facts, mail: MailFrom, policy: &impl Policy) -> (Self, Step) {
         let client = match self {
             // Only refused recipients: nothing is pending, and campaigns of real tools hang on this.
             Self::Ready { client } | Self::Mail { client, tried: true, .. } => client,
@@ -277,13 +259,13 @@ impl State {
         if mail.size.is_some_and(|size| size > facts.settings.max_message_size as u64) {
             return refuse(client, reply::MESSAGE_TOO_BIG); // M-09
         }
-        if let Err(reply) = policy(&stream, &mail.sender.reverse_path) {
+        if let Err(reply) = policy.mail(&stream, &mail.sender.reverse_path) {
             return refuse(client, reply);
         }
         (Self::Mail { client, stream, mail, tried: false }, Step::Answer(reply::SENDER_OK))
     }
 
-    fn rcpt(self, facts: &Facts, recipient: Result<Recipient, Reply>) -> (Self, Step) {
+    fn rcpt(self, facts: &Facts, recipient: Result<Recipient, Reply>, policy: &impl Policy) -> (Self, Step) {
         let (stream, mail, open) = match &self {
             Self::Mail { stream, mail, .. } => (stream, mail, 0),
             Self::Rcpt { stream, mail, recipients, .. } => (stream, mail, recipients.len()),
@@ -291,6 +273,7 @@ impl State {
             Self::Chunks { .. } => return (self, Step::Answer(reply::NO_MIXING)),
             Self::Greeted | Self::Login { .. } => return (self, Step::Answer(reply::HELLO_FIRST)),
         };
+        let recipient = recipient.and_then(|recipient| policy.rcpt(stream).map(|()| recipient));
         let recipient = match recipient {
             _ if open >= facts.settings.max_recipients => return (self, Step::Answer(reply::TOO_MANY_RECIPIENTS)), // M-05
             Ok(recipient) if recipient.address.is_internationalised() && !mail.sender.smtputf8 => Err(reply::UTF8_NOT_ASKED),

@@ -25,10 +25,14 @@ pub struct SmtpSettings {
     pub max_recipients: usize,
     /// Protocol errors without an accepted message in between; then 421.
     pub max_errors: u32,
+    /// Commands that begin no transaction, without a message in between; then 421.
+    pub max_idle_commands: u32,
     /// Seconds to wait for a complete command (RFC 5321 s.4.5.3.2.7: at least 300).
     pub command_timeout_seconds: u64,
     /// Seconds to wait for the next block of a message (RFC 5321 s.4.5.3.2.5: at least 180).
     pub data_timeout_seconds: u64,
+    /// Seconds a session may last without a message that was answered, however busy it looks; then 421.
+    pub session_timeout_seconds: u64,
     /// Seconds a whole message may take from 354 to the final dot, however steadily it drips.
     pub message_timeout_seconds: u64,
     /// Seconds after a shutdown in which messages that are on their way may still arrive; then 421. Below the
@@ -39,6 +43,15 @@ pub struct SmtpSettings {
     pub max_bytes_in_flight: usize,
     /// True: AUTH is offered without TLS to clients on the loopback interface.
     pub auth_without_tls_on_loopback: bool,
+}
+
+/// How fast a stream may send; a minute's worth may come at once. More gets 451.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamRates {
+    /// Transactions begun; not zero.
+    pub messages_per_minute: Option<u32>,
+    /// Recipients named; not zero.
+    pub recipients_per_minute: Option<u32>,
 }
 
 /// What is wrong with the settings, and the mend.
@@ -52,11 +65,11 @@ pub enum SettingsError {
     Sizes,
     /// Every session would end before its first command, or hold its place for ever.
     #[error(
-        "command_timeout_seconds, data_timeout_seconds and message_timeout_seconds must be 1 to 86400, drain_timeout_seconds at most that"
+        "command_timeout_seconds, data_timeout_seconds, session_timeout_seconds and message_timeout_seconds must be 1 to 86400, drain_timeout_seconds at most that"
     )]
     Timeouts,
     /// Nobody could connect, or the first error would end the session.
-    #[error("max_connections, max_connections_per_address and max_errors must be at least 1")]
+    #[error("max_connections, max_connections_per_address, max_errors and max_idle_commands must be at least 1")]
     Zero,
 }
 
@@ -69,8 +82,10 @@ impl Default for SmtpSettings {
             max_connections_per_address: 500,
             max_recipients: 1_000,
             max_errors: 20,
+            max_idle_commands: 200,
             command_timeout_seconds: 300,
             data_timeout_seconds: 180,
+            session_timeout_seconds: 3_600,
             message_timeout_seconds: 1_800,
             drain_timeout_seconds: 30,
             max_bytes_in_flight: 256 * 1024 * 1024,
@@ -90,10 +105,10 @@ impl SmtpSettings {
         if self.max_message_size < 65_536 || self.max_bytes_in_flight / COPIES < self.max_message_size {
             return Err(SettingsError::Sizes);
         }
-        if self.max_connections == 0 || self.max_connections_per_address == 0 || self.max_errors == 0 {
+        if self.max_connections == 0 || self.max_connections_per_address == 0 || self.max_errors == 0 || self.max_idle_commands == 0 {
             return Err(SettingsError::Zero);
         }
-        let waits = [self.command_timeout_seconds, self.data_timeout_seconds, self.message_timeout_seconds];
+        let waits = [self.command_timeout_seconds, self.data_timeout_seconds, self.session_timeout_seconds, self.message_timeout_seconds];
         if waits.iter().any(|seconds| !(1..=DAY).contains(seconds)) || self.drain_timeout_seconds > DAY {
             return Err(SettingsError::Timeouts);
         }
@@ -110,6 +125,10 @@ impl SmtpSettings {
 
     pub(super) fn data_timeout(&self) -> Duration {
         Duration::from_secs(self.data_timeout_seconds)
+    }
+
+    pub(super) fn session_timeout(&self) -> Duration {
+        Duration::from_secs(self.session_timeout_seconds)
     }
 
     pub(super) fn message_timeout(&self) -> Duration {

@@ -28,6 +28,8 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"shop\"\n[smtp]", "stream needs networks off the loopback"),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"shop\"\nnetworks = [\"::/0\"]\n[smtp]", "networks must not hold"),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nnetworks = [\"10.0.0.0/8\"]\n[smtp]", "networks without stream"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nproxy_from = [\"0.0.0.0/0\"]\n[smtp]", "proxy_from must not hold"),
+        ("networks = [\"10.1.2.0/24\"]", "networks = [\"10.1.2.0/24\"]\nmessages_per_minute = 0", "messages_per_minute and"),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nmode = 0o600\n[smtp]", "mode is for unix sockets"),
         ("[smtp]", "[[listener]]\naddress = \"unix:/a\"\nmode = 0o1777\n[smtp]", "mode must be like 0o660"),
         ("[smtp]", "[[listener]]\naddress = \"unix:/a\"\ntls = \"starttls\"\n[smtp]", "a unix socket has no TLS"),

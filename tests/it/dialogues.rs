@@ -37,7 +37,7 @@ async fn run(script: &Path) -> Result<(), String> {
     let keeper = Keeper::new(!says("no network"), false);
     let door = Door {
         protocol: if says("listener lmtp") { Protocol::Lmtp } else { Protocol::Smtp },
-        stream: says("listener stream").then(|| stream("listener")),
+        stream: ["listener", "slow"].into_iter().find(|name| says(&format!("listener stream {name}"))).map(stream),
         ..Door::submission(if says("no certificate") { Tls::Off } else { Tls::StartTls(acceptor()) })
     };
     let server = Server::start_behind(&keeper, settings, door).await;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use consentry::mail::{AnswerProfile, Recipient, ReversePath, Stream, StreamClass};
-use consentry::smtp::{Answers, Authentication, Door, Handler, Protocol, SmtpSettings, Socket, Submission, Tls, serve};
+use consentry::smtp::{Answers, Authentication, Door, Handler, Protocol, SmtpSettings, Socket, StreamRates, Submission, Tls, serve};
 use consentry::tls::{Acceptor, TlsError};
 use consentry::wire::{Enhanced, Reply};
 use rustls::pki_types::pem::PemObject;
@@ -125,7 +125,9 @@ impl Server {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(serve(Socket::Tcp(listener), door, consentry::smtp::Server::new(keeper.clone(), settings), shutdown));
+        let rates = [("slow".to_owned(), StreamRates { messages_per_minute: Some(3), recipients_per_minute: Some(4) })];
+        let served =
+            tokio::spawn(serve(Socket::Tcp(listener), door, consentry::smtp::Server::new(keeper.clone(), settings, rates), shutdown));
         Self { address, stop, served }
     }
 
@@ -398,7 +400,8 @@ async fn octets_that_come_one_by_one_mean_the_same() {
 async fn thousands_of_pipelined_commands_get_their_replies_in_order() {
     // RFC 2920 s.3.2: more commands than fit in one buffer, in one write
     let keeper = Keeper::new(true, false);
-    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
+    let settings = SmtpSettings { max_idle_commands: 10_000, ..SmtpSettings::default() };
+    let server = Server::start(&keeper, settings, Tls::Off).await;
     let mut client = Client::connect(server.address).await;
     client.talk(&[GREETED, ("HELO x", "250")]).await;
     client.send("NOOP\r\nVRFY x\r\n".repeat(3_000).as_bytes()).await;
@@ -418,7 +421,7 @@ async fn a_local_process_speaks_lmtp_on_a_unix_socket() {
     let socket = Socket::Unix(consentry::smtp::UnixSocket::bind(&path, 0o600).expect("bound"));
     let door = Door { protocol: Protocol::Lmtp, stream: Some(stream("listener")), ..Door::submission(Tls::Off) };
     let (stop, stopped) = oneshot::channel::<()>();
-    let served = tokio::spawn(serve(socket, door, consentry::smtp::Server::new(keeper.clone(), SmtpSettings::default()), async {
+    let served = tokio::spawn(serve(socket, door, consentry::smtp::Server::new(keeper.clone(), SmtpSettings::default(), []), async {
         let _ = stopped.await;
     }));
     let mut client = Client { transport: Box::new(UnixStream::connect(&path).await.expect("connected")), buffer: Vec::new() };
@@ -434,6 +437,42 @@ async fn a_local_process_speaks_lmtp_on_a_unix_socket() {
     assert!(!path.exists(), "the file is gone with its listener");
     let kept = keeper.kept.lock().expect("not poisoned");
     assert!(kept.len() == 1 && kept[0].stream.name == "listener" && kept[0].peer.is_none());
+}
+
+#[tokio::test]
+async fn a_proxy_announces_whose_connection_it_is() {
+    let keeper = Keeper::new(true, false);
+    let door = Door { proxies: vec!["127.0.0.0/8".parse().expect("a network")], ..Door::submission(Tls::Off) };
+    let settings = SmtpSettings { max_connections_per_address: 1, ..SmtpSettings::default() };
+    let server = Server::start_behind(&keeper, settings, door).await;
+    // The announced address has no stream, and neither has a connection of the proxy's own; the network's is for others.
+    let mut held = Vec::new();
+    for (header, reply) in [
+        (&b"PROXY TCP4 192.0.2.1 10.0.0.1 5000 25\r\n"[..], Some("220")),
+        (b"PROXY TCP4 192.0.2.1 10.0.0.1 5001 25\r\n", Some("421 4.3.2")), // one for each address
+        (b"PROXY TCP4 192.0.2.2 10.0.0.1 5001 25\r\n", Some("220")),
+        (b"PROXY UNKNOWN\r\n", Some("220")),
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x09\x0a\0\0\x01\x13\x88\0\x19", Some("220")),
+        (b"EHLO x.example\r\nNOOP\r\n", None),
+        (b"PROXY TCP4 nobody\r\n", None),
+    ] {
+        let mut client = Client::connect(server.address).await;
+        client.send(header).await;
+        let said = client.line().await;
+        assert!(said.as_deref().map(|line| &line[..line.len().min(9)]).unwrap_or_default().starts_with(reply.unwrap_or("")), "{said:?}");
+        assert_eq!(said.is_none(), reply.is_none());
+        if reply == Some("220") {
+            client.talk(&[("HELO x", "250"), ("MAIL FROM:<>", "530")]).await;
+            held.push(client);
+        }
+    }
+    drop(held);
+    let mut client = Client::connect(server.address).await;
+    client.send(b"PROXY TCP6 ::1 ::1 5000 25\r\nHELO x.example\r\n").await; // in one packet
+    client.talk(&[GREETED, ("", "250"), TO_DATA[1], TO_DATA[2], TO_DATA[3], ("x\r\n.", "250"), ("QUIT", "221")]).await;
+    drop(client);
+    server.shut_down().await;
+    assert_eq!(keeper.kept.lock().expect("not poisoned")[0].peer, Some("[::1]:5000".parse().expect("an address")));
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     running.spawn(smtp::serve(
         smtp::Socket::Tcp(sink_listener),
         smtp::Door::submission(smtp::Tls::Off),
-        smtp::Server::new(Arc::clone(&sink), config.smtp.clone()),
+        smtp::Server::new(Arc::clone(&sink), config.smtp.clone(), []),
         super::serve::until(stopped),
     ));
 

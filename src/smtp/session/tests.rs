@@ -4,6 +4,7 @@ use super::super::handler::Submission;
 use super::*;
 use crate::mail::StreamClass;
 use crate::wire::Enhanced;
+use std::net::SocketAddr;
 
 fn stream(name: &str) -> Arc<Stream> {
     let (name, controller) = (name.to_owned(), "c".to_owned());
@@ -12,21 +13,32 @@ fn stream(name: &str) -> Arc<Stream> {
 }
 
 fn session(network: bool, tls: bool) -> Session {
-    let settings = Arc::new(SmtpSettings { max_errors: 4, max_recipients: 2, ..SmtpSettings::default() });
+    let settings = Arc::new(SmtpSettings { max_errors: 4, max_recipients: 2, max_idle_commands: 12, ..SmtpSettings::default() });
     let peer = Some(SocketAddr::from(([192, 0, 2, 1], 9)));
     let origin = Origin { protocol: Protocol::Smtp, peer, stream: network.then(|| stream("network")), tls_offered: true };
     let session = Session::new(settings, origin);
     if tls { session.tls_up() } else { session }
 }
 
+struct Rules;
+
+impl Policy for Rules {
+    fn mail(&self, _: &Stream, path: &ReversePath) -> Result<(), Reply> {
+        match path {
+            ReversePath::Mailbox(address) if address.local() == "forbidden" => Err(Reply::new(550, Enhanced(5, 7, 1), "no")),
+            _ => Ok(()),
+        }
+    }
+
+    fn rcpt(&self, _: &Stream) -> Result<(), Reply> {
+        Ok(())
+    }
+}
+
 /// Says one line; credentials `shop` are granted, messages are taken.
 fn say(session: Session, line: &str) -> (Session, String) {
-    let policy = |_: &Stream, path: &ReversePath| match path {
-        ReversePath::Mailbox(address) if address.local() == "forbidden" => Err(Reply::new(550, Enhanced(5, 7, 1), "no")),
-        _ => Ok(()),
-    };
     let (line, followed) = line.strip_suffix('+').map_or((line, false), |line| (line, true));
-    let (session, step) = session.line(line.as_bytes(), followed, &policy);
+    let (session, step) = session.line(line.as_bytes(), followed, &Rules);
     match step {
         Step::Answer(reply) => (session, reply.code.to_string()),
         Step::Close(reply) => (session, format!("{} close", reply.code)),
@@ -150,4 +162,16 @@ fn chunks_hold_the_transaction_until_last_or_rset() {
     talk(session(true, false), &[("EHLO x", "250"), mail, ("BDAT 1 LAST", "503 skip"), rcpt, ("BDAT x", "501 close")]);
     let (bad, over) = (("BDAT 9", "503 skip"), ("BDAT 9", "421 close"));
     talk(session(true, false), &[bad, bad, bad, over]);
+}
+
+#[test]
+fn commands_that_lead_nowhere_are_counted_until_there_is_a_message() {
+    let (mail, rcpt, noop) = (("MAIL FROM:<a@x.example>", "250"), ("RCPT TO:<b@y.example>", "250"), ("NOOP", "250"));
+    let idle = [noop; 11];
+    let data = ("DATA", "network a@x.example b@y.example 1");
+    talk(session(true, false), &[&[("EHLO x", "250")][..], &idle, &[mail, ("RSET", "250"), mail, ("NOOP", "421 close")]].concat());
+    for work in [&[mail, rcpt, data][..], &[mail, ("RCPT TO:<nobody@y.example>", "550")]] {
+        let after = [&[("EHLO x", "250")][..], &idle, work, &idle, &[noop, ("NOOP", "421 close")]].concat();
+        talk(session(true, false), &after);
+    }
 }
