@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod keys;
 mod operator;
+mod renew;
 mod serve;
 mod spool;
 mod user;

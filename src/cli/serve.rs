@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::renew::{hang_ups, renew};
 use crate::compose::{Footers, PublicUrl, Words};
 use crate::config::{Config, ListenAddress, TlsMode};
 use crate::consent::Catalogue;
@@ -44,6 +45,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
 /// The bound sockets; bound before the ledger is opened, so that a busy port is told at once.
 pub(super) struct Sockets {
     pub(super) smtp: Vec<(smtp::Socket, smtp::Door)>,
+    pub(super) acceptor: Option<tls::Acceptor>,
     pub(super) http: TcpListener,
 }
 
@@ -70,7 +72,7 @@ impl Sockets {
             smtp.push((socket, smtp::Door { protocol: entry.protocol, tls, stream, networks: entry.networks, proxies: entry.proxy_from }));
         }
         let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
-        Ok(Self { smtp, http })
+        Ok(Self { smtp, acceptor, http })
     }
 }
 
@@ -160,6 +162,7 @@ pub(super) async fn start(
         tracing::info!(address = %socket.name()?, "smtp listens");
         running.spawn(smtp::serve(socket, door, Arc::clone(&server), until(stopped.clone())));
     }
+    running.spawn(renew(sockets.acceptor, hang_ups()?, until(stopped.clone())));
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));

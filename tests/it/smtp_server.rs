@@ -211,20 +211,24 @@ pub(crate) fn certificate() -> &'static (PathBuf, PathBuf) {
     static MADE: OnceLock<(tempfile::TempDir, (PathBuf, PathBuf))> = OnceLock::new();
     let (_, pair) = MADE.get_or_init(|| {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .expect("openssl is installed");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        (dir, (certificate, key))
+        let pair = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        make_pair(&pair);
+        (dir, pair)
     });
     pair
+}
+
+fn make_pair((certificate, key): &(PathBuf, PathBuf)) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(key)
+        .arg("-out")
+        .arg(certificate)
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 pub(crate) fn acceptor() -> Acceptor {
@@ -473,6 +477,31 @@ async fn a_proxy_announces_whose_connection_it_is() {
     drop(client);
     server.shut_down().await;
     assert_eq!(keeper.kept.lock().expect("not poisoned")[0].peer, Some("[::1]:5000".parse().expect("an address")));
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_used_from_the_next_handshake_on() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let pair = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    make_pair(&pair);
+    let acceptor = Acceptor::from_pem_files(&pair.0, &pair.1).expect("usable");
+    let keeper = Keeper::new(true, false);
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Implicit(acceptor.clone())).await;
+    let mut before = Client::connect(server.address).await.start_tls(&pair.0).await;
+    before.talk(&[GREETED]).await;
+    make_pair(&pair); // the client trusts nothing but the file's certificate
+    acceptor.reload().expect("usable");
+    let mut after = Client::connect(server.address).await.start_tls(&pair.0).await;
+    after.talk(&[GREETED, ("NOOP", "250")]).await;
+    let key = std::fs::read(&pair.1).expect("readable");
+    std::fs::write(&pair.1, "no key").expect("written");
+    assert!(acceptor.is_stale() && acceptor.reload().is_err() && !acceptor.is_stale());
+    std::fs::write(&pair.1, key).expect("written");
+    let mut kept = Client::connect(server.address).await.start_tls(&pair.0).await;
+    kept.talk(&[GREETED]).await;
+    before.talk(&[("NOOP", "250"), ("QUIT", "221")]).await;
+    drop((before, after, kept));
+    server.shut_down().await;
 }
 
 #[test]
