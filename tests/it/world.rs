@@ -104,6 +104,15 @@ impl World {
         (self.daemon, self.smtp, self.http) = serve(&file);
     }
 
+    /// Starts it where it will not start; what it says.
+    pub(crate) fn refused_start(&self) -> String {
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_consentry"));
+        let output = run_with_input(serve.args(["serve", "--config", &file]), b"", false);
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// Makes all that waits due now, again and again, until nothing waits.
     pub(crate) fn empty_spool(&self) {
         let empty = (0..SPOOL_ASKED_AT_MOST).any(|_| {

@@ -138,3 +138,43 @@ fn what_is_delivered_while_the_disk_is_full_is_not_delivered_again() {
     };
     assert!((0..20_000).any(|_| settled(&world) == copies + 1), "{:?}", world.decisions());
 }
+
+#[test]
+fn on_a_full_disk_it_ends_and_says_why_it_does_not_start_and_loses_nothing() {
+    let Some((runtime, mta, disk, mut world)) = start() else { return };
+    let before = mta.received().len();
+    let send = |world: &World, to: &str, number: u32| Client::login(world.smtp, "shop").send("shop@acme.example", to, &receipt(to, number));
+    for (round, killed) in (1..).zip([true, false]) {
+        // In the spool with its last word outstanding: what the late word says cannot be written.
+        mta.set(Script::new().on(Stage::Dot, Act::Hang));
+        assert_eq!(send(&world, WITH[0], 10 * round).0, 250);
+        disk.fill();
+        if killed {
+            world.crash();
+            // Its files are there, and it needs no more to put clients off.
+            world.restart();
+            assert_eq!(send(&world, WITH[1], 10 * round + 1).0, 451);
+            disk.make_room();
+        } else {
+            assert!(world.stop(), "SIGTERM ends it with success");
+            // What its end has freed is taken, too.
+            disk.fill();
+            let refused = world.refused_start();
+            assert!(refused.contains("the disk with the data directory is full: make room there"), "{refused}");
+            disk.make_room();
+            world.restart();
+        }
+        mta.set(Script::new());
+        mta.release();
+        assert_eq!(send(&world, WITH[1], 10 * round + 1).0, 250, "killed: {killed}");
+        world.empty_spool();
+    }
+    let arrived = runtime.block_on(mta.wait_received(before + 4)).split_off(before);
+    let times = |number: u32| {
+        let subject = format!("Subject: Rechnung {number}\r\n");
+        arrived.iter().filter(|mail| String::from_utf8_lossy(&mail.message).contains(&subject)).count()
+    };
+    // What had no last word at the end may come again; what was put off came once.
+    assert!([10, 20].iter().all(|number| (1..=2).contains(&times(*number))), "{arrived:?}");
+    assert_eq!([11, 21].map(times), [1, 1]);
+}
