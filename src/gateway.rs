@@ -78,7 +78,7 @@ impl Gateway {
             Ok(incoming) => incoming,
             Err(error) => return vec![replies::malformed(&error); number],
         };
-        let fingerprints = incoming.fingerprints(self.store.keyring(), &recipients);
+        let fingerprints = self.fingerprints(&incoming, &recipients);
         let classification = classify(&incoming.stream, &incoming.message);
         match <[Recipient; 1]>::try_from(recipients) {
             Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],

@@ -7,6 +7,7 @@ use crate::config::{Config, TlsMode};
 use crate::consent::Language;
 use crate::http::Pages;
 use crate::office::TotpPolicy;
+use crate::relay::RelaySettings;
 use crate::smtp::Protocol;
 
 /// Prints the effective values without secrets; fails with all faults found.
@@ -15,7 +16,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     // What `serve` would stumble over, too: files and what only their room can judge.
     let signers = super::serve::signers(&config)?;
     super::serve::acceptor(&config)?;
-    super::serve::connector(&config)?;
+    super::serve::relay(&config)?;
     PublicUrl::parse(&config.public_url)?;
     let catalogue = config.catalogue();
     let words = super::serve::words(&config, &catalogue)?;
@@ -54,12 +55,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
             admin.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         ),
     }
-    println!(
-        "outbound    {}:{}, TLS {}",
-        config.outbound.host,
-        config.outbound.port,
-        if config.outbound.tls_required() { "required" } else { "off" }
-    );
+    outbound(&config.outbound);
     println!(
         "spool       up to {} octets, given up after {:#}",
         config.spool.max_octets,
@@ -90,4 +86,14 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         println!("dkim        {name}");
     }
     Ok(())
+}
+
+/// One line for each outbound MTA.
+fn outbound(settings: &RelaySettings) {
+    let hops = settings.hops();
+    for hop in &hops {
+        let priority = if hops.len() > 1 { format!(", priority {}", hop.priority) } else { String::new() };
+        let login = hop.username.as_deref().map_or_else(String::new, |user| format!(", login {user}"));
+        println!("outbound    {}:{}{priority}, TLS {}{login}", hop.host, hop.port(), hop.tls().as_str());
+    }
 }

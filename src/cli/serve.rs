@@ -91,8 +91,7 @@ impl Parts {
         let signers = Arc::new(signers(config)?);
         let catalogue = Arc::new(config.catalogue());
         let public_url = PublicUrl::parse(&config.public_url)?;
-        let outbound = &config.outbound;
-        let relay = Relay::new(outbound.clone(), &config.smtp.hostname, connector(config)?);
+        let relay = relay(config)?;
         let words = words(config, &catalogue)?;
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
@@ -107,7 +106,7 @@ impl Parts {
             signers,
             hostname: config.smtp.hostname.clone(),
             public_url,
-            twins: Twins::default(),
+            twins: Twins::new(config.spool.remember_for),
             doubt_after: config.spool.doubt_after,
             spool_limit: config.spool.max_octets,
             late,
@@ -132,10 +131,9 @@ pub(super) fn acceptor(config: &Config) -> anyhow::Result<Option<tls::Acceptor>>
     acceptor.transpose().context("listen.tls")
 }
 
-/// The way out's trust, where it is encrypted.
-pub(super) fn connector(config: &Config) -> anyhow::Result<Option<tls::Connector>> {
-    let outbound = &config.outbound;
-    outbound.tls_required().then(|| tls::Connector::new(outbound.ca_file.as_deref())).transpose().context("outbound")
+/// The way out, with the certificates and passwords it needs.
+pub(super) fn relay(config: &Config) -> anyhow::Result<Relay> {
+    Relay::new(&config.outbound, &config.smtp.hostname).context("outbound")
 }
 
 /// The configured DKIM keys.

@@ -1,5 +1,7 @@
 //! The controllers and topics that exist, as configured. Consent to anything else cannot be asked for.
 
+use std::collections::BTreeSet;
+
 use super::{Controller, Form, Topic};
 
 /// One configured topic.
@@ -28,6 +30,13 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// Every topic of a controller: those that are configured, and those `named` elsewhere; in order, each once.
+    pub fn topics_of<'a>(&'a self, controller: &str, named: impl IntoIterator<Item = &'a Topic>) -> Vec<Topic> {
+        let configured = self.topics.iter().filter(|entry| entry.controller == controller).map(|entry| &entry.name);
+        let topics: BTreeSet<&Topic> = configured.chain(named).collect();
+        topics.into_iter().cloned().collect()
+    }
+
     /// The controller of that key.
     pub fn controller(&self, key: &str) -> Option<&Controller> {
         self.controllers.iter().find(|controller| controller.key == key)

@@ -72,6 +72,9 @@ pub struct FormEvidence {
     pub page: String,
     /// Milliseconds between showing and sending it; `None` where the form was embedded elsewhere.
     pub dwell_ms: Option<u64>,
+    /// The origin that the browser says the form was sent from (RFC 6454); `null` where it keeps that to itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// What the outbound MTA said to the confirmation mail.

@@ -110,6 +110,27 @@ pub enum TopicStanding {
     Nothing,
 }
 
+impl TopicStanding {
+    /// The word on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Given(_) => "given",
+            Self::Objected(_) => "objected",
+            Self::Withdrawn(_) => "withdrawn",
+            Self::Requested(_) => "requested",
+            Self::Nothing => "none",
+        }
+    }
+
+    /// Since when.
+    pub fn mark(self) -> Option<Mark> {
+        match self {
+            Self::Given(mark) | Self::Objected(mark) | Self::Withdrawn(mark) | Self::Requested(mark) => Some(mark),
+            Self::Nothing => None,
+        }
+    }
+}
+
 impl Standing {
     /// The fold of a subject's events in order of `seq`.
     pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {

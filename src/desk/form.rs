@@ -36,6 +36,8 @@ pub struct Entry {
     pub dwell_ms: Option<u64>,
     /// The page that the person came from, as the browser says.
     pub referrer: Option<String>,
+    /// The origin that it was sent from, as the browser says.
+    pub origin: Option<String>,
 }
 
 /// What is wrong with an entry; each is told at its field.
@@ -85,6 +87,7 @@ impl Desk {
                 version: String::new(), // set by the store, with the page
                 page: entry.page,
                 dwell_ms: entry.dwell_ms,
+                origin: entry.origin,
             }),
             language: form.language,
             reported_by: format!("form {}", form.form.name),

@@ -154,14 +154,8 @@ impl Desk {
 
     /// Every topic that mail of the controller could be about: configured, on record, or named by the link.
     async fn topics_of(&self, subject: SubjectId, controller: &str, topic: &Topic) -> Result<Vec<Topic>, StoreError> {
-        let configured = self.inner.catalogue.topics.iter().filter(|entry| entry.controller == controller);
-        let mut topics: Vec<Topic> = configured.map(|entry| entry.name.clone()).chain([topic.clone()]).collect();
-        if let Some(standing) = self.inner.store.standing_of(subject).await? {
-            topics.extend(standing.topics(controller).map(|(topic, _)| topic.clone()));
-        }
-        topics.sort();
-        topics.dedup();
-        Ok(topics)
+        let standing = self.inner.store.standing_of(subject).await?.unwrap_or_default();
+        Ok(self.inner.catalogue.topics_of(controller, standing.topics(controller).map(|(topic, _)| topic).chain([topic])))
     }
 
     /// How people know a topic.

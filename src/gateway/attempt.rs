@@ -125,7 +125,7 @@ impl Gateway {
     /// Remembers what was taken before this process began (M-08).
     pub async fn remember(&self) -> Result<(), StoreError> {
         let now = Timestamp::now();
-        for (key, decision) in self.store.delivered_since(now - super::twins::WINDOW, super::twins::GENERATION).await? {
+        for (key, decision) in self.store.delivered_since(now - self.twins.window, super::twins::GENERATION).await? {
             self.twins.remember(key, decision, now);
         }
         for (key, decision) in self.store.spool_fingerprints().await? {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::Gateway;
 use crate::consent::CopyKey;
-use crate::crypto::Keyring;
 use crate::mail::{Address, Body, Envelope, Hop, Message, MessageError, Recipient, Sender, Stream};
 
 /// A message that may be decided on.
@@ -33,16 +33,19 @@ impl Incoming {
     pub(super) fn envelope(&self, recipient: &Recipient) -> Envelope {
         Envelope { sender: self.sender.clone(), recipient: recipient.clone() }
     }
+}
 
+impl Gateway {
     /// What each recipient's copy is known by when the client sends it again (M-08); none for a mail without Message-ID,
     /// because two such may be two mails that say the same.
-    pub(super) fn fingerprints(&self, keyring: &Keyring, recipients: &[Recipient]) -> Vec<Option<CopyKey>> {
-        let Some(message_id) = self.message.value("Message-ID") else { return vec![None; recipients.len()] };
-        let content = Sha256::digest(self.message.raw());
-        let reverse_path = self.sender.reverse_path.as_str();
+    pub(super) fn fingerprints(&self, incoming: &Incoming, recipients: &[Recipient]) -> Vec<Option<CopyKey>> {
+        let message_id = if self.twins.window.is_zero() { None } else { incoming.message.value("Message-ID") };
+        let Some(message_id) = message_id else { return vec![None; recipients.len()] };
+        let content = Sha256::digest(incoming.message.raw());
+        let reverse_path = incoming.sender.reverse_path.as_str();
         let key = |recipient: &Recipient| {
-            let parts = [&self.stream.name, reverse_path, recipient.address.as_str(), &*message_id].map(str::as_bytes);
-            Some(keyring.copy_key(&[parts[0], parts[1], parts[2], parts[3], &content]))
+            let [stream, from, to, id] = [&incoming.stream.name, reverse_path, recipient.address.as_str(), &*message_id].map(str::as_bytes);
+            Some(self.store.keyring().copy_key(&[stream, from, to, id, &content]))
         };
         recipients.iter().map(key).collect()
     }

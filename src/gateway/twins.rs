@@ -3,20 +3,22 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::consent::{CopyKey, DecisionId};
 
-/// For how long a copy is remembered at least, unless so many come that memory would grow.
-pub(super) const WINDOW: SignedDuration = SignedDuration::from_hours(4);
-
 /// Copies of one generation. There are two: some 40 octets each.
 pub(super) const GENERATION: usize = 128 * 1024;
 
 /// Copies taken lately, and copies on their way. Clones share them.
-#[derive(Clone, Default)]
-pub struct Twins(Arc<Mutex<Known>>);
+#[derive(Clone)]
+pub struct Twins {
+    known: Arc<Mutex<Known>>,
+    /// For how long a copy is remembered at least, unless so many come that memory would grow.
+    pub(super) window: SignedDuration,
+}
 
 #[derive(Default)]
 struct Known {
@@ -44,6 +46,11 @@ pub(super) struct Flight {
 }
 
 impl Twins {
+    /// Remembers for that long; zero is not at all.
+    pub fn new(window: Duration) -> Self {
+        Self { known: Arc::default(), window: SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX) }
+    }
+
     /// Lets a copy in; without a key nothing is known of it before or after.
     pub(super) fn board(&self, key: Option<CopyKey>) -> Boarding {
         let key = key.map(short);
@@ -61,18 +68,18 @@ impl Twins {
 
     /// Remembers a copy that was taken before this process began.
     pub(super) fn remember(&self, key: CopyKey, decision: DecisionId, now: Timestamp) {
-        self.known().remember(short(key), decision, now);
+        self.known().remember(short(key), decision, now, self.window);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing in there can be left half done by a panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
-    fn remember(&mut self, key: u64, decision: DecisionId, now: Timestamp) {
-        if self.young.len() >= GENERATION || now.duration_since(self.since) >= WINDOW {
+    fn remember(&mut self, key: u64, decision: DecisionId, now: Timestamp, window: SignedDuration) {
+        if self.young.len() >= GENERATION || now.duration_since(self.since) >= window {
             self.old = std::mem::take(&mut self.young);
             self.since = now;
         }
@@ -84,7 +91,7 @@ impl Flight {
     /// The copy was taken: by the outbound MTA, or by the spool.
     pub(super) fn land(self, decision: DecisionId, now: Timestamp) {
         if let Some(key) = self.key {
-            self.twins.known().remember(key, decision, now);
+            self.twins.known().remember(key, decision, now, self.twins.window);
         }
     }
 }
@@ -122,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_twin_waits_for_the_first_and_learns_what_became_of_it() {
-        let (twins, decision, now) = (Twins::default(), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
+        let (twins, decision, now) = (Twins::new(Duration::from_secs(4 * 3600)), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
         let Boarding::Fresh(first) = twins.board(key(1)) else { panic!("known") };
         assert_eq!((word(&twins.board(key(1))), word(&twins.board(key(2))), word(&twins.board(None))), ("flying", "fresh", "fresh"));
         drop(first);
@@ -133,7 +140,7 @@ mod tests {
 
     #[test]
     fn copies_are_forgotten_after_the_window_and_never_fill_the_memory() {
-        let (twins, decision, start) = (Twins::default(), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
+        let (twins, decision, start) = (Twins::new(Duration::from_secs(4 * 3600)), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
         for (n, hours) in [(1, 0), (2, 3), (3, 4), (4, 9)] {
             twins.remember(key(n).expect("some"), decision, start + SignedDuration::from_hours(hours));
         }

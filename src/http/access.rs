@@ -1,7 +1,7 @@
 //! `/p/{token}`: everything stored about oneself with one company, and every choice, for whoever proves to read the mailbox
 //! by a fresh link. The link is the only authority: no cookie goes along, so no other site can act by it.
 
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::answer::Answers;
 use super::choice::Chosen;
 use super::content::{AccessView, Content, SignUpView, StandingView, WhyView};
+use super::extract::Token;
 use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
@@ -26,16 +27,11 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
         .with_state(answers)
 }
 
-async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
+async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token) -> Response {
     respond(&answers, &visitor, &token, None, answers.desk.access(&token, Timestamp::now()).await)
 }
 
-async fn act(
-    State(answers): State<Answers>,
-    Extension(visitor): Extension<Visitor>,
-    Path(token): Path<String>,
-    posted: Posted,
-) -> Response {
+async fn act(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token, posted: Posted) -> Response {
     let now = Timestamp::now();
     let access = match answers.desk.access(&token, now).await {
         Ok(AccessPage::Open(access)) => access,
@@ -131,12 +127,6 @@ fn view(access: &Access, language: Language) -> AccessView {
 }
 
 fn standing(name: &str, title: &str, standing: TopicStanding) -> StandingView {
-    let (state, at) = match standing {
-        TopicStanding::Given(mark) => ("given", Some(mark.at)),
-        TopicStanding::Requested(mark) => ("requested", Some(mark.at)),
-        TopicStanding::Withdrawn(mark) => ("withdrawn", Some(mark.at)),
-        TopicStanding::Objected(mark) => ("objected", Some(mark.at)),
-        TopicStanding::Nothing => ("none", None),
-    };
+    let (state, at) = (standing.as_str(), standing.mark().map(|mark| mark.at));
     StandingView { name: name.to_owned(), title: title.to_owned(), state, at }
 }

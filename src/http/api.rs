@@ -5,7 +5,7 @@ use std::error::Error;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::extract::Token;
 use super::problem::Problem;
 use crate::consent::{DecisionId, Language};
 use crate::desk::{ApiToken, DecisionRow, Desk, FieldProblem, Scope, SignUp, SignUpError};
@@ -75,7 +76,7 @@ async fn decisions(State(desk): State<Desk>, headers: HeaderMap, range: Result<Q
     Ok(Json(json!({ "decisions": rows.iter().map(view).collect::<Vec<_>>(), "next": next })).into_response())
 }
 
-async fn decision(State(desk): State<Desk>, headers: HeaderMap, Path(reference): Path<String>) -> Result<Response, Problem> {
+async fn decision(State(desk): State<Desk>, headers: HeaderMap, Token(reference): Token) -> Result<Response, Problem> {
     authorise(&desk, &headers, Scope::Decisions).await?;
     match desk.decision(&reference).await {
         Ok(Some(row)) => Ok(Json(view(&row)).into_response()),

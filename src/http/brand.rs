@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,6 +12,7 @@ use axum::{Extension, Router};
 use sha2::{Digest, Sha256};
 
 use super::answer::Answers;
+use super::extract::Path;
 use super::visitor::Visitor;
 use super::{kept, nothing_here};
 use crate::compose::{Logo, Words};

@@ -2,7 +2,7 @@
 //! presses does (L-DOI-03); yes and no are equally easy (S1-17). How sure it is that a person pressed is `consent`'s
 //! business (`PressGrade`).
 
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Answers;
 use super::content::Content;
+use super::extract::Token;
 use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
@@ -28,17 +29,12 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
 }
 
 /// The page with the buttons, or why there are none.
-async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
+async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token) -> Response {
     let found = answers.desk.opt_in(&token, Timestamp::now()).await;
     respond(&answers, &visitor, &token, None, found)
 }
 
-async fn act(
-    State(answers): State<Answers>,
-    Extension(visitor): Extension<Visitor>,
-    Path(token): Path<String>,
-    posted: Posted,
-) -> Response {
+async fn act(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token, posted: Posted) -> Response {
     // A form that a script sends names no button: it gets the page again.
     let yes = match posted.value("answer") {
         "yes" => Some(true),

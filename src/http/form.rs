@@ -74,6 +74,31 @@ async fn parts(mut multipart: Multipart) -> Option<Vec<(String, String)>> {
     Some(pairs)
 }
 
+/// The origin of a URL as browsers write it (RFC 6454 s.6.2).
+pub(super) fn origin(url: &str) -> String {
+    let url = url.to_ascii_lowercase();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", &url));
+    let host = rest.split('/').next().unwrap_or_default();
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(host))
+}
+
+/// The origin that the browser says a form was sent from.
+pub(super) fn sender(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::ORIGIN)?.to_str().ok()?;
+    (value.len() <= REFERRER_LIMIT).then(|| value.to_ascii_lowercase())
+}
+
+/// True for one of the pages of `urls`, with `www.` or without; and where the browser keeps its origin to itself, as it does
+/// on pages that give no referrer.
+pub(super) fn is_of<'a>(sender: Option<&str>, urls: impl IntoIterator<Item = &'a str>) -> bool {
+    let plain = |origin: &str| origin.replacen("://www.", "://", 1);
+    match sender {
+        None | Some("null") => true,
+        Some(sender) => urls.into_iter().any(|url| plain(&origin(url)) == plain(sender)),
+    }
+}
+
 /// Longest referrer that is kept as evidence, octets.
 const REFERRER_LIMIT: usize = 2_048;
 
@@ -81,4 +106,41 @@ const REFERRER_LIMIT: usize = 2_048;
 pub(super) fn referrer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::REFERER)?.to_str().ok()?;
     (value.len() <= REFERRER_LIMIT).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_do() {
+        for (url, expected) in [
+            ("https://Mail.Acme.example/consent", "https://mail.acme.example"),
+            ("https://mail.acme.example:443", "https://mail.acme.example"),
+            ("https://mail.acme.example:8443/x", "https://mail.acme.example:8443"),
+            ("http://127.0.0.1:8025", "http://127.0.0.1:8025"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(origin(url), expected);
+        }
+    }
+
+    #[test]
+    fn another_site_is_told_from_the_pages_own() {
+        let urls = ["https://acme.example/newsletter", "https://consent.acme.example"];
+        for (sender, is_ours) in [
+            (None, true),
+            (Some("null"), true),
+            (Some("https://acme.example"), true),
+            (Some("https://www.acme.example"), true),
+            (Some("https://consent.acme.example"), true),
+            (Some("http://acme.example"), false),
+            (Some("https://acme.example:8443"), false),
+            (Some("https://acme.example.evil.example"), false),
+            (Some("https://evil.example"), false),
+            (Some(""), false),
+        ] {
+            assert_eq!(is_of(sender, urls), is_ours, "{sender:?}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod choice;
 mod confirm;
 mod connection;
 mod content;
+mod extract;
 mod form;
 mod page;
 mod pages;

@@ -2,7 +2,7 @@
 //! (S2-09), an unticked box (S1-13), no third party: what keeps robots out is a field that people do not see, the time
 //! between showing and sending, and a limit per network.
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Answers;
 use super::choice;
 use super::content::{Content, FormView};
+use super::extract::{Path, Query};
 use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
@@ -72,6 +73,13 @@ async fn act(
     let Some(form) = find(&answers, &visitor, &name, Some(posted.value("lang"))) else {
         return answers.refusal(Page::NotFound, StatusCode::NOT_FOUND, &visitor, "");
     };
+    let origin = form::sender(&headers);
+    let pages = form.form.url.as_deref().into_iter().chain([answers.desk.public_url().as_str()]);
+    if !form::is_of(origin.as_deref(), pages) {
+        // the evidence would name a page that this did not come from.
+        tracing::warn!(form = name, "a form was sent from another site");
+        return answers.refusal(Page::Invalid, StatusCode::FORBIDDEN, &visitor, "");
+    }
     let mut filled = Filled {
         email: posted.value("email").to_owned(),
         consent: posted.has("consent", "yes"),
@@ -101,6 +109,7 @@ async fn act(
         page,
         dwell_ms,
         referrer: form::referrer(&headers),
+        origin,
     };
     match answers.desk.sign_up_by_form(&form, entry, visitor.clone().actor(), now).await {
         Ok(Ok(())) => check_mailbox(&answers, &form),

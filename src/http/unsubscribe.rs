@@ -4,7 +4,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::answer::Answers;
 use super::choice::{self, Chosen};
 use super::content::Content;
+use super::extract::Token;
 use super::form::{self, Posted};
 use super::page::Page;
 use super::press::{self, Pressed};
@@ -33,7 +34,7 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
 }
 
 /// The page with the buttons. Also what HEAD gets, without the body.
-async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Path(token): Path<String>) -> Response {
+async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token) -> Response {
     match answers.desk.subscription(&token) {
         Some(subscription) => landing(&answers, &visitor, &token, &subscription, None).await,
         None => unknown(&answers, &visitor),
@@ -43,7 +44,7 @@ async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visi
 async fn act(
     State(answers): State<Answers>,
     Extension(visitor): Extension<Visitor>,
-    Path(token): Path<String>,
+    Token(token): Token,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -152,7 +153,7 @@ fn said(answers: &Answers, visitor: &Visitor, token: &str, subscription: &Subscr
 
 /// The page's buttons are good for the link that they are under.
 fn purpose(token: &str) -> String {
-    format!("unsubscribe {}", token.trim_end_matches('/'))
+    format!("unsubscribe {token}")
 }
 
 fn content(subscription: &Subscription) -> Content<'_> {

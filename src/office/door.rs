@@ -109,7 +109,8 @@ impl Office {
         self.inner.store.session(self.key(cookie), IDLE, now).await
     }
 
-    /// The first step. An unknown name costs the same time and gets the same answer as a wrong password.
+    /// The first step. An unknown name gets the same answer as a wrong password, and costs a password's hash as well; that
+    /// the attempt is written down only for names that there are takes a moment more.
     pub async fn login(
         &self,
         name: &str,

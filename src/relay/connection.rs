@@ -7,17 +7,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use zeroize::Zeroize;
 
 use super::RelayTimeouts;
 use super::commands::write_envelope;
 use super::extensions::Extensions;
+use super::stream::Stream;
 use crate::mail::{Envelope, Outcome};
 use crate::wire::{self, Reply};
-
-/// TCP, or TLS over it.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
 /// Buffers that a large message blew up are not kept that large.
 const KEPT_BUFFER: usize = 64 * 1024;
@@ -26,7 +25,7 @@ const KEPT_BUFFER: usize = 64 * 1024;
 /// [`go_ahead`](Self::go_ahead), [`send_message`](Self::send_message), [`final_reply`](Self::final_reply).
 /// Dropped before the message, it closes without the final dot, and nothing is delivered (RFC 5321 s.4.1.1.4).
 pub(super) struct Connection {
-    stream: Box<dyn Socket>,
+    stream: Stream,
     pub(super) extensions: Extensions,
     limits: RelayTimeouts,
     /// What arrived; the first `heard` octets are the last reply.
@@ -72,7 +71,7 @@ pub(super) enum How {
 
 impl Connection {
     /// Nothing was read from or written to `stream` yet.
-    pub(super) fn new(stream: Box<dyn Socket>, limits: RelayTimeouts) -> Self {
+    pub(super) fn new(stream: Stream, limits: RelayTimeouts) -> Self {
         Self {
             stream,
             extensions: Extensions::default(),
@@ -88,10 +87,13 @@ impl Connection {
         }
     }
 
-    /// The stream alone, when the peer sent nothing that was not asked for. What it sent in clear
+    /// The TCP connection alone, when the peer sent nothing that was not asked for. What it sent in clear
     /// after its reply to STARTTLS would count as sent under TLS (RFC 3207 s.6).
-    pub(super) fn into_stream(self) -> Option<Box<dyn Socket>> {
-        (self.inbox.len() == self.heard).then_some(self.stream)
+    pub(super) fn into_tcp(self) -> Option<TcpStream> {
+        match self.stream {
+            Stream::Plain(tcp) if self.inbox.len() == self.heard => Some(tcp),
+            _ => None,
+        }
     }
 
     /// Writes MAIL, RCPT and DATA: in one piece when the peer announced PIPELINING (RFC 2920
@@ -245,6 +247,12 @@ impl Connection {
         line.iter().for_each(|word| self.outbox.extend_from_slice(word.as_bytes()));
         self.write(self.outbox.len(), stage).await?;
         self.reply(stage, limit).await
+    }
+
+    /// Forgets what was written last, for the sake of a password in it.
+    pub(super) fn forget_written(&mut self) {
+        self.outbox.zeroize();
+        self.written = 0;
     }
 
     /// Reads one reply; its text stays in the inbox for [`text`](Self::text).

@@ -14,6 +14,10 @@ pub(super) struct Extensions {
     pub(super) smtputf8: bool,
     /// RFC 3461.
     pub(super) dsn: bool,
+    /// RFC 4954, mechanism of RFC 4616.
+    pub(super) auth_plain: bool,
+    /// RFC 4954, the older mechanism without a standard.
+    pub(super) auth_login: bool,
     /// RFC 3207.
     pub(super) starttls: bool,
     /// Octets of the largest message it takes (RFC 1870 s.3), where it tells.
@@ -30,6 +34,11 @@ impl Extensions {
                 "PIPELINING" => announced.pipelining = true,
                 "8BITMIME" => announced.eight_bit_mime = true,
                 "SMTPUTF8" => announced.smtputf8 = true,
+                "AUTH" => {
+                    let offers = |mechanism: &str| parameters.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(mechanism));
+                    announced.auth_plain = offers("PLAIN");
+                    announced.auth_login = offers("LOGIN");
+                }
                 "DSN" => announced.dsn = true,
                 "STARTTLS" => announced.starttls = true,
                 // RFC 1870 s.3: 0 means no fixed limit
@@ -109,7 +118,8 @@ mod tests {
             ("mx\npipelining\nSIZE 0", Extensions { pipelining: true, ..Extensions::default() }),
             ("mx\nSIZE 1000\nSTARTTLS", Extensions { size: Some(1000), starttls: true, ..Extensions::default() }),
             ("mx\nSIZE\n8BITMIME\nX-SMTPUTF8", Extensions { eight_bit_mime: true, ..Extensions::default() }),
-            ("mx\nSMTPUTF8\ndsn\nAUTH PLAIN", Extensions { smtputf8: true, dsn: true, ..Extensions::default() }),
+            ("mx\nauth CRAM-MD5 login", Extensions { auth_login: true, ..Extensions::default() }),
+            ("mx\nSMTPUTF8\ndsn\nAUTH PLAIN", Extensions { smtputf8: true, dsn: true, auth_plain: true, ..Extensions::default() }),
         ] {
             assert_eq!(Extensions::parse(text), expected, "{text}");
         }

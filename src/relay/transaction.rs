@@ -6,24 +6,27 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
-use super::Shared;
+use super::Relay;
 use super::connection::{Answer, Connection};
-use crate::mail::{Envelope, Outcome};
+use super::hop::{Hop, NotBegun};
+use crate::mail::{Envelope, Lane, Outcome};
 
 /// One copy on its way: the outbound MTA has the envelope, not the message. Dropped, it closes its
 /// connection without the final dot, and nothing is delivered (RFC 5321 s.4.1.1.4).
 #[must_use = "a transaction that is not delivered delivers nothing"]
 pub struct Transaction {
-    pub(super) shared: Arc<Shared>,
+    pub(super) relay: Relay,
+    pub(super) hop: Arc<Hop>,
     pub(super) connection: Connection,
     pub(super) envelope: Envelope,
+    pub(super) lane: Lane,
     pub(super) slot: OwnedSemaphorePermit,
 }
 
 /// One copy whose final dot was sent: the outbound MTA may have it.
 #[must_use = "only the answer tells whether the outbound MTA has the copy"]
 pub struct Waiting {
-    shared: Arc<Shared>,
+    hop: Arc<Hop>,
     connection: Connection,
     /// Freed after the connection went back to the pool.
     _slot: OwnedSemaphorePermit,
@@ -46,12 +49,12 @@ impl Transaction {
     /// The error is certain, never `Uncertain`: the outbound MTA does not have the copy. Cancelled before it
     /// returns, the outcome is unknown; it must then be taken for `Uncertain`.
     pub async fn deliver(mut self, message: Vec<u8>) -> Result<Waiting, Outcome> {
-        let mut answer = self.connection.go_ahead().await;
-        if let Answer::Stale = answer {
-            debug!("kept connection was closed by the outbound MTA, taking a fresh one");
-            self.connection = self.shared.begin_on_fresh(&self.envelope).await?;
-            answer = self.connection.go_ahead().await;
-        }
+        let answer = loop {
+            match self.connection.go_ahead().await {
+                Answer::Stale => self = self.replaced().await?,
+                answer => break answer,
+            }
+        };
         let sent = match answer {
             Answer::GoAhead => match self.connection.extensions.refuse_message(&message) {
                 // After 354 only closing takes a message back.
@@ -59,14 +62,27 @@ impl Transaction {
                 None => self.connection.send_message(message).await,
             },
             Answer::Refused(outcome) => Err(outcome),
-            Answer::Stale => Err(Outcome::Unreachable { why: "MAIL: fresh connection closed by the outbound MTA".to_owned() }),
+            Answer::Stale => Err(Outcome::Unreachable { why: "MAIL: connection closed by the outbound MTA".to_owned() }),
         };
-        let waiting = Waiting { shared: self.shared, connection: self.connection, _slot: self.slot };
+        let waiting = Waiting { hop: self.hop, connection: self.connection, _slot: self.slot };
         match sent {
             Ok(()) => Ok(waiting),
             Err(outcome) => {
                 waiting.give_back();
                 Err(outcome)
+            }
+        }
+    }
+
+    /// On a fresh connection to the same outbound MTA, which is never stale, or else at another one.
+    async fn replaced(self) -> Result<Self, Outcome> {
+        debug!("kept connection was closed by the outbound MTA, taking a fresh one");
+        match self.hop.begin_on_fresh(&self.envelope).await {
+            Ok(connection) => Ok(Self { connection, ..self }),
+            Err(NotBegun::Refused(outcome)) => Err(outcome),
+            Err(NotBegun::Away(outcome)) => {
+                drop(self.slot);
+                self.relay.begin_after(Some(outcome), &self.envelope, self.lane).await
             }
         }
     }
@@ -94,6 +110,6 @@ impl Waiting {
     }
 
     fn give_back(self) {
-        self.shared.pool.put(self.connection, &self.shared.peer.settings);
+        self.hop.pool.put(self.connection);
     }
 }

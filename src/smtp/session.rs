@@ -306,7 +306,7 @@ impl State {
     fn data(self, facts: &Facts) -> (Self, Step) {
         match self.complete(facts) {
             Ok((client, transaction)) => (Self::Ready { client }, Step::Receive(transaction)),
-            Err((state, refusal)) => (state, Step::Answer(refusal)),
+            Err(refused) => (refused.0, Step::Answer(refused.1)),
         }
     }
 
@@ -317,7 +317,7 @@ impl State {
             state => state.complete(facts),
         };
         match complete {
-            Err((state, reply)) => (state, Step::Skip { octets, reply }),
+            Err(refused) => (refused.0, Step::Skip { octets, reply: refused.1 }),
             Ok((client, transaction)) if last => (Self::Ready { client }, Step::LastChunk { octets, transaction }),
             Ok((client, transaction)) => {
                 let size = transaction.size;
@@ -327,8 +327,7 @@ impl State {
     }
 
     /// The transaction, if it lacks nothing but the message; else the state as it was, and what is missing.
-    #[expect(clippy::result_large_err, reason = "the state goes back to where it came from")]
-    fn complete(self, facts: &Facts) -> Result<(Client, Transaction), (Self, Reply)> {
+    fn complete(self, facts: &Facts) -> Result<(Client, Transaction), Box<(Self, Reply)>> {
         let refusal = match self {
             Self::Rcpt { client, stream, mail, recipients } => {
                 let transaction = Transaction {
@@ -350,7 +349,7 @@ impl State {
             Self::Chunks { .. } => reply::NO_MIXING,
             Self::Greeted | Self::Login { .. } => reply::HELLO_FIRST,
         };
-        Err((self, refusal))
+        Err(Box::new((self, refusal)))
     }
 
     fn start_tls(self, facts: &Facts) -> (Self, Step) {

@@ -24,6 +24,11 @@ pub struct SpoolSettings {
     /// gets 250, and the late answer is awaited without it (M-08). Default: 30 s.
     #[serde(deserialize_with = "duration")]
     pub doubt_after: Duration,
+    /// How long a copy is remembered after it was taken, so that its client may send it again without harm (M-08): from so
+    /// long up to twice as long, unless very many come. `0s`: not at all, for tools that use a Message-ID more than once.
+    /// Default: 4 h.
+    #[serde(deserialize_with = "duration")]
+    pub remember_for: Duration,
     /// How long mail is held for a person before it is given up. Default: 7 d.
     #[serde(deserialize_with = "duration")]
     pub hold_for: Duration,
@@ -32,16 +37,20 @@ pub struct SpoolSettings {
 impl Default for SpoolSettings {
     fn default() -> Self {
         const DELIVERIES: NonZeroU16 = NonZeroU16::new(20).expect("20 is not 0");
-        let hours = |hours: u64| Duration::from_secs(3600 * hours);
         Self {
             max_octets: 4 * 1024 * 1024 * 1024,
             deliveries: DELIVERIES,
             give_up_after: hours(5 * 24),
             longest_pause: hours(2),
             doubt_after: Duration::from_secs(30),
+            remember_for: hours(4),
             hold_for: hours(7 * 24),
         }
     }
+}
+
+const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(3600 * hours)
 }
 
 impl SpoolSettings {
@@ -57,6 +66,9 @@ impl SpoolSettings {
         }
         if !(Duration::from_secs(1)..=10 * minute).contains(&self.doubt_after) {
             faults.push("doubt_after: must be one second to ten minutes, e.g. \"30s\"".to_owned());
+        }
+        if self.remember_for > hours(7 * 24) {
+            faults.push("remember_for: must be seven days at most, e.g. \"4h\"".to_owned());
         }
         faults
     }

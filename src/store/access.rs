@@ -1,11 +1,11 @@
 //! Links that prove who reads a mailbox: mailed on request, good for an hour. What they open is the desk's business.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 
 use super::column::{ms, octets, timestamp, topic};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
+use super::limit::{Limit, is_too_soon};
 use super::{Store, StoreError, begin};
 use crate::consent::{DecisionId, SubjectId, Topic};
 use crate::entropy::random;
@@ -56,7 +56,9 @@ impl AccessLink {
 }
 
 /// So many mails to one mailbox for one controller within that time, whoever asks for them.
-const LIMITS: [(i64, SignedDuration); 2] = [(1, SignedDuration::from_mins(5)), (3, SignedDuration::from_hours(24))];
+const LIMITS: [Limit; 2] = [(1, SignedDuration::from_mins(5)), (3, SignedDuration::from_hours(24))];
+
+const COUNTED: &str = "SELECT count(*) FROM access_link WHERE subject = ?1 AND controller = ?2 AND created > ?3";
 
 type Row = (Vec<u8>, String, String, Vec<u8>, i64);
 
@@ -66,7 +68,7 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(place) = Place::of_subject(&mut tx, access.subject).await? else { return Ok(false) };
-        if is_too_soon(&mut tx, &access).await? {
+        if is_too_soon(&mut tx, COUNTED, &LIMITS, access.subject, &access.controller, access.at).await? {
             return Ok(false);
         }
         let keys = self.keys_of(&place).await?;
@@ -104,19 +106,4 @@ impl Store {
         };
         row.map(read).transpose()
     }
-}
-
-async fn is_too_soon(tx: &mut SqliteConnection, access: &NewAccess) -> Result<bool, StoreError> {
-    for (most, within) in LIMITS {
-        let (links,): (i64,) = sqlx::query_as("SELECT count(*) FROM access_link WHERE subject = ?1 AND controller = ?2 AND created > ?3")
-            .bind(&access.subject.0[..])
-            .bind(&access.controller)
-            .bind(ms(access.at.saturating_sub(within).unwrap_or(Timestamp::MIN)))
-            .fetch_one(&mut *tx)
-            .await?;
-        if links >= most {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

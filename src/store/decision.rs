@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const KEPT: usize = 16 * 1024;
 
 /// One commit in one piece, so that it costs one hop to the connection's thread. Parameters, in this order: the standing of
-/// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; decisions; the tool's List-Unsubscribe
-/// values; the run and the ids of the decisions; combinations and their minutes, twice; volumes; outcomes. They are not numbered, because sqlx binds
+/// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; decisions; the run and the ids of
+/// the decisions; combinations and their minutes, twice; volumes; the tool's List-Unsubscribe values; outcomes. They are not numbered, because sqlx binds
 /// numbered ones to the first of several statements only.
 ///
 /// A key that two messages bring at once gets the first one's subject, and so do both decisions.

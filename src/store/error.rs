@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The database refused. SQLite's texts name tables and columns, never values.
     #[error("ledger database: {0}")]
     Database(Arc<sqlx::Error>),
+    /// Nothing can be written.
+    #[error("ledger database: the disk with the data directory is full: make room there")]
+    DiskFull,
     /// The schema could not be brought up to date.
     #[error("ledger schema: {0}")]
     Migration(Arc<sqlx::migrate::MigrateError>),
@@ -66,7 +69,9 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // SQLITE_FULL; and SQLITE_IOERR_SHMSIZE, which it meets at a start
+        if code.is_some_and(|code| code == "13" || code == "4874") { Self::DiskFull } else { Self::Database(Arc::new(error)) }
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! Read `ledger` for how an event is appended, `look_up` and `decision` for the hot path.
 //!
-//! Every write goes through one connection behind a fair lock, so nothing ever waits for `SQLITE_BUSY`. A future that is
-//! dropped half-way leaves a transaction that is rolled back before the next one begins.
+//! Every write goes through one connection behind a fair lock, so a gateway never waits for itself; only for a command
+//! beside it ([`Store::open_beside`]), as long as that writes its row. A future that is dropped half-way leaves a transaction that is rolled back before the next one begins.
 
 mod access;
 mod api_token;
@@ -18,6 +18,7 @@ mod event_tally;
 mod key_file;
 mod ledger;
 mod letter;
+mod limit;
 mod look_up;
 mod operator;
 mod opt_in;

@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
+use super::limit::{Limit, is_too_soon};
 use super::withdrawal::lift;
 use super::{Store, StoreError, begin};
 use crate::consent::{
@@ -64,8 +65,15 @@ pub enum Confirmation {
     Unknown,
 }
 
-/// L-DOI-05: so many mails to one address for one controller within that time, and not one more.
-const LIMITS: [(i64, SignedDuration); 2] = [(1, SignedDuration::from_hours(24)), (3, SignedDuration::from_hours(30 * 24))];
+/// L-DOI-05, for sign-ups.
+const LIMITS: [Limit; 2] = [(1, SignedDuration::from_hours(24)), (3, SignedDuration::from_hours(30 * 24))];
+const COUNTED: &str = "SELECT count(*) FROM opt_in WHERE subject = ?1 AND controller = ?2 AND requested_at > ?3";
+
+/// L-DOI-05, for taking back what was stopped by the link of a mail, be it minutes after the sign-up: only the mailbox that
+/// got that mail can be meant, so what strangers typed into forms does not count.
+const UNDO_LIMITS: [Limit; 2] = [(1, SignedDuration::from_hours(1)), (3, SignedDuration::from_hours(30 * 24))];
+const UNDOS_COUNTED: &str = "SELECT count(*) FROM opt_in AS o JOIN event AS e ON e.subject = o.subject AND e.seq = o.requested_seq
+     WHERE o.subject = ?1 AND o.controller = ?2 AND o.requested_at > ?3 AND e.source = 'page'";
 
 type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, Option<i64>, String, String);
 
@@ -78,7 +86,8 @@ impl Store {
             Some(place) => place,
             None => Place::new(&mut tx, sign_up.key).await?,
         };
-        if is_too_soon(&mut tx, place.subject, &sign_up.controller, sign_up.at).await? {
+        let (counted, limits) = if sign_up.source == Source::Page { (UNDOS_COUNTED, UNDO_LIMITS) } else { (COUNTED, LIMITS) };
+        if is_too_soon(&mut tx, counted, &limits, place.subject, &sign_up.controller, sign_up.at).await? {
             return Ok(RequestAnswer::TooSoon);
         }
         let keys = self.keys_of(&place).await?;
@@ -174,21 +183,6 @@ impl Store {
         tx.commit().await?;
         Ok(Confirmation::Done)
     }
-}
-
-async fn is_too_soon(tx: &mut SqliteConnection, subject: SubjectId, controller: &str, at: Timestamp) -> Result<bool, StoreError> {
-    for (most, within) in LIMITS {
-        let (mails,): (i64,) = sqlx::query_as("SELECT count(*) FROM opt_in WHERE subject = ?1 AND controller = ?2 AND requested_at > ?3")
-            .bind(&subject.0[..])
-            .bind(controller)
-            .bind(ms(at.saturating_sub(within).unwrap_or(Timestamp::MIN)))
-            .fetch_one(&mut *tx)
-            .await?;
-        if mails >= most {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {

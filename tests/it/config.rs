@@ -50,6 +50,12 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("list_id = \"newsletter.example.com\"", "list_id = \"a b\"", "topic \"newsletter\": list_id must be like"),
         ("list_id = \"newsletter.example.com\"", "list_id = \"brief.müller.example\"", "topic \"newsletter\": list_id must be like"),
         ("data_dir = \"", "data_dir = \"\" # \"", "data_dir is empty"),
+        ("port = 10025", "port = 10025\nusername = \"gate\"", "outbound: username without password_file"),
+        (
+            "port = 10025",
+            "port = 10025\n[[outbound.hop]]\nhost = \"mx\"",
+            "outbound: host, port beside [[outbound.hop]]: write it into a hop",
+        ),
         ("port = 10025", "port = 10025\nreserved_for_transactional = 50", "outbound: reserved_for_transactional = 50: must be less than"),
         ("[smtp]", "[smtp]\ncommand_timeout_seconds = 0", "smtp: command_timeout_seconds,"),
         ("name = \"newsletter.events\"", "name = \"newsletter\"", "two [[topic]] have name = \"newsletter\""),

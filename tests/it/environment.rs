@@ -2,6 +2,7 @@
 //!
 //! Without `tests/run` (a plain `cargo test`) the defaults point to where it once installed the tools.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,12 @@ pub(crate) fn node_modules() -> PathBuf {
 /// `short`, or `long` under `tests/run --long`: rounds, messages, seconds.
 pub(crate) fn long_or<T>(short: T, long: T) -> T {
     if variable("CONSENTRY_TEST_LONG").is_some() { long } else { short }
+}
+
+/// The seed of a test with dice: fresh, or the one that a failure printed, from `CONSENTRY_TEST_SEED`.
+pub(crate) fn seed() -> u64 {
+    let given = variable("CONSENTRY_TEST_SEED").map(|seed| seed.parse().expect("CONSENTRY_TEST_SEED is a number"));
+    given.unwrap_or_else(|| RandomState::new().build_hasher().finish())
 }
 
 /// Says something past the runner's capture: counts, and what is skipped.

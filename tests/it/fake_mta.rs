@@ -61,6 +61,15 @@ struct State {
     received: Vec<Received>,
 }
 
+impl State {
+    /// `stage` is reached once more: what happens there.
+    fn next(&mut self, stage: Stage) -> Act {
+        let times = self.reached.entry(stage).or_default();
+        *times += 1;
+        self.script.act(stage, *times)
+    }
+}
+
 impl FakeMta {
     /// Starts on a free port of 127.0.0.1.
     pub(crate) async fn start(script: Script) -> Self {
@@ -115,6 +124,12 @@ impl FakeMta {
     /// Waits until `count` mails were taken; gives all.
     pub(crate) async fn wait_received(&self, count: usize) -> Vec<Received> {
         self.wait("mails", |state| (state.received.len() >= count).then(|| state.received.clone())).await
+    }
+
+    /// Waits for the `number`th mail to `who`, from 1.
+    pub(crate) async fn wait_to(&self, who: &str, number: usize) -> Received {
+        let nth = |state: &State| state.received.iter().filter(|mail| mail.recipients == [who]).nth(number - 1).cloned();
+        self.wait("a mail to somebody", nth).await
     }
 
     /// Waits until `count` connections have ended.

@@ -17,6 +17,7 @@ mod http;
 mod licences;
 mod limits;
 mod listeners;
+mod load;
 mod messages;
 mod office;
 mod peers;

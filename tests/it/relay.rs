@@ -3,7 +3,11 @@
 
 mod envelope;
 mod faults;
+mod hops;
+mod login;
 mod pool;
+mod postfix;
+mod table;
 mod tls;
 
 use std::time::Duration;
@@ -38,11 +42,15 @@ fn to(text: &str) -> Envelope {
 }
 
 fn settings(mta: &FakeMta) -> RelaySettings {
-    RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() }
+    RelaySettings::at(mta.address())
+}
+
+fn over(settings: &RelaySettings) -> Relay {
+    Relay::new(settings, "gate.example").expect("its files can be read")
 }
 
 fn relay(mta: &FakeMta) -> Relay {
-    Relay::new(settings(mta), "gate.example", None)
+    over(&settings(mta))
 }
 
 async fn send(relay: &Relay, envelope: &Envelope, message: &[u8]) -> Outcome {

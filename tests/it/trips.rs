@@ -1,8 +1,12 @@
 //! Whole trips of mails through the real binary: MA tools in front, an outbound MTA behind.
 
+mod admin;
+mod beside;
 mod browser;
+mod crash;
 mod demo;
 mod faults;
+mod full_disk;
 mod operator;
 mod spool;
 mod story;

@@ -35,6 +35,13 @@ pub(crate) struct World {
     earlier: String,
 }
 
+/// A world before it starts.
+pub(crate) struct Setup {
+    /// Its directory; the data directory will be `data` in it.
+    pub(crate) dir: PathBuf,
+    pub(crate) config: String,
+}
+
 /// What a page or the API answered.
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -44,6 +51,11 @@ pub(crate) struct Page {
 impl World {
     /// Sets it up and starts it; what may leave goes to `outbound`.
     pub(crate) fn start(outbound: SocketAddr) -> Self {
+        Self::start_with(outbound, |_| {})
+    }
+
+    /// The same after `prepare` had its way with the directory and the configuration that is not written yet.
+    pub(crate) fn start_with(outbound: SocketAddr, prepare: impl FnOnce(&mut Setup)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("consentry.toml").display().to_string();
         let hash = consentry(&["user", "hash-password"], PASSWORD);
@@ -52,7 +64,9 @@ impl World {
             .replace("{outbound_host}", &outbound.ip().to_string())
             .replace("{outbound_port}", &outbound.port().to_string())
             .replace("{password_hash}", hash.trim());
-        std::fs::write(&file, config).unwrap();
+        let mut setup = Setup { dir: dir.path().to_owned(), config };
+        prepare(&mut setup);
+        std::fs::write(&file, setup.config).unwrap();
         let key = dir.path().join("dkim.pem").display().to_string();
         let record = consentry(&["keys", "dkim-generate", "--domain", "acme.example", "--selector", "test", "--out", &key], "");
         let (name, value) = record.trim().split_once(". IN TXT ").unwrap();
@@ -74,10 +88,38 @@ impl World {
 
     /// Ends it as a crash does and starts it again on the same data.
     pub(crate) fn crash_and_restart(&mut self) {
+        self.crash();
+        self.restart();
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn crash(&mut self) {
         self.daemon.kill();
+    }
+
+    /// Starts it again on the same data, after it ended.
+    pub(crate) fn restart(&mut self) {
         self.earlier = self.log();
         let file = self.dir.path().join("consentry.toml").display().to_string();
         (self.daemon, self.smtp, self.http) = serve(&file);
+    }
+
+    /// Starts it where it will not start; what it says.
+    pub(crate) fn refused_start(&self) -> String {
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_consentry"));
+        let output = run_with_input(serve.args(["serve", "--config", &file]), b"", false);
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// Makes all that waits due now, again and again, until nothing waits.
+    pub(crate) fn empty_spool(&self) {
+        let empty = (0..SPOOL_ASKED_AT_MOST).any(|_| {
+            self.spool("retry", &["--all"]);
+            self.spool("list", &[]).starts_with("0 copies")
+        });
+        assert!(empty, "{}", self.spool("list", &[]));
     }
 
     /// Ends it as a service manager does; true when it says that all is well.
@@ -106,6 +148,20 @@ impl World {
     pub(crate) fn spool(&self, command: &str, more: &[&str]) -> String {
         let file = self.dir.path().join("consentry.toml").display().to_string();
         consentry(&[&["spool", command, "--config", &file], more].concat(), "")
+    }
+
+    /// The same where the command may have come too late; what it says then is the error.
+    pub(crate) fn try_spool(&self, command: &str, more: &[&str]) -> Result<String, String> {
+        let file = self.dir.path().join("consentry.toml").display().to_string();
+        let mut run = Command::new(env!("CARGO_BIN_EXE_consentry"));
+        let output = run_with_input(run.args(["spool", command, "--config", &file]).args(more), b"", false);
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// KiB of memory that it has now.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        self.daemon.resident_kib()
     }
 
     /// Waits until nothing waits in the spool.

@@ -1,11 +1,11 @@
 //! The audit log: who did what, newest first.
 
 use axum::Router;
-use axum::extract::Query;
 use axum::response::Response;
 use axum::routing::get;
 use minijinja::{Value, context};
 
+use super::super::extract::Query;
 use super::{Admin, Inside};
 use crate::office::{AuditLine, Object};
 
@@ -43,7 +43,7 @@ fn view(line: &AuditLine) -> Value {
     };
     context! {
         seq => line.seq,
-        at => line.line.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        at => super::time(line.line.at),
         operator => line.operator_name.as_deref(),
         deed => line.line.deed.as_str(),
         kind,

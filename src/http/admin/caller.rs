@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::RequestPartsExt;
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
+use super::super::extract::Refuses;
 use super::super::visitor::Visitor;
 use super::{Admin, cookie, guard, see_other};
 use crate::compose::Words;
@@ -44,7 +46,7 @@ pub(in crate::http) struct Caller {
     pub(super) language: Language,
     /// Counts attempts, and goes nowhere else (I8).
     pub(super) place: Option<IpAddr>,
-    /// Path and query, below the base.
+    /// Path and query, below the base, of the page that is shown or that sent the form.
     here: Arc<str>,
 }
 
@@ -69,7 +71,11 @@ impl Caller {
             session: None,
             language: languages.into_iter().find(|language| Words::STAFF.contains(language)).unwrap_or(Language::EN),
             place: visitor.ip(),
-            here: uri.path_and_query().map_or("/admin", |path| path.as_str()).into(),
+            here: match request.method {
+                Method::GET | Method::HEAD => uri.path_and_query().map_or("/admin", |path| path.as_str()),
+                _ => shown_at(uri.path()),
+            }
+            .into(),
         };
         let Some(token) = read(cookie::SESSION) else { return Ok(caller) };
         match admin.office.session(&token, now).await {
@@ -213,6 +219,15 @@ impl FromRequestParts<Admin> for Caller {
     }
 }
 
+impl Refuses for Admin {
+    async fn refuse(&self, parts: &mut Parts, status: StatusCode) -> Response {
+        match parts.extract_with_state::<Inside, _>(self).await {
+            Ok(inside) => inside.page_with(status, "nothing_here.html", context! {}),
+            Err(led_in) => led_in,
+        }
+    }
+}
+
 impl FromRequestParts<Admin> for Inside {
     type Rejection = Response;
 
@@ -244,6 +259,16 @@ impl Caller {
             None if reads && guard::is_from_elsewhere(headers) => self.page_with(StatusCode::OK, "once_more.html", context! {}),
             None => self.to_login(if reads { &self.here } else { "/admin" }).into_response(),
         }
+    }
+}
+
+/// Where the page is that a form was sent from to `path`: not every path that takes a form shows something.
+fn shown_at(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((page @ "/admin/account", "password" | "sessions" | "second-factor")) => page,
+        Some((page, "address" | "withdrawal" | "evidence" | "export")) => page,
+        Some((page @ "/admin", "language" | "logout")) => page,
+        _ => path,
     }
 }
 

@@ -22,6 +22,20 @@ pub(super) struct Drawing {
     pub(super) percent: bool,
 }
 
+impl Drawing {
+    /// The highest bar.
+    fn peak(&self) -> u64 {
+        let values = |step: usize| self.series.iter().filter_map(move |(_, _, values)| values.get(step).copied().flatten());
+        let bars = (0..self.steps.len()).map(|step| if self.stacked { values(step).sum() } else { values(step).max().unwrap_or(0) });
+        bars.max().unwrap_or(0)
+    }
+}
+
+/// Parts of the axis of values.
+const PARTS: usize = 4;
+/// Below this, `charts-rs` would divide whole numbers.
+const FEW: u64 = 40;
+
 /// Width and height at which it is shown, in pixels.
 pub(super) const WIDE: (u16, u16) = (720, 260);
 pub(super) const NARROW: (u16, u16) = (360, 240);
@@ -41,6 +55,7 @@ const DARK: [&str; COLOURS] =
 /// The image.
 pub(super) fn svg(drawing: Drawing, look: Look) -> Result<String, charts_rs::Error> {
     let (width, height) = if look.narrow { NARROW } else { WIDE };
+    let peak = drawing.peak();
     let stack = drawing.stacked.then(|| "all".to_owned());
     let palette = if look.dark { DARK } else { LIGHT };
     let colours = drawing.series.iter().map(|(_, colour, _)| Color::from(palette[colour % COLOURS])).collect();
@@ -75,11 +90,14 @@ pub(super) fn svg(drawing: Drawing, look: Look) -> Result<String, charts_rs::Err
         axis.font.color = text;
         axis.font.size = 12.0 * SCALE;
         axis.name_gap *= SCALE;
-        axis.split_number = 4;
+        axis.split_number = PARTS;
         axis.min = Some(0.0);
         if drawing.percent {
             axis.max = Some(100.0);
             axis.formatter = Some("{c} %".into());
+        } else if peak < FEW {
+            // Half a mail there is not: each line stands for a whole number.
+            axis.max = Some(peak.max(1).next_multiple_of(PARTS as u64) as f32);
         }
     }
     chart.svg()
@@ -102,6 +120,16 @@ mod tests {
                 assert!(part.contains(&format!("--series-{n}: {colour};")), "{n} {colour}");
                 assert!(style.contains(&format!(".series-{n} {{ --own: var(--series-{n}); }}")), "{n}");
             }
+        }
+    }
+
+    #[test]
+    fn few_decisions_are_told_in_whole_numbers() {
+        for (stacked, values, top) in [(true, [Some(1), None], 4), (true, [Some(3), Some(2)], 8), (false, [Some(3), Some(2)], 4)] {
+            let series = values.map(|value| ("a".to_owned(), 0, vec![value, None])).to_vec();
+            let svg = svg(Drawing { stacked, ..drawing(series) }, Look::default()).expect("is drawn");
+            let labels: Vec<&str> = svg.split("</text>").filter_map(|text| text.rsplit('>').next()).map(str::trim).collect();
+            assert!(labels.contains(&top.to_string().as_str()) && !labels.iter().any(|label| label.contains('.')), "{top}: {labels:?}");
         }
     }
 

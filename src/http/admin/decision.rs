@@ -2,13 +2,13 @@
 //! it rests on, what would have to be true for such a mail to pass, and what became of it.
 
 use axum::Router;
-use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
 use minijinja::{Value, context};
 
-use super::{Admin, Inside};
-use crate::consent::{Decision, DecisionId, Event, Standing, Topic, TopicStanding};
+use super::super::extract::Path;
+use super::{Admin, Inside, time};
+use crate::consent::{Decision, DecisionId, Event, Standing, Topic};
 use crate::office::DecisionStory;
 
 /// Events shown; a person with more has them on their own page.
@@ -60,14 +60,8 @@ fn view(inside: &Inside, DecisionStory { row, events }: &DecisionStory) -> Value
 /// What the events say about this topic: a word, and since when.
 fn standing(decision: &Decision, events: &[Event]) -> Value {
     let Some(topic) = &decision.topic else { return context! { word => "no_topic", at => () } };
-    let (word, mark) = match Standing::fold(events).of(&decision.controller, topic) {
-        TopicStanding::Given(mark) => ("given", Some(mark)),
-        TopicStanding::Objected(mark) => ("objected", Some(mark)),
-        TopicStanding::Withdrawn(mark) => ("withdrawn", Some(mark)),
-        TopicStanding::Requested(mark) => ("requested", Some(mark)),
-        TopicStanding::Nothing => ("nothing", None),
-    };
-    context! { word, at => mark.map(|mark| time(mark.at)) }
+    let standing = Standing::fold(events).of(&decision.controller, topic);
+    context! { word => standing.as_str(), at => standing.mark().map(|mark| time(mark.at)) }
 }
 
 fn view_event(decision: &Decision, event: &Event) -> Value {
@@ -80,8 +74,4 @@ fn view_event(decision: &Decision, event: &Event) -> Value {
         source => event.source.as_str(),
         decisive => decision.event == Some(event.seq),
     }
-}
-
-fn time(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -1,12 +1,12 @@
 //! The decision log: filters, pages, and the newest as they come.
 
 use axum::Router;
-use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use minijinja::{Value, context};
 
+use super::super::extract::Query;
 use super::filter::Asked;
 use super::{Admin, Inside};
 use crate::consent::{DecisionId, Reason};
@@ -27,7 +27,7 @@ pub(super) fn router() -> Router<Admin> {
 type Pairs = Query<Vec<(String, String)>>;
 
 fn value<'a>(pairs: &'a Pairs, field: &str) -> &'a str {
-    pairs.iter().find(|(own, _)| own == field).map_or("", |(_, value)| value)
+    pairs.0.iter().find(|(own, _)| own == field).map_or("", |(_, value)| value)
 }
 
 async fn show(inside: Inside, pairs: Pairs) -> Response {
@@ -99,7 +99,7 @@ fn view(row: &DecisionRow) -> Value {
     let classification = &decision.classification;
     context! {
         id => decision.id.to_string(),
-        at => decision.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        at => super::time(decision.at),
         verdict => decision.reason.verdict().as_str(),
         reason => decision.reason.as_str(),
         class => classification.class.as_str(),

@@ -1,7 +1,6 @@
 //! The way in and out: login, second factor, logout.
 
 use axum::Router;
-use axum::extract::Query;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -9,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use minijinja::context;
 use zeroize::Zeroizing;
 
+use super::super::extract::Query;
 use super::caller::with_back;
 use super::{Admin, Caller, Posted, qr, see_other};
 use crate::office::EnterAnswer;

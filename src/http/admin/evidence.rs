@@ -1,12 +1,13 @@
 //! The evidence of a person in full, as a court wants it (R-02, L-DOI-07): every declaration word for word, the mails, the
 //! pages, the addresses of both steps. For the role `legal`; each look is on record. Prints well.
 
-use axum::extract::Path;
 use axum::response::Response;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
-use super::subject::{event_view, nobody, time};
+use super::super::extract::Path;
+use super::subject::{event_view, nobody};
+use super::time;
 use super::{Inside, Posted};
 use crate::consent::{Evidence, SubjectId};
 
@@ -37,6 +38,7 @@ fn view(evidence: &Evidence) -> Value {
                     ("form_url", Some(asked.form_url.clone())),
                     ("form", form.map(|form| form.name.clone())),
                     ("referrer", asked.referrer.clone()),
+                    ("origin", form.and_then(|form| form.origin.clone())),
                     ("checkbox", asked.checkbox.map(|ticked| if ticked { "✓".into() } else { "–".into() })),
                     ("language", Some(asked.language.as_str().to_owned())),
                     ("ip", asked.ip.clone()),

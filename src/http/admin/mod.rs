@@ -31,6 +31,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use jiff::Timestamp;
 use minijinja::{Value, context};
 
 pub(super) use super::form::Posted;
@@ -62,7 +63,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         answers: answers.clone(),
         pages: Arc::new(AdminPages::new(answers.desk.words(), public_url.path())?),
         base: public_url.path().into(),
-        origin: guard::origin(public_url.as_str()).into(),
+        origin: super::form::origin(public_url.as_str()).into(),
         https: public_url.is_https(),
     };
     let router = Router::new()
@@ -79,10 +80,12 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .merge(subject::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
-        .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap))
-        .with_state(admin);
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap));
     let home = format!("{}/admin", public_url.path());
-    Ok(Router::new().nest("/admin", router).route("/admin/", get(async move || see_other(&home))))
+    let home = Router::new()
+        .route("/admin/", get(async move || see_other(&home)))
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap));
+    Ok(Router::new().nest("/admin", router).merge(home).with_state(admin))
 }
 
 /// Remembers the language in the browser.
@@ -124,4 +127,9 @@ impl Inside {
 /// Onward after a POST (RFC 9110 s.15.4.4), on this host whatever it is called.
 fn see_other(path: &str) -> Redirect {
     Redirect::to(path)
+}
+
+/// A moment as tables have it: UTC, to the second.
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

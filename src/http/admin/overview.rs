@@ -1,13 +1,13 @@
 //! The overview: what was decided lately, as totals and charts; each chart also in numbers.
 
 use axum::Router;
-use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
+use super::super::extract::{Path, Query};
 use super::chart::{self, Drawing, Look};
 use super::figures::{self, Kind, Label, Range, Series, percent};
 use super::{Admin, Inside};

@@ -2,13 +2,13 @@
 //! so that none ever stands in a URL (I8).
 
 use axum::Router;
-use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use minijinja::context;
 
+use super::super::extract::Query;
 use super::{Admin, Inside, Posted, see_other};
 use crate::consent::DecisionId;
 use crate::mail::Address;

@@ -2,14 +2,14 @@
 //! What puts a line into the audit log comes by POST: reading a page changes nothing (I6).
 
 use axum::Router;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use minijinja::{Value, context};
 
-use super::{Admin, Inside, Posted, evidence, see_other};
+use super::super::extract::{Path, Query};
+use super::{Admin, Inside, Posted, evidence, see_other, time};
 use crate::consent::{Channel, Controller, Event, SubjectId, Topic, TopicStanding};
 use crate::office::{Action, DecisionRow, Person, Stop};
 
@@ -120,11 +120,7 @@ fn controllers(inside: &Inside, person: &Person) -> Vec<String> {
 }
 
 fn topics(inside: &Inside, person: &Person, controller: &str) -> Vec<Topic> {
-    let configured = inside.desk().catalogue().topics.iter().filter(|entry| entry.controller == controller).map(|entry| &entry.name);
-    let mut topics: Vec<Topic> = configured.chain(person.standing.topics(controller).map(|(topic, _)| topic)).cloned().collect();
-    topics.sort();
-    topics.dedup();
-    topics
+    inside.desk().catalogue().topics_of(controller, person.standing.topics(controller).map(|(topic, _)| topic))
 }
 
 fn controller(inside: &Inside, person: &Person, key: &str, now: Timestamp) -> Value {
@@ -145,13 +141,7 @@ fn controller(inside: &Inside, person: &Person, key: &str, now: Timestamp) -> Va
 }
 
 fn state(standing: TopicStanding) -> (&'static str, Option<String>) {
-    match standing {
-        TopicStanding::Given(mark) => ("given", Some(time(mark.at))),
-        TopicStanding::Requested(mark) => ("requested", Some(time(mark.at))),
-        TopicStanding::Withdrawn(mark) => ("withdrawn", Some(time(mark.at))),
-        TopicStanding::Objected(mark) => ("objected", Some(time(mark.at))),
-        TopicStanding::Nothing => ("none", None),
-    }
+    (standing.as_str(), standing.mark().map(|mark| time(mark.at)))
 }
 
 /// An event without its evidence.
@@ -185,9 +175,4 @@ fn decision_view(row: &DecisionRow) -> Value {
 
 fn title(inside: &Inside, topic: &Topic) -> String {
     inside.desk().catalogue().topic(topic).map_or_else(|| topic.to_string(), |entry| entry.title.clone())
-}
-
-/// UTC, to the second.
-pub(super) fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -13,6 +13,8 @@ pub(crate) enum Stage {
     Greeting,
     Ehlo,
     StartTls,
+    /// Instead of the reply to AUTH.
+    Auth,
     Rset,
     Mail,
     Rcpt,
@@ -47,13 +49,16 @@ pub(crate) struct Script {
     pub(super) extensions: Vec<&'static str>,
     acts: Vec<(Stage, Option<usize>, Act)>,
     pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) implicit: bool,
+    /// What its lines of AUTH must be.
+    pub(super) login: Option<&'static [&'static str]>,
 }
 
 impl Script {
     /// Takes everything; announces PIPELINING, 8BITMIME, SMTPUTF8, ENHANCEDSTATUSCODES and SIZE 30000000.
     pub(crate) fn new() -> Self {
         let extensions = vec!["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 30000000"];
-        Self { extensions, acts: Vec::new(), tls: None }
+        Self { extensions, acts: Vec::new(), tls: None, implicit: false, login: None }
     }
 
     /// Announces exactly these (and STARTTLS, where it has a certificate).
@@ -77,6 +82,18 @@ impl Script {
     /// Offers STARTTLS.
     pub(crate) fn tls(mut self, certificate: &TestCertificate) -> Self {
         self.tls = Some(Arc::clone(&certificate.server));
+        self
+    }
+
+    /// TLS from the first octet.
+    pub(crate) fn implicit_tls(mut self, certificate: &TestCertificate) -> Self {
+        self.implicit = true;
+        self.tls(certificate)
+    }
+
+    /// Takes mail only after these lines of AUTH.
+    pub(crate) fn login(mut self, lines: &'static [&'static str]) -> Self {
+        self.login = Some(lines);
         self
     }
 

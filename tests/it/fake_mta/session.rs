@@ -19,6 +19,7 @@ pub(super) struct Session {
     out: Vec<u8>,
     mail: Received,
     mail_open: bool,
+    logged_in: bool,
 }
 
 impl Session {
@@ -33,11 +34,21 @@ impl Session {
             tls: false,
             pipelined: false,
         };
-        Self { shared, stream: Some(BufReader::with_capacity(64 * 1024, Box::new(tcp))), out: Vec::new(), mail, mail_open: false }
+        Self {
+            shared,
+            stream: Some(BufReader::with_capacity(64 * 1024, Box::new(tcp))),
+            out: Vec::new(),
+            mail,
+            mail_open: false,
+            logged_in: false,
+        }
     }
 
     /// Ends with an error whatever ends the connection.
     pub(super) async fn run(&mut self) -> io::Result<()> {
+        if self.shared.change(|state| state.script.implicit) {
+            self.shake_hands().await?;
+        }
         self.perform(Stage::Greeting, "220 fake.example ESMTP").await?;
         loop {
             let line = self.line().await?;
@@ -46,6 +57,7 @@ impl Session {
             let verb = command.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
                 "EHLO" => self.ehlo().await?,
+                "AUTH" => self.auth(&command).await?,
                 "STARTTLS" => self.starttls().await?,
                 "MAIL" => self.mail(&command).await?,
                 "RCPT" => self.rcpt(&command).await?,
@@ -81,14 +93,19 @@ impl Session {
     }
 
     async fn starttls(&mut self) -> io::Result<()> {
-        let Some(config) = self.shared.change(|state| state.script.tls.clone()) else {
+        if self.shared.change(|state| state.script.tls.is_none()) {
             self.say("502 5.5.1 no TLS here");
             return Ok(());
-        };
+        }
         if !self.perform(Stage::StartTls, "220 2.0.0 go ahead").await?.starts_with("220") {
             return Ok(());
         }
         self.flush().await?;
+        self.shake_hands().await
+    }
+
+    async fn shake_hands(&mut self) -> io::Result<()> {
+        let config = self.shared.change(|state| state.script.tls.clone()).expect("a certificate");
         let stream = self.stream.take().expect("there between commands").into_inner();
         let stream = tokio_rustls::TlsAcceptor::from(config).accept(stream).await?;
         self.stream = Some(BufReader::with_capacity(64 * 1024, Box::new(stream)));
@@ -96,10 +113,27 @@ impl Session {
         Ok(())
     }
 
+    async fn auth(&mut self, command: &str) -> io::Result<()> {
+        let wanted = self.shared.change(|state| state.script.login).unwrap_or_default();
+        let mut good = wanted.first() == Some(&command);
+        for line in wanted.iter().skip(1) {
+            self.say("334 ");
+            let said = self.line().await?;
+            good &= said.strip_suffix(b"\r\n") == Some(line.as_bytes());
+        }
+        let normal = if good { "235 2.7.0 welcome" } else { "535 5.7.8 who are you" };
+        self.logged_in = self.perform(Stage::Auth, normal).await?.starts_with("235");
+        Ok(())
+    }
+
     async fn mail(&mut self, command: &str) -> io::Result<()> {
         let (path, parameters) = command.split_once('<').and_then(|(_, rest)| rest.split_once('>')).expect("MAIL FROM:<path>");
         let waiting = self.stream.as_ref().expect("there between commands").buffer();
         let pipelined = waiting.ends_with(b"DATA\r\n");
+        if !self.logged_in && self.shared.change(|state| state.script.login.is_some()) {
+            self.say("530 5.7.0 log in first");
+            return Ok(());
+        }
         if self.mail_open {
             self.say("503 5.5.1 nested MAIL"); // RFC 5321 s.4.1.4
             return Ok(());
@@ -131,12 +165,14 @@ impl Session {
         }
         self.body().await?;
         let said = self.perform(Stage::Dot, "250 2.0.0 queued as 4XyZ").await?;
-        if said.starts_with('2') {
-            let mail = self.mail.clone();
-            self.shared.change(|state| state.received.push(mail));
-        }
+        let mail = said.starts_with('2').then(|| self.mail.clone());
+        // Who sees the mail and sets another script does not change what follows it.
+        let kept = self.shared.change(|state| {
+            state.received.extend(mail);
+            state.next(Stage::Kept)
+        });
         self.reset();
-        self.perform(Stage::Kept, "").await?;
+        self.act(kept, "").await?;
         Ok(())
     }
 
@@ -169,11 +205,11 @@ impl Session {
 
     /// Acts as the script says; gives the reply that was said.
     async fn perform(&mut self, stage: Stage, normal: &str) -> io::Result<String> {
-        let act = self.shared.change(|state| {
-            let times = state.reached.entry(stage).or_default();
-            *times += 1;
-            state.script.act(stage, *times)
-        });
+        let act = self.shared.change(|state| state.next(stage));
+        self.act(act, normal).await
+    }
+
+    async fn act(&mut self, act: Act, normal: &str) -> io::Result<String> {
         let said = match act {
             Act::Normal => normal,
             Act::Say(line) => line,

@@ -306,5 +306,7 @@ fn the_admin_pages_can_be_kept_to_a_network_or_off() {
         }
         let answer = world.ask("GET", "/admin/login", &[("x-forwarded-for", from)], None);
         assert_eq!(answer.header("set-cookie").is_some(), there, "from {from}");
+        let slash = world.ask("GET", "/admin/", &[("x-forwarded-for", from)], None);
+        assert_eq!(slash.status, if there { 303 } else { 404 }, "/admin/ from {from}");
     }
 }

@@ -141,6 +141,15 @@ fn the_form_works_as_plain_html_in_a_websites_own_page() {
     );
     let form = evidence.form.expect("the form");
     assert_eq!((form.page.as_str(), form.dwell_ms), (html.as_str(), None));
+    assert_eq!(form.origin.as_deref(), Some("https://acme.example"));
+    let events = world.events().len();
+    for path in [PATH, "/subscribe/hosted"] {
+        let elsewhere = [("content-type", FORM), ("origin", "https://evil.example")];
+        let body = format!("lang=de&text={text}&email=paul%40example.org&consent=yes&website=");
+        let refused = world.ask("POST", path, &elsewhere, Some(&body));
+        assert!(refused.status == 403 && !refused.body.contains("paul"), "{path}: {}", refused.body);
+    }
+    assert_eq!((world.events().len(), world.links().len()), (events, 1), "another site's form is not ours");
     let older = world.post(PATH, FORM, "lang=de&text=00&email=paul%40example.org&consent=yes");
     assert!(older.body.contains("noch einmal"), "a page with older texts is not taken for the present form");
     // What is mended on our page after a fault of the embedded form is sent from our page.

@@ -71,6 +71,13 @@ impl Daemon {
         Command::new("/bin/sh").args(["-c", &script]).stderr(Stdio::null()).status().unwrap();
     }
 
+    /// KiB of memory that it has now, as the kernel counts.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
+    }
+
     /// Children of the process share its pipes: when both are closed, nobody is left.
     fn wait_for_silence(&self) {
         let (output, changed) = &*self.output;

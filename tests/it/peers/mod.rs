@@ -4,6 +4,7 @@ pub(crate) mod certificate;
 pub(crate) mod daemon;
 pub(crate) mod dkim;
 pub(crate) mod ma_tools;
+pub(crate) mod mailers;
 pub(crate) mod postfix;
 mod selftest;
 

@@ -1,10 +1,10 @@
 //! An outbound MTA that fails at each stage: what the caller is told, and that nothing counts as
 //! accepted without the MTA's 2yz.
 
-use consentry::relay::{Relay, RelaySettings, RelayTimeouts};
+use consentry::relay::{RelaySettings, RelayTimeouts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{MESSAGE, SMALL, envelope, relay, send, settings, told};
+use super::{MESSAGE, SMALL, envelope, over, relay, send, settings, told};
 use crate::fake_mta::{Act, FakeMta, Script, Stage};
 
 #[tokio::test]
@@ -61,24 +61,6 @@ async fn each_fault_of_the_outbound_mta_has_its_outcome() {
 }
 
 #[tokio::test]
-async fn each_stage_has_its_timeout() {
-    // M-07
-    let long = RelayTimeouts::default();
-    for (stage, timeouts, outcome) in [
-        (Stage::Greeting, RelayTimeouts { greeting: SMALL, ..long }, "unreachable"),
-        (Stage::Ehlo, RelayTimeouts { command: SMALL, ..long }, "unreachable"),
-        (Stage::Mail, RelayTimeouts { command: SMALL, ..long }, "unreachable"),
-        (Stage::Rcpt, RelayTimeouts { command: SMALL, ..long }, "unreachable"),
-        (Stage::Data, RelayTimeouts { data: SMALL, ..long }, "unreachable"),
-        (Stage::Dot, RelayTimeouts { final_reply: SMALL, ..long }, "uncertain"),
-    ] {
-        let mta = FakeMta::start(Script::new().on(stage, Act::Hang)).await;
-        let relay = Relay::new(RelaySettings { timeouts, ..settings(&mta) }, "gate.example", None);
-        assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), outcome, "{stage:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_slow_answer_is_waited_for() {
     let mta = FakeMta::start(Script::new().on(Stage::Dot, Act::Hang)).await;
     let (outcome, ()) = tokio::join!(async { send(&relay(&mta), &envelope(), MESSAGE).await }, async {
@@ -99,7 +81,7 @@ async fn a_message_that_broke_off_before_its_dot_is_not_there() {
     ] {
         let mta = FakeMta::start(Script::new().on(Stage::Body, act)).await;
         let timeouts = RelayTimeouts { block: SMALL, ..RelayTimeouts::default() };
-        let relay = Relay::new(RelaySettings { timeouts, ..settings(&mta) }, "gate.example", None);
+        let relay = over(&RelaySettings { timeouts, ..settings(&mta) });
         assert_eq!(told(&send(&relay, &envelope(), &large).await), expected);
         assert_eq!(mta.received(), []);
     }
@@ -115,7 +97,7 @@ async fn an_endless_reply_is_no_reply() {
         while tcp.write_all(&[b'2'; 4096]).await.is_ok() {}
         let _ = tcp.read(&mut [0]).await;
     };
-    let relay = Relay::new(RelaySettings { port, ..RelaySettings::default() }, "gate.example", None);
+    let relay = over(&RelaySettings { port: Some(port), ..RelaySettings::default() });
     let (outcome, ()) = tokio::join!(async { send(&relay, &envelope(), MESSAGE).await }, flood);
     assert_eq!(told(&outcome), "unreachable greeting: answer of the outbound MTA is not SMTP");
 }

@@ -4,9 +4,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use consentry::mail::{Lane, Outcome};
-use consentry::relay::{Relay, RelaySettings, RelayTimeouts};
+use consentry::relay::{RelaySettings, RelayTimeouts};
 
-use super::{MESSAGE, SMALL, envelope, relay, send, sender, settings, to, told};
+use super::{MESSAGE, SMALL, envelope, over, relay, send, sender, settings, to, told};
 use crate::fake_mta::{Act, FakeMta, Script, Stage};
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_dropped_transaction_delivers_nothing() {
 #[tokio::test]
 async fn an_outbound_mta_that_is_away_is_unreachable_until_it_is_back() {
     let mta = FakeMta::start(Script::new()).await;
-    let relay = Relay::new(settings(&mta), "gate.example", None);
+    let relay = over(&settings(&mta));
     mta.stop().await;
     let outcome = send(&relay, &envelope(), MESSAGE).await;
     assert!(told(&outcome).starts_with("unreachable connect: "), "{outcome:?}");
@@ -147,7 +147,7 @@ async fn connections_are_bounded_and_waiting_for_one_is_too() {
     let mta = FakeMta::start(Script::new()).await;
     let timeouts = RelayTimeouts { queue: SMALL, ..RelayTimeouts::default() };
     let two = NonZeroU16::new(2).expect("2");
-    let relay = Relay::new(RelaySettings { max_connections: two, timeouts, ..settings(&mta) }, "gate.example", None);
+    let relay = over(&RelaySettings { max_connections: two, timeouts, ..settings(&mta) });
     let first = relay.begin(&envelope(), Lane::Transactional).await.expect("begun");
     let second = relay.begin(&envelope(), Lane::Transactional).await.expect("begun");
     assert_eq!(told(&send(&relay, &envelope(), MESSAGE).await), "unreachable queue: all connections are in use");
@@ -162,7 +162,7 @@ async fn a_campaign_leaves_connections_to_transactional_mail() {
     let mta = FakeMta::start(Script::new()).await;
     let timeouts = RelayTimeouts { queue: SMALL, ..RelayTimeouts::default() };
     let three = NonZeroU16::new(3).expect("3");
-    let relay = Relay::new(RelaySettings { max_connections: three, timeouts, ..settings(&mta) }, "gate.example", None);
+    let relay = over(&RelaySettings { max_connections: three, timeouts, ..settings(&mta) });
     let begin = |lane| {
         let relay = relay.clone();
         async move { relay.begin(&envelope(), lane).await }
@@ -214,7 +214,7 @@ async fn connections_are_given_up_by_age_number_and_room() {
         (RelaySettings { max_idle: 0, ..settings(&mta) }, false),
     ] {
         let before = mta.connections();
-        let relay = Relay::new(settings, "gate.example", None);
+        let relay = over(&settings);
         for _ in 0..2 {
             assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), "accepted");
         }
@@ -228,7 +228,7 @@ async fn connections_are_given_up_by_age_number_and_room() {
 #[tokio::test]
 async fn many_senders_share_the_connections_and_mix_nothing_up() {
     let mta = FakeMta::start(Script::new()).await;
-    let relay = Relay::new(RelaySettings { max_connections: NonZeroU16::new(4).expect("4"), ..settings(&mta) }, "gate.example", None);
+    let relay = over(&RelaySettings { max_connections: NonZeroU16::new(4).expect("4"), ..settings(&mta) });
     let senders = (0..200).map(|number| {
         let relay = relay.clone();
         tokio::spawn(async move {

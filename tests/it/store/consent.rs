@@ -71,6 +71,25 @@ async fn a_strangers_spelling_counts_only_when_its_mailbox_answers() {
 }
 
 #[tokio::test]
+async fn what_was_stopped_by_mistake_can_be_taken_back_on_the_day_of_the_sign_up() {
+    // L-DOI-05
+    let (_dir, store) = new_store().await;
+    request(&store, WHO, "news", 1, start()).await;
+    confirm(&store, 1, start() + hours(1)).await;
+    let undo = async |n: u8, after: i64| {
+        let asked = consentry::store::NewOptIn {
+            source: consentry::consent::Source::Page,
+            ..sign_up(&store, WHO, "news", n, start() + SignedDuration::from_mins(after))
+        };
+        store.request(asked).await.expect("requests") == RequestAnswer::Committed
+    };
+    for (n, after, sent) in [(2, 70, true), (3, 129, false), (4, 130, true), (5, 200, true), (6, 24 * 60, false)] {
+        assert_eq!(undo(n, after).await, sent, "{after} minutes");
+    }
+    assert_eq!(request(&store, WHO, "news", 7, start() + hours(25)).await, RequestAnswer::TooSoon, "all mails count for a form");
+}
+
+#[tokio::test]
 async fn every_event_has_its_evidence() {
     //
     let (_dir, store) = new_store().await;
@@ -315,8 +334,8 @@ async fn who_waits_for_mail_is_told() {
 #[tokio::test]
 async fn after_a_shutdown_no_delivery_begins() {
     let mta = FakeMta::start(Script::new()).await;
-    let settings = RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() };
-    let relay = Relay::new(settings, "gate.example", None);
+    let settings = RelaySettings::at(mta.address());
+    let relay = Relay::new(&settings, "gate.example").expect("it needs no files");
     let (_dir, store) = new_store().await;
     for (n, who) in [(1, "olivia@example.org"), (2, "lukas@example.org")] {
         store.request(sign_up(&store, who, "news", n, start())).await.expect("spooled");

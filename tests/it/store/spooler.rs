@@ -11,8 +11,8 @@ use crate::fake_mta::{FakeMta, Script};
 
 /// Some looks at the spool, each with one mail at most, ended by a shutdown that comes meanwhile.
 async fn looks(store: &Store, mta: &FakeMta) {
-    let settings = RelaySettings { host: mta.address().ip().to_string(), port: mta.address().port(), ..RelaySettings::default() };
-    let relay = Relay::new(settings, "gate.example", None);
+    let settings = RelaySettings::at(mta.address());
+    let relay = Relay::new(&settings, "gate.example").expect("it needs no files");
     for _ in 0..5 {
         let mut begun = false;
         let shutdown = poll_fn(move |context| {

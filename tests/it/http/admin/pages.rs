@@ -46,6 +46,30 @@ fn every_page_speaks_german_and_english_and_is_well_formed() {
 }
 
 #[test]
+fn the_language_switch_of_every_page_leads_to_a_page() {
+    let world = World::new();
+    world.subscribed();
+    world.add_operator(Role::Legal);
+    let legal = Browser::of(&world, "legal");
+    let subject = format!("/admin/subjects/{}", world.subject().expect("known"));
+    for (path, pairs) in [
+        ("/admin/search", &[("q", "nobody@example.org")][..]),
+        ("/admin/account/password", &[("old", PASSWORD), ("new", "x"), ("again", "y")]),
+        ("/admin/account/sessions", &[]),
+        ("/admin/decisions/export", &[("verdict", "x")]),
+        (&format!("{subject}/address"), &[("reason", "asked")]),
+        (&format!("{subject}/evidence"), &[]),
+        (&format!("{subject}/withdrawal"), &[("controller", "acme"), ("stop", "advertising")]),
+    ] {
+        let page = legal.send("/admin", path, pairs);
+        assert!(page.body.contains("name=\"back\""), "{path}: {} {}", page.status, page.body);
+        let back = hidden(&page.body, "back").replace("&#x2f;", "/");
+        // The search without words says so on its own page.
+        assert_eq!(legal.get(&back).status, if back == "/admin/search" { 404 } else { 200 }, "{path} leads to {back}");
+    }
+}
+
+#[test]
 fn the_language_is_the_browsers_until_another_is_chosen() {
     let world = World::new();
     let browser = Browser::new(&world);
