@@ -24,6 +24,7 @@ use super::proxy::{Announced, read_header};
 use super::reply;
 use super::server::Server;
 use super::session::{Origin, Session};
+use crate::wire::Reply;
 
 /// A handshake is a few packets; whoever needs longer holds a place for nothing.
 const HANDSHAKE: Duration = Duration::from_secs(60);
@@ -131,36 +132,51 @@ async fn host<H: Handler>(mut socket: TcpStream, mut peer: SocketAddr, mut place
     }
     let tls_offered = matches!(door.tls, Tls::StartTls(_));
     let session = Session::new(server.settings.clone(), Origin { protocol: door.protocol, peer: Some(peer), stream, tls_offered });
+    // Boxed: the state of TLS is kilobytes, and connections without it need not keep room for it.
     if let Tls::Implicit(acceptor) = &door.tls {
-        if let Some(transport) = shake_hands(socket, acceptor, &mut stop).await {
-            converse_to_the_end(greet(transport, stop, door, server), session.tls_up(), server).await;
-        }
-        return;
+        let greeting = Some(greeting(door, server));
+        return Box::pin(host_encrypted(socket, acceptor, greeting, session, server, stop)).await;
     }
-    let mut connection = greet(socket, stop.clone(), door, server);
+    let mut connection = Connection::new(socket, stop.clone());
+    connection.queue(&greeting(door, server));
     match connection.converse(session, server).await {
         Err(end) => connection.finish(end).await,
         Ok(session) => {
             // Only a session that was told of an acceptor asks for TLS.
             let Tls::StartTls(acceptor) = &door.tls else { return };
-            if let Some(transport) = shake_hands(connection.into_transport(), acceptor, &mut stop).await {
-                converse_to_the_end(Connection::new(transport, stop), session.tls_up(), server).await;
-            }
+            Box::pin(host_encrypted(connection.into_transport(), acceptor, None, session, server, stop)).await;
         }
     }
+}
+
+/// The rest of a connection, from the handshake on.
+async fn host_encrypted<H: Handler>(
+    socket: TcpStream,
+    acceptor: &Acceptor,
+    greeting: Option<Reply>,
+    session: Session,
+    server: &Server<H>,
+    mut stop: Stop,
+) {
+    let Some(transport) = shake_hands(socket, acceptor, &mut stop).await else { return };
+    let mut connection = Connection::new(transport, stop);
+    if let Some(greeting) = greeting {
+        connection.queue(&greeting);
+    }
+    converse_to_the_end(connection, session.tls_up(), server).await;
 }
 
 /// One connection of a local process: it has no address, and needs no TLS.
 async fn host_local<H: Handler>(socket: UnixStream, _place: Place, door: &Door, server: &Server<H>, stop: Stop) {
     let origin = Origin { protocol: door.protocol, peer: None, stream: door.stream.clone(), tls_offered: false };
     let session = Session::new(server.settings.clone(), origin);
-    converse_to_the_end(greet(socket, stop, door, server), session, server).await;
+    let mut connection = Connection::new(socket, stop);
+    connection.queue(&greeting(door, server));
+    converse_to_the_end(connection, session, server).await;
 }
 
-fn greet<S: AsyncRead + AsyncWrite + Unpin, H>(socket: S, stop: Stop, door: &Door, server: &Server<H>) -> Connection<S> {
-    let mut connection = Connection::new(socket, stop);
-    connection.queue(&reply::greeting(&server.settings.hostname, if door.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" }));
-    connection
+fn greeting<H>(door: &Door, server: &Server<H>) -> Reply {
+    reply::greeting(&server.settings.hostname, if door.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" })
 }
 
 /// Where no STARTTLS is offered, `converse` ends in one way only.
