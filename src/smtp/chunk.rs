@@ -112,6 +112,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_gravest_flaw_is_told_whichever_comes_first() {
+        // found by tests/fuzz: 552 or 550, as the octets were cut
+        for (input, expected) in [("0123456789\r\n\n", 550), ("\n0123456789\r\n", 550), (&*("x".repeat(999) + "\r\n"), 552)] {
+            for size in [1, 3, 5, 10, 2000] {
+                assert_eq!(read(input.as_bytes(), 5, &[size]), Err(expected), "{size}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn any_cut_gives_what_one_piece_gives(

@@ -35,10 +35,13 @@ impl Draft {
         self.message.reserve_exact(total.saturating_sub(self.message.len()));
     }
 
-    /// From here on the message is only read to its end. The first refusal stays.
+    /// From here on the message is only read to its end. Of several refusals the gravest is told: which one comes first
+    /// may depend on how the octets were cut into packets, the answer must not.
     pub(super) fn refuse(&mut self, reply: Reply) {
-        self.refusal.get_or_insert(reply);
         self.message = Vec::new();
+        if self.refusal.as_ref().is_none_or(|earlier| gravity(&reply) > gravity(earlier)) {
+            self.refusal = Some(reply);
+        }
     }
 
     /// Why it is refused, if it is.
@@ -91,5 +94,15 @@ impl Draft {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.message.capacity()
+    }
+}
+
+/// Other line ends are an attack or a broken client; a message that is too big for now is neither.
+fn gravity(refusal: &Reply) -> u8 {
+    match refusal {
+        _ if *refusal == reply::BAD_LINES => 3,
+        _ if *refusal == reply::TEXT_LINE_TOO_LONG => 2,
+        _ if *refusal == reply::MESSAGE_TOO_BIG => 1,
+        _ => 0,
     }
 }
