@@ -1,7 +1,7 @@
 //! A message while it arrives: its octets, its limits, and the first reason to refuse it. Where it ends is the business
 //! of its reader: `data` (a dot) or `chunk` (a count).
 
-use crate::wire::Reply;
+use crate::wire::{Enhanced, Reply};
 
 use super::reply;
 
@@ -99,10 +99,11 @@ impl Draft {
 
 /// Other line ends are an attack or a broken client; a message that is too big for now is neither.
 fn gravity(refusal: &Reply) -> u8 {
-    match refusal {
-        _ if *refusal == reply::BAD_LINES => 3,
-        _ if *refusal == reply::TEXT_LINE_TOO_LONG => 2,
-        _ if *refusal == reply::MESSAGE_TOO_BIG => 1,
+    // By the codes: a hostile message asks once per octet.
+    match (refusal.code, refusal.enhanced) {
+        (550, _) => 3,                       // BAD_LINES
+        (552, Some(Enhanced(5, 6, 0))) => 2, // TEXT_LINE_TOO_LONG
+        (552, _) => 1,                       // MESSAGE_TOO_BIG
         _ => 0,
     }
 }
