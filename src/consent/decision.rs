@@ -15,10 +15,7 @@ pub struct DecisionId(pub [u8; 16]);
 impl DecisionId {
     /// An id of that time; `random` is fresh randomness.
     pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
-        let mut id = [0; 16];
-        id[..6].copy_from_slice(&at.as_millisecond().to_be_bytes()[2..]);
-        id[6..].copy_from_slice(&random);
-        Self(id)
+        Self(subject::ordered(at, random))
     }
 
     /// The inverse of `Display`.

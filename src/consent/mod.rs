@@ -32,6 +32,6 @@ pub use opt_in::{OptIn, OptInError, OptInId, Stage};
 pub use press::{Navigation, PressGrade};
 pub use reason::{Reason, Verdict};
 pub use standing::{Mark, Standing, TopicStanding};
-pub use subject::{LookupKey, SubjectId};
+pub use subject::{LookupKey, SubjectId, ordered as ordered_id};
 pub use suppression::Suppression;
 pub use topic::{Topic, TopicError};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 /// Random, immutable id of a data subject. Stands in rows and signed links; tells nothing of the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectId(pub [u8; 16]);
@@ -11,6 +13,14 @@ impl SubjectId {
     pub fn parse(text: &str) -> Option<Self> {
         octets(text).map(Self)
     }
+}
+
+/// 48 bits of milliseconds, then 80 random bits: ids that sort by time and cannot be guessed.
+pub fn ordered(at: Timestamp, random: [u8; 10]) -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..6].copy_from_slice(&at.as_millisecond().to_be_bytes()[2..]);
+    id[6..].copy_from_slice(&random);
+    id
 }
 
 /// The octets of an id written in hexadecimal digits.

@@ -1,4 +1,4 @@
-//! The gateway's own mails on their way out: taken from the spool, relayed, tried again with growing
+//! The gateway's own letters on their way out: taken from the ledger, relayed, tried again with growing
 //! pauses, given up in the end. What came of it becomes evidence in the ledger.
 
 use std::future::poll_fn;
@@ -8,52 +8,63 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::{DRAIN, schedule};
+use crate::entropy::random;
 use crate::mail::{Lane, Outcome};
 use crate::relay::Relay;
 use crate::store::{Store, StoreError, WaitingLetter};
 
-/// How many mails one look at the spool takes.
+/// How many letters one look takes.
 const BATCH: u32 = 32;
 
-/// How often the spool is looked at when nothing wakes the loop; also the finest retry time.
-const TICK: Duration = Duration::from_secs(30);
+/// Pause while the ledger, or a letter in it, cannot be read.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// A confirmation mail that cannot be delivered for this long is given up: its link is half used up.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(3 * 24);
 
-/// Pauses between attempts; the last one repeats.
-const PAUSES: [SignedDuration; 5] = [
-    SignedDuration::from_mins(1),
-    SignedDuration::from_mins(5),
-    SignedDuration::from_mins(15),
-    SignedDuration::from_hours(1),
-    SignedDuration::from_hours(4),
-];
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
 
-/// Delivers what is in the spool until `shutdown`; a delivery that runs is finished first, and none begins.
+/// Delivers what is due until `shutdown`; a delivery that runs is finished first, within reason, and none begins.
 pub async fn run(store: Store, relay: Relay, shutdown: impl Future<Output = ()>) {
     let signal = store.letter_signal();
     tokio::pin!(shutdown);
     loop {
-        // Registered before the look, so that a mail spooled meanwhile is not slept over.
-        let spooled = signal.notified();
-        match deliver_due(&store, &relay, shutdown.as_mut()).await {
+        // Registered before the look, so that a letter posted meanwhile is not slept over.
+        let posted = signal.notified();
+        let wait = match deliver_due(&store, &relay, shutdown.as_mut()).await {
             Ok(Taken::Stopped) => return,
             Ok(Taken::Batch) => continue,
-            Ok(Taken::All) => {}
-            Err(error) => tracing::error!(%error, "spool cannot be read"),
-        }
+            // One that is due and was not taken is damaged: it must not make the loop spin.
+            Ok(Taken::All { next }) => next.map(|next| Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or(PAUSE)),
+            Err(error) => {
+                tracing::error!(%error, "letters cannot be read");
+                Some(PAUSE)
+            }
+        };
         tokio::select! {
             () = &mut shutdown => return,
-            () = spooled => {}
-            () = tokio::time::sleep(TICK) => {}
+            () = posted => {}
+            () = until(wait) => {}
         }
     }
 }
 
-/// What one look at the spool came to.
+/// The retry clock; without anything to wait for it never rings.
+async fn until(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What one look came to.
 enum Taken {
-    All,
+    /// Nothing more is due; when the next one is.
+    All {
+        next: Option<Timestamp>,
+    },
     /// There may be more.
     Batch,
     Stopped,
@@ -68,16 +79,35 @@ async fn deliver_due(store: &Store, relay: &Relay, mut shutdown: Pin<&mut impl F
         }
         // Put off before it is sent: while the ledger cannot be written nothing leaves, and a mail whose end could not
         // be recorded comes again after a pause, not with every look (L-DOI-05).
-        store.letter_later(mail.id, Timestamp::now() + pause(mail.attempts)).await?;
-        let outcome = match relay.begin(&mail.envelope, Lane::Transactional).await {
-            Ok(transaction) => transaction.send(mail.message.clone()).await,
-            Err(outcome) => outcome,
+        let [dice] = random();
+        store.letter_later(mail.id, schedule::next(Timestamp::now(), mail.attempts, LONGEST_PAUSE, dice)).await?;
+        let mut stopping = false;
+        let outcome = tokio::select! {
+            outcome = send(relay, mail) => outcome,
+            () = async {
+                shutdown.as_mut().await;
+                stopping = true;
+                tokio::time::sleep(DRAIN).await;
+            } => return Ok(Taken::Stopped), // it is put off, and may come twice
         };
         if let Err(error) = settle(store, mail, outcome, Timestamp::now()).await {
             tracing::error!(%error, "what came of a confirmation mail was not recorded");
         }
+        if stopping {
+            return Ok(Taken::Stopped);
+        }
     }
-    Ok(if due.len() == BATCH as usize { Taken::Batch } else { Taken::All })
+    if due.len() == BATCH as usize {
+        return Ok(Taken::Batch);
+    }
+    Ok(Taken::All { next: store.next_letter().await? })
+}
+
+async fn send(relay: &Relay, mail: &WaitingLetter) -> Outcome {
+    match relay.begin(&mail.envelope, Lane::Transactional).await {
+        Ok(transaction) => transaction.send(mail.message.clone()).await,
+        Err(outcome) => outcome,
+    }
 }
 
 async fn settle(store: &Store, mail: &WaitingLetter, outcome: Outcome, now: Timestamp) -> Result<(), StoreError> {
@@ -90,23 +120,6 @@ async fn settle(store: &Store, mail: &WaitingLetter, outcome: Outcome, now: Time
                 return store.letter_done(mail.id, now, &expired).await;
             }
             Ok(()) // put off already
-        }
-    }
-}
-
-fn pause(attempts: u32) -> SignedDuration {
-    let index = usize::try_from(attempts).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
-    PAUSES[index]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_stay() {
-        for (attempts, minutes) in [(0, 1), (1, 5), (4, 240), (5, 240), (u32::MAX, 240)] {
-            assert_eq!(pause(attempts), SignedDuration::from_mins(minutes), "{attempts}");
         }
     }
 }

@@ -10,6 +10,11 @@ mod run;
 mod schedule;
 mod settings;
 
+use std::time::Duration;
+
 pub use letters::run as run_letters;
 pub use run::run;
 pub use settings::SpoolSettings;
+
+/// How long deliveries under way may take at a shutdown; what is not settled then waits for the next start.
+const DRAIN: Duration = Duration::from_secs(30);

@@ -9,8 +9,8 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::SpoolSettings;
 use super::follow::{Ended, Follower};
+use super::{DRAIN, SpoolSettings};
 use crate::gateway::{Gateway, Late, Opened};
 use crate::mail::Lane;
 use crate::store::{CopyId, SpoolId, SpooledCopy};
@@ -26,9 +26,6 @@ const DOWN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 
 /// Octets of the copies under way, unless one alone is larger: each is in memory two or three times.
 const OCTETS: u64 = 32 * 1024 * 1024;
-
-/// How long deliveries under way may take at a shutdown; what is not settled then is still in the spool.
-const DRAIN: Duration = Duration::from_secs(30);
 
 /// A message that copies under way share.
 pub(super) type Shared = Arc<OnceCell<Opened>>;

@@ -72,6 +72,13 @@ impl Store {
         Ok(due)
     }
 
+    /// When the next letter comes due; now or earlier for one that is.
+    pub async fn next_letter(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let (next,): (Option<i64>,) = sqlx::query_as("SELECT min(next_at) FROM letter").fetch_one(&mut *reader).await?;
+        next.map(timestamp).transpose()
+    }
+
     /// Ends a mail. For a confirmation mail [`Outcome::Accept`] is recorded as `doi_mail_sent`, anything else as
     /// `doi_bounced`, with the MTA's words as evidence. Does nothing for a mail that was ended before.
     pub async fn letter_done(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {

@@ -5,15 +5,13 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::{CopyId, CopyState, SpoolId};
+use crate::consent::ordered_id;
 use crate::mail::Lane;
 
 impl SpoolId {
     /// An id of that time; `random` is fresh randomness.
     pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
-        let mut id = [0; 16];
-        id[..6].copy_from_slice(&at.as_millisecond().to_be_bytes()[2..]);
-        id[6..].copy_from_slice(&random);
-        Self(id)
+        Self(ordered_id(at, random))
     }
 
     /// The inverse of `Display`.
