@@ -154,6 +154,7 @@ fn no_file_names_places_of_one_machine_or_hosts_of_package_registries() {
         ["python", "hosted.org"],
         ["index.crates", ".io"],
         ["static.crates", ".io"],
+        ["crates.io", "-index"],
     ]
     .map(|halves| halves.concat())
     .into();
@@ -211,8 +212,9 @@ fn sources() -> Vec<Source> {
 fn repository_files() -> Vec<PathBuf> {
     let mut paths = Vec::new();
     walk(environment::repository(), &mut paths);
-    // Cargo.lock names the registry's public index by definition.
-    paths.retain(|path| path.file_name().is_none_or(|name| name != "Cargo.lock"));
+    // The lock file names the registry's public index by definition; there is one.
+    let lock = environment::repository().join("Cargo.lock");
+    paths.retain(|path| *path != lock);
     paths
 }
 
