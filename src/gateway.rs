@@ -30,7 +30,7 @@ use crate::classify::classify;
 use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
-use crate::mail::{Classification, Hop, Outcome, Recipient};
+use crate::mail::{Classification, Outcome, Recipient};
 use crate::relay::{Answered, Relay};
 use crate::rewrite::tool_unsubscribe;
 use crate::sign::Signers;
@@ -72,9 +72,9 @@ pub struct Gateway {
 impl Gateway {
     /// Takes one message on its trip; the replies answer the client's end-of-data.
     pub async fn trip(&self, submission: Submission) -> Vec<Reply> {
-        let Submission { stream, sender, recipients, answers, data, helo, tls, authenticated, .. } = submission;
+        let Submission { stream, sender, recipients, answers, data, hop, .. } = submission;
         let number = if answers == Answers::Each { recipients.len() } else { 1 };
-        let incoming = match Incoming::accept(stream, sender, Hop { helo, tls, authenticated }, data) {
+        let incoming = match Incoming::accept(stream, sender, hop, data) {
             Ok(incoming) => incoming,
             Err(error) => return vec![replies::malformed(&error); number],
         };

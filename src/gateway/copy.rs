@@ -1,9 +1,11 @@
 //! The copy that leaves: trace field, unsubscribe headers and footer, signature. The steps are done
 //! by `rewrite` and `sign`; here is what they are told.
 
+use jiff::Timestamp;
+
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{Decision, Language, Reason};
+use crate::consent::{Decision, DecisionId, Language, Reason};
 use crate::mail::{Hop, Outcome};
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
@@ -29,7 +31,7 @@ impl Gateway {
     /// The copy without its signature.
     pub(super) fn spliced(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, RewriteError> {
         let message = &incoming.message;
-        let received = received(&incoming.hop, &self.hostname, decision);
+        let received = received(&incoming.hop, &self.hostname, decision.id, decision.at);
         let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
             return rewrite(message, &Plan { received: received.as_bytes(), marketing: None });
@@ -59,6 +61,7 @@ impl Gateway {
 pub(super) fn refused(error: &CopyError) -> Outcome {
     tracing::warn!(%error, "copy cannot be made");
     match error {
+        CopyError::Rewrite(error @ RewriteError::TooManyParts) => Outcome::Reject { code: 554, text: format!("5.6.0 {error}") },
         CopyError::Rewrite(error) => Outcome::Reject { code: 554, text: format!("5.6.3 {error}") },
         CopyError::Sign(_) => Outcome::Defer { code: 451, text: "4.3.0 signing failed".into() },
     }
@@ -66,15 +69,36 @@ pub(super) fn refused(error: &CopyError) -> Outcome {
 
 /// RFC 5321 s.4.4, with `id` so that a mail leads to its decision. The client's IP address and the
 /// recipient stay out of it: the one is nobody's business, the other may be one of many (M-67).
-fn received(hop: &Hop, hostname: &str, decision: &Decision) -> String {
+fn received(hop: &Hop, hostname: &str, id: DecisionId, at: Timestamp) -> String {
     // RFC 3848
-    let with = match (hop.tls, hop.authenticated) {
-        (true, true) => "ESMTPSA",
-        (true, false) => "ESMTPS",
-        (false, true) => "ESMTPA",
-        (false, false) => "ESMTP",
-    };
+    let protocol = if hop.lmtp { "LMTP" } else { "ESMTP" };
+    let with = format!("{protocol}{}{}", if hop.tls { "S" } else { "" }, if hop.authenticated { "A" } else { "" });
     let from: String = hop.helo.chars().filter(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(*c)).take(255).collect();
-    let date = decision.at.strftime("%a, %d %b %Y %H:%M:%S +0000");
-    format!("Received: from {from}\r\n\tby {hostname} (Consentry) with {with} id {};\r\n\t{date}\r\n", decision.id)
+    let date = at.strftime("%a, %d %b %Y %H:%M:%S +0000");
+    format!("Received: from {from}\r\n\tby {hostname} (Consentry) with {with} id {id};\r\n\t{date}\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trace_field_says_how_the_mail_came_in_and_nothing_of_the_client() {
+        // M-50, RFC 3848
+        let at = Timestamp::UNIX_EPOCH;
+        for (lmtp, tls, authenticated, with) in [
+            (false, false, false, "ESMTP"),
+            (false, true, true, "ESMTPSA"),
+            (true, false, false, "LMTP"),
+            (true, true, false, "LMTPS"),
+            (true, true, true, "LMTPSA"),
+        ] {
+            let hop = Hop { helo: "tool.example\r\nX: y".into(), lmtp, tls, authenticated };
+            let expected = format!(
+                "Received: from tool.exampleX:y\r\n\tby gate.example (Consentry) with {with} id {};\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n",
+                "00".repeat(16)
+            );
+            assert_eq!(received(&hop, "gate.example", DecisionId([0; 16]), at), expected);
+        }
+    }
 }

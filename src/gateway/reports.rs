@@ -34,7 +34,7 @@ impl Gateway {
             stream: String::new(),
             // RFC 3464 s.2: nobody answers a report
             sender: Sender { smtputf8, body, ..Sender::new(ReversePath::Null) },
-            hop: Hop { helo: self.hostname.clone(), tls: false, authenticated: false },
+            hop: Hop { helo: self.hostname.clone(), lmtp: false, tls: false, authenticated: false },
             queued_at: now,
             original: octets,
             copies: vec![NewCopy {

@@ -45,7 +45,7 @@ impl std::fmt::Debug for Marketing<'_> {
 }
 
 /// Why no copy can be made. The texts are safe for SMTP replies: they repeat no content. All but
-/// [`RewriteError::Setting`] are about the message: 554 5.6.3.
+/// [`RewriteError::Setting`] are about the message: 554 5.6.3, and 5.6.0 for [`RewriteError::TooManyParts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
     /// Signed or encrypted: the body must not be changed, and the link must be in it (U-45).
@@ -67,6 +67,7 @@ pub enum RewriteError {
 
 /// Makes the copy; not dot-stuffed. The caller signs it next (U-40).
 pub fn rewrite(message: &Message, plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
+    structure::check_bounds(message)?;
     let mut splices = vec![Splice::insert(0, headers::on_top(plan)?)];
     headers::remove(message, plan, &mut splices);
     if let Some(marketing) = &plan.marketing {
@@ -149,6 +150,9 @@ mod tests {
     #[test]
     fn what_a_message_makes_us_do_is_bounded() {
         let nested: String = (0..40).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
+        // M-45: whatever the message is
+        let plain = Plan { marketing: None, ..PLAN };
+        assert_eq!(rewrite(&message(&nested), &plain).err(), Some(RewriteError::TooManyParts));
         assert_eq!(rewrite(&message(&nested), &PLAN).err(), Some(RewriteError::TooManyParts));
         let flat = format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", "--b\r\n\r\nx\r\n".repeat(2_000));
         assert_eq!(rewrite(&message(&flat), &PLAN).err(), Some(RewriteError::TooManyParts));

@@ -44,6 +44,12 @@ pub(super) fn readable_parts(message: &Message) -> Result<Vec<Part>, RewriteErro
     if walk.parts.is_empty() { Err(RewriteError::NoTextPart) } else { Ok(walk.parts) }
 }
 
+/// Refuses what has more parts, or deeper nested ones, than is followed (M-45): nobody else should have to.
+pub(super) fn check_bounds(message: &Message) -> Result<(), RewriteError> {
+    let mut walk = Walk { raw: message.raw(), parts: Vec::new(), seen: 0 };
+    walk.count(&Entity::of_message(message), 0)
+}
+
 struct Walk<'a> {
     raw: &'a [u8],
     parts: Vec<Part>,
@@ -51,12 +57,24 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// Enters a part.
+    fn enter(&mut self, depth: usize) -> Result<(), RewriteError> {
+        self.seen += 1;
+        if depth > MAX_DEPTH || self.seen > MAX_PARTS { Err(RewriteError::TooManyParts) } else { Ok(()) }
+    }
+
+    /// Enters all parts, whatever they hold.
+    fn count(&mut self, entity: &Entity<'a>, depth: usize) -> Result<(), RewriteError> {
+        self.enter(depth)?;
+        match entity.media_type() {
+            ("multipart", _) => self.children(entity)?.iter().try_for_each(|child| self.count(child, depth + 1)),
+            _ => Ok(()),
+        }
+    }
+
     /// Collects the parts below `entity`; answers whether there were any.
     fn visit(&mut self, entity: &Entity<'a>, depth: usize) -> Result<bool, RewriteError> {
-        self.seen += 1;
-        if depth > MAX_DEPTH || self.seen > MAX_PARTS {
-            return Err(RewriteError::TooManyParts);
-        }
+        self.enter(depth)?;
         match entity.media_type() {
             ("text", "plain" | "") => self.leaf(entity, Kind::Text),
             ("text", "html") => self.leaf(entity, Kind::Html),

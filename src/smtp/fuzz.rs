@@ -65,7 +65,7 @@ pub fn command(octets: &[u8]) {
                     let (ending, recipients) = (transaction.ending, transaction.recipients.len());
                     assert!((1..=3).contains(&recipients));
                     let submission = transaction.with(Vec::new());
-                    assert!(!submission.helo.is_empty());
+                    assert!(!submission.hop.helo.is_empty());
                     let replies = ending.answer(recipients, vec![reply::OK; recipients]);
                     assert!(!next.is_chunking() && next.is_idle());
                     break next.settled(&replies);

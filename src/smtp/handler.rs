@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::mail::{Recipient, ReversePath, Sender, Stream};
+use crate::mail::{Hop, Recipient, ReversePath, Sender, Stream};
 use crate::wire::Reply;
 
 /// What the server asks the gateway.
@@ -63,10 +63,6 @@ pub struct Submission {
     pub data: Vec<u8>,
     /// The client's address; IPv4 is never mapped into IPv6. `None`: a local process on a unix socket.
     pub peer: Option<SocketAddr>,
-    /// The name in EHLO: letters, digits and `-._:[]`, at most 255.
-    pub helo: String,
-    /// True when it came over TLS.
-    pub tls: bool,
-    /// True when the stream was found by AUTH, false when by network.
-    pub authenticated: bool,
+    /// How it came in.
+    pub hop: Hop,
 }

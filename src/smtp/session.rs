@@ -6,7 +6,7 @@ mod facts;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::mail::{AnswerProfile, Recipient, ReversePath, Stream};
+use crate::mail::{AnswerProfile, Hop, Recipient, ReversePath, Stream};
 use crate::wire::Reply;
 
 use super::auth::{self, Credentials, Exchange, Mechanism, Progress};
@@ -337,9 +337,12 @@ impl State {
                     size: mail.size,
                     ending: Ending::of(facts.origin.protocol, mail.prdr),
                     peer: facts.origin.peer,
-                    helo: client.name.clone(),
-                    tls: facts.tls,
-                    authenticated: facts.login.is_some(),
+                    hop: Hop {
+                        helo: client.name.clone(),
+                        lmtp: facts.origin.protocol == Protocol::Lmtp,
+                        tls: facts.tls,
+                        authenticated: facts.login.is_some(),
+                    },
                 };
                 return Ok((client, transaction));
             }

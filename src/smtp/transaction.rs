@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::mail::{Recipient, Sender, Stream};
+use crate::mail::{Hop, Recipient, Sender, Stream};
 use crate::wire::Reply;
 
 use super::handler::{Answers, Submission};
@@ -21,9 +21,7 @@ pub(super) struct Transaction {
     pub(super) size: Option<u64>,
     pub(super) ending: Ending,
     pub(super) peer: Option<SocketAddr>,
-    pub(super) helo: String,
-    pub(super) tls: bool,
-    pub(super) authenticated: bool,
+    pub(super) hop: Hop,
 }
 
 /// How the end of a message is answered.
@@ -80,9 +78,7 @@ impl Transaction {
             answers: if each { Answers::Each } else { Answers::One },
             data,
             peer: self.peer,
-            helo: self.helo,
-            tls: self.tls,
-            authenticated: self.authenticated,
+            hop: self.hop,
         }
     }
 }

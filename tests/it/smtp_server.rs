@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use consentry::mail::{AnswerProfile, Recipient, ReversePath, Stream, StreamClass};
+use consentry::mail::{AnswerProfile, Hop, Recipient, ReversePath, Stream, StreamClass};
 use consentry::smtp::{Answers, Authentication, Door, Handler, SmtpSettings, Socket, StreamRates, Submission, Tls, serve};
 use consentry::tls::Acceptor;
 use consentry::wire::{Enhanced, Reply};
@@ -353,7 +353,7 @@ async fn large_messages_arrive_whole_over_plaintext_and_tls() {
         drop(client);
         server.shut_down().await;
         let kept = keeper.kept.lock().expect("not poisoned");
-        assert!(kept.len() == 1 && kept[0].data == message && kept[0].tls == implicit);
+        assert!(kept.len() == 1 && kept[0].data == message && kept[0].hop.tls == implicit);
     }
 }
 
@@ -376,7 +376,7 @@ async fn octets_that_come_one_by_one_mean_the_same() {
 
 /// One line per submission, for the dialogues' `got:`.
 pub(crate) fn summary(submission: &Submission) -> String {
-    let Submission { stream, sender, recipients, helo, tls, authenticated, .. } = submission;
+    let Submission { stream, sender, recipients, hop: Hop { helo, tls, authenticated, .. }, .. } = submission;
     let flags: HashMap<bool, &str> = HashMap::from([(true, "yes"), (false, "no")]);
     format!(
         "<{}> {} body={:?} smtputf8={} stream={} helo={helo} tls={} auth={}",

@@ -18,6 +18,7 @@ pub(super) struct Head {
     ret: Option<String>,
     envid: Option<String>,
     helo: String,
+    lmtp: bool,
     tls: bool,
     authenticated: bool,
 }
@@ -41,6 +42,7 @@ impl Head {
             ret: sender.ret.map(|ret| ret.as_str().to_owned()),
             envid: sender.envid.clone(),
             helo: hop.helo.clone(),
+            lmtp: hop.lmtp,
             tls: hop.tls,
             authenticated: hop.authenticated,
         }
@@ -66,7 +68,7 @@ impl Head {
             ret: self.ret.as_deref().and_then(Return::parse),
             envid: self.envid,
         };
-        Ok((sender, Hop { helo: self.helo, tls: self.tls, authenticated: self.authenticated }))
+        Ok((sender, Hop { helo: self.helo, lmtp: self.lmtp, tls: self.tls, authenticated: self.authenticated }))
     }
 }
 

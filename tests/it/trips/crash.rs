@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::environment::{long_or, seed, tell};
 use crate::fake_mta::{Act, FakeMta, Script, Stage};
 use crate::load::Load;
-use crate::load::account::{FarEnd, Sums, spooled};
+use crate::load::account::{Account, FarEnd, Sums, spooled};
 use crate::load::mail::{Dice, WITH};
 use crate::world::{World, link};
 
@@ -74,24 +74,54 @@ impl Leaver {
     }
 }
 
+/// A gateway under load, with an outbound MTA behind it.
+struct Siege {
+    seed: u64,
+    dice: Dice,
+    runtime: Runtime,
+    mta: FakeMta,
+    world: World,
+    load: Load,
+}
+
+impl Siege {
+    fn begin(name: &str) -> Self {
+        let seed = seed();
+        tell(&format!("{name}: seed {seed}"));
+        let mut dice = Dice::new(seed);
+        let runtime = Runtime::new().unwrap();
+        let mta = runtime.block_on(FakeMta::start(Script::new()));
+        let world = World::start(mta.address());
+        consents(&runtime, &mta, &world);
+        let load = Load::start(world.smtp, CONNECTIONS, dice.below(u64::MAX));
+        Self { seed, dice, runtime, mta, world, load }
+    }
+
+    /// All is quiet again: what was taken, and what arrived.
+    fn end(self) -> (Account, Sums) {
+        let account = self.load.end();
+        self.mta.set(Script::new());
+        self.mta.release();
+        self.world.empty_spool();
+        let sums = account.settle(&self.mta.copies());
+        (account, sums)
+    }
+}
+
 #[test]
 fn killed_under_load_it_loses_nothing_leaks_nothing_and_repeats_only_what_was_in_flight() {
-    let (seed, rounds) = (seed(), long_or(4, 100));
-    tell(&format!("crash rounds: seed {seed}"));
-    let mut dice = Dice::new(seed);
-    let runtime = Runtime::new().unwrap();
-    let mta = runtime.block_on(FakeMta::start(Script::new()));
-    let mut world = World::start(mta.address());
-    consents(&runtime, &mta, &world);
-    let load = Load::start(world.smtp, CONNECTIONS, dice.below(u64::MAX));
+    let rounds = long_or(4, 100);
+    let mut siege = Siege::begin("crash rounds");
+    let Siege { seed, dice, runtime, mta, world, load } = &mut siege;
+    let seed = *seed;
     for round in 1..=rounds {
         // Every second round all goes well outside.
-        mta.set(if round % 2 == 0 { moody(&mut dice) } else { Script::new() });
+        mta.set(if round % 2 == 0 { moody(dice) } else { Script::new() });
         // What the moods before left in the spool is on its way out when the next kill comes.
         world.spool("retry", &["--all"]);
         load.wait_for_answers(20 + dice.below(200) as usize);
-        let leaver = (round % 2 == 1).then(|| Leaver::come(round, &runtime, &mta, &world, dice.one_in(2)));
-        let (silent, job) = load.begin_and_fall_silent(u64::from(round), &mut dice);
+        let leaver = (round % 2 == 1).then(|| Leaver::come(round, runtime, mta, world, dice.one_in(2)));
+        let (silent, job) = load.begin_and_fall_silent(u64::from(round), dice);
         world.crash();
         load.down();
         drop(silent);
@@ -102,14 +132,10 @@ fn killed_under_load_it_loses_nothing_leaks_nothing_and_repeats_only_what_was_in
         load.up(world.smtp);
         load.send_again(&job);
         if let Some(leaver) = leaver {
-            leaver.is_remembered(&world);
+            leaver.is_remembered(world);
         }
     }
-    let account = load.end();
-    mta.set(Script::new());
-    mta.release();
-    world.empty_spool();
-    let Sums { mails, refused, copies, in_flight, repeats } = account.settle(&mta.copies());
+    let (account, Sums { mails, refused, copies, in_flight, repeats }) = siege.end();
     tell(&format!(
         "crash rounds: seed {seed}: {rounds} kills, {CONNECTIONS} connections, {mails} mails, {refused} refused, {copies} copies owed and \
          arrived, {in_flight} in flight at kills, {repeats} repeats, put off: {:?}",
@@ -120,16 +146,12 @@ fn killed_under_load_it_loses_nothing_leaks_nothing_and_repeats_only_what_was_in
 
 #[test]
 fn told_to_end_under_load_it_drains_and_repeats_only_what_had_no_last_word() {
-    let (seed, rounds) = (seed(), long_or(3, 30));
-    tell(&format!("SIGTERM rounds: seed {seed}"));
-    let mut dice = Dice::new(seed);
-    let runtime = Runtime::new().unwrap();
-    let mta = runtime.block_on(FakeMta::start(Script::new()));
-    let mut world = World::start(mta.address());
-    consents(&runtime, &mta, &world);
-    let load = Load::start(world.smtp, CONNECTIONS, dice.below(u64::MAX));
+    let rounds = long_or(3, 30);
+    let mut siege = Siege::begin("SIGTERM rounds");
+    let Siege { seed, dice, runtime, mta, world, load } = &mut siege;
+    let seed = *seed;
     for round in 1..=rounds {
-        mta.set(if round % 2 == 0 { moody(&mut dice) } else { Script::new() });
+        mta.set(if round % 2 == 0 { moody(dice) } else { Script::new() });
         load.wait_for_answers(20 + dice.below(200) as usize);
         assert!(world.stop(), "SIGTERM ends it with success");
         load.down();
@@ -147,11 +169,7 @@ fn told_to_end_under_load_it_drains_and_repeats_only_what_had_no_last_word() {
         world.restart();
         load.up(world.smtp);
     }
-    let account = load.end();
-    mta.set(Script::new());
-    mta.release();
-    world.empty_spool();
-    let Sums { mails, refused, copies, in_flight, repeats } = account.settle(&mta.copies());
+    let (account, Sums { mails, refused, copies, in_flight, repeats }) = siege.end();
     tell(&format!(
         "SIGTERM rounds: seed {seed}: {rounds} ends with success, {mails} mails, {refused} refused, {copies} copies owed and arrived, \
          {in_flight} waited at an end, {} mails without an answer, {repeats} repeats, put off: {:?}",
