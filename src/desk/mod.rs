@@ -7,6 +7,7 @@ mod form;
 mod limits;
 mod opt_in;
 mod preference;
+mod report;
 mod request;
 mod sign_up;
 mod stamp;

@@ -29,6 +29,7 @@ mod search;
 mod search_subject;
 mod session;
 mod spool;
+mod stride;
 mod subject_keys;
 mod tally;
 mod text_version;

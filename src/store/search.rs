@@ -5,7 +5,6 @@
 //! A search ends in time: what it has not come to is left for the next page.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,8 +12,9 @@ use sqlx::SqliteConnection;
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
-use super::column::{json, ms, octets, timestamp};
+use super::column::{json, octets, timestamp};
 use super::decision_log::{DecisionRow, Row, rows};
+use super::stride::{Ids, Strides, first_id, hour_id, minute_id};
 use super::tally::{ANY, id_ms};
 use super::volume::hour;
 use super::{Store, StoreError};
@@ -30,13 +30,8 @@ const GLANCE: i64 = 2_000;
 /// Minutes read in one go: the deadline is looked at in between.
 const GO: usize = 10;
 
-/// Rows of the tally asked for in one go, about.
-const TALLIES: i64 = 50_000;
-
 /// Names offered for choice, of each kind.
 const CHOICES: i64 = 500;
-
-const MINUTE_MS: i64 = 60_000;
 
 /// Which decisions. What is not given does not matter; the default is all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,9 +75,6 @@ pub struct Names {
     /// Campaigns.
     pub campaigns: Vec<String>,
 }
-
-/// Ids from the first to below the second. Ids begin with their time.
-pub(super) type Ids = Range<DecisionId>;
 
 /// A search under way.
 pub(super) struct Search<'a> {
@@ -300,59 +292,9 @@ impl Search<'_> {
     }
 }
 
-/// The hours of a search, first and last of each stride; newest first.
-pub(super) struct Strides {
-    newest: i64,
-    oldest: i64,
-    width: i64,
-    widest: i64,
-}
-
-impl Strides {
-    /// For a search for so many combinations.
-    pub(super) fn new(newest: i64, oldest: i64, mixes: usize) -> Self {
-        let widest = TALLIES / i64::try_from(mixes).unwrap_or(i64::MAX).max(1);
-        Self { newest, oldest, width: 4, widest: widest.max(4) }
-    }
-}
-
-impl Iterator for Strides {
-    type Item = (i64, i64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.newest < self.oldest {
-            return None;
-        }
-        let (begin, end) = ((self.newest - self.width + 1).max(self.oldest), self.newest);
-        self.newest = begin - 1;
-        // Further back in longer strides, as long as one answer stays small.
-        self.width = (self.width * 2).min(self.widest);
-        Some((begin, end))
-    }
-}
-
-/// The least id of that time.
-fn first_id(at: Timestamp) -> DecisionId {
-    ms_id(ms(at))
-}
-
-fn minute_id(minute: i64) -> DecisionId {
-    ms_id(minute.saturating_mul(MINUTE_MS))
-}
-
-pub(super) fn hour_id(hour: i64) -> DecisionId {
-    minute_id(hour.saturating_mul(60))
-}
-
-/// Times before 1970 and after the year 10889 have no ids of their own.
-fn ms_id(ms: i64) -> DecisionId {
-    let mut id = [0; 16];
-    id[..6].copy_from_slice(&ms.clamp(0, (1 << 48) - 1).to_be_bytes()[2..]);
-    DecisionId(id)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::column::ms;
     use super::*;
     use crate::consent::{Decision, LookupKey};
     use crate::mail::Classification;

@@ -4,7 +4,8 @@
 use super::StoreError;
 use super::column::{json, octets};
 use super::decision_log::rows;
-use super::search::{DecisionFilter, Halt, Ids, Search, Strides, hour_id, matching};
+use super::search::{DecisionFilter, Halt, Search, matching};
+use super::stride::{Ids, Strides, hour_id};
 use super::tally::id_ms;
 use super::volume::hour;
 use crate::consent::{DecisionId, SubjectId};
