@@ -37,7 +37,10 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         let networks: Vec<String> = listener.networks.iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() { String::new() } else { format!(" for {}", networks.join(" ")) };
         let stream = listener.stream.as_ref().map(|stream| format!(", stream {stream}{networks}")).unwrap_or_default();
-        println!("{protocol}        {}, {tls}{stream}", listener.address);
+        let proxies: Vec<String> = listener.proxy_from.iter().map(ToString::to_string).collect();
+        let proxies = if proxies.is_empty() { String::new() } else { format!(", clients announced by {}", proxies.join(" ")) };
+        let mode = listener.mode.map(|mode| format!(", mode {mode:03o}")).unwrap_or_default();
+        println!("{protocol}        {}, {tls}{stream}{proxies}{mode}", listener.address);
     }
     let proxies: Vec<String> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
     match &proxies[..] {

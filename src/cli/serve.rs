@@ -1,9 +1,11 @@
 //! `consentry serve`: opens the ledger, starts the adapters, drains on SIGTERM or SIGINT.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -23,17 +25,24 @@ use crate::store::Store;
 use crate::token::LinkRing;
 use crate::{http, retention, smtp, spooler, tls};
 
+/// Connections that may wait to be accepted; the system takes less where it wants less.
+const BACKLOG: i32 = 1_024;
+
 /// Mode of a unix socket's file, where the configuration says none.
 const SOCKET_MODE: u32 = 0o660;
 
 /// Serves until a signal comes; running transactions are finished.
 pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
+    // Before anything that takes time: a reload amid the start must not end it.
+    let hang_ups = hang_ups()?;
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
     let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     let router = http::router(&parts.desk, &parts.office, &config.http, axum::Router::new())?;
     let (stop, stopped) = watch::channel(false);
-    let running = start(&config, &parts, late, sockets, router, stopped).await?;
+    let acceptor = sockets.acceptor.clone();
+    let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
+    running.spawn(renew(acceptor, hang_ups, until(stopped)));
     wait_for_signal().await?;
     tracing::info!("draining");
     stop.send_replace(true);
@@ -56,7 +65,7 @@ impl Sockets {
         for entry in config.listeners() {
             let place = || format!("listener {}", entry.address);
             let socket = match &entry.address {
-                ListenAddress::Tcp(address) => smtp::Socket::Tcp(TcpListener::bind(address).await.with_context(place)?),
+                ListenAddress::Tcp(address) => smtp::Socket::Tcp(bind(*address).with_context(place)?),
                 ListenAddress::Unix(path) => {
                     smtp::Socket::Unix(smtp::UnixSocket::bind(path, entry.mode.unwrap_or(SOCKET_MODE)).with_context(place)?)
                 }
@@ -74,6 +83,19 @@ impl Sockets {
         let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
         Ok(Self { smtp, acceptor, http })
     }
+}
+
+/// `[::]` is IPv6 alone, whatever the system's default: `0.0.0.0` can stand beside it.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?; // as tokio does: the ports of the process before this one are free
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// The assembled product.
@@ -162,7 +184,6 @@ pub(super) async fn start(
         tracing::info!(address = %socket.name()?, "smtp listens");
         running.spawn(smtp::serve(socket, door, Arc::clone(&server), until(stopped.clone())));
     }
-    running.spawn(renew(sockets.acceptor, hang_ups()?, until(stopped.clone())));
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
@@ -193,4 +214,20 @@ pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn both_families_listen_on_one_port() {
+        // as in the example configuration
+        let four = bind("0.0.0.0:0".parse().expect("an address")).expect("a free port");
+        let port = four.local_addr().expect("bound").port();
+        let six = bind(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port)));
+        // a machine without IPv6 says so
+        let without = |error: &std::io::Error| error.kind() != std::io::ErrorKind::AddrInUse;
+        assert!(six.as_ref().err().is_none_or(without), "{six:?}");
+    }
 }

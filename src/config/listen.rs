@@ -147,9 +147,11 @@ impl Config {
         let logins = self.streams.iter().any(|stream| stream.username.is_some());
         let in_clear =
             |listener: &ListenerEntry| self.tls_mode(listener) == TlsMode::Off && !listener.is_local() && listener.stream.is_none();
-        if logins && listeners.iter().any(in_clear) {
-            // M-31: passwords do not travel in clear
-            faults.push("listen: streams with a username need tls = { certificate = ..., key = ... } off the loopback".into());
+        // M-31: passwords do not travel in clear
+        for listener in listeners.iter().filter(|listener| logins && in_clear(listener)) {
+            let mend =
+                if self.listen.tls.is_some() { "leave tls = \"off\" out" } else { "write listen.tls = { certificate = ..., key = ... }" };
+            faults.push(format!("listener \"{}\": streams with a username need TLS off the loopback; {mend}", listener.address));
         }
         for (number, listener) in listeners.iter().enumerate() {
             if listeners[..number]
@@ -189,8 +191,9 @@ impl Config {
                 faults.push(format!("stream = {name:?} is no [[stream]] name"));
             }
             // M-01, M-02: who can reach it can send
-            Some(_) if !listener.is_local() && listener.networks.is_empty() => {
-                faults.push("stream needs networks off the loopback, or anybody who reaches it could send".into());
+            // A proxy brings clients from anywhere to a local address.
+            Some(_) if listener.networks.is_empty() && (!listener.is_local() || !listener.proxy_from.is_empty()) => {
+                faults.push("stream needs networks off the loopback and behind a proxy, or anybody who reaches it could send".into());
             }
             None if !listener.networks.is_empty() => faults.push("networks without stream; write stream = \"...\"".into()),
             _ => {}

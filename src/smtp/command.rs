@@ -65,7 +65,7 @@ impl Command {
     /// Parses a line without its CRLF.
     pub(super) fn parse(line: &[u8]) -> Result<Self, Reply> {
         match Self::understand(line) {
-            Err(_) if line.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT ")) => Ok(Self::BadBdat),
+            Err(_) if is_bdat(line) => Ok(Self::BadBdat),
             command => command,
         }
     }
@@ -161,6 +161,12 @@ fn mail(rest: &str) -> Result<MailFrom, Reply> {
         sender.reverse_path = ReversePath::Mailbox(address);
     }
     Ok(MailFrom { sender, size, prdr })
+}
+
+/// True for whatever a client may take for BDAT: octets follow that are no commands (M-13).
+fn is_bdat(line: &[u8]) -> bool {
+    let (verb, rest) = line.split_at_checked(4).unwrap_or((line, b""));
+    verb.eq_ignore_ascii_case(b"BDAT") && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
 }
 
 fn rcpt(rest: &str) -> Result<Recipient, Reply> {

@@ -24,10 +24,10 @@ impl Draft {
     }
 
     /// The octets of memory the message occupies once it has room for `more` further ones. Doubles,
-    /// so that it is rarely asked to grow, and does not ask beyond the limit.
+    /// so that it is rarely asked to grow, and does not ask beyond the limit: what comes beyond is refused, or part of the end.
     pub(super) fn room_with(&self, more: usize) -> usize {
         let (needed, held) = (self.message.len() + more, self.message.capacity());
-        if needed <= held || self.refusal.is_some() { held } else { needed.max(held * 2).min(self.limit.max(needed)) }
+        if needed <= held || self.refusal.is_some() { held } else { needed.max(held * 2).min(self.limit) }
     }
 
     /// Allocates that much.

@@ -37,6 +37,7 @@ pub fn command(octets: &[u8]) {
     let origin = Origin {
         protocol: if place & 2 == 0 { Protocol::Smtp } else { Protocol::Lmtp },
         peer: None,
+        local: true,
         stream: (place & 4 == 0).then(|| stream.clone()),
         tls_offered: true,
     };

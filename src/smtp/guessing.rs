@@ -60,7 +60,11 @@ pub(super) enum Leave {
 
 impl Guessing {
     pub(super) fn new() -> Self {
-        Self { keys: RandomState::new(), counts: Mutex::default(), turns: std::iter::repeat_with(Default::default).take(TURNS).collect() }
+        Self {
+            keys: RandomState::new(),
+            counts: Mutex::default(),
+            turns: std::iter::repeat_with(Default::default).take(2 * TURNS).collect(),
+        }
     }
 
     /// `network`: as [`wire::network`](crate::wire::network) has it; none for local processes.
@@ -73,8 +77,11 @@ impl Guessing {
     }
 
     /// Waits until no other login from its network is being checked.
+    /// Who logged in before queues with their like only: a tool does not stand behind strangers' guesses.
     pub(super) async fn turn(&self, attempt: Attempt) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turns[attempt.network as usize % TURNS].lock().await
+        let known = self.counts().known.contains_key(&attempt.here);
+        let turn = if known { TURNS + attempt.here as usize % TURNS } else { attempt.network as usize % TURNS };
+        self.turns[turn].lock().await
     }
 
     pub(super) fn leave(&self, attempt: Attempt, now: Instant) -> Leave {
@@ -99,7 +106,9 @@ impl Guessing {
     pub(super) fn succeeded(&self, attempt: Attempt, now: Instant) {
         let mut counts = self.counts();
         counts.failures.remove(&attempt.here);
-        make_room(&mut counts.known, KNOWN, now);
+        if counts.known.len() >= KNOWN && !counts.known.contains_key(&attempt.here) {
+            keep_younger_half(&mut counts.known, KNOWN); // times of logins: none of them is over
+        }
         counts.known.insert(attempt.here, now);
     }
 
@@ -116,11 +125,17 @@ fn make_room(entries: &mut HashMap<u64, Instant>, limit: usize, now: Instant) {
     }
     entries.retain(|_, until| *until > now);
     if entries.len() > limit / 2 {
-        let mut all: Vec<_> = entries.values().copied().collect();
-        let (_, middle, _) = all.select_nth_unstable(limit / 2);
-        let middle = *middle;
-        entries.retain(|_, until| *until > middle);
+        keep_younger_half(entries, limit);
     }
+}
+
+/// Of those with the same time some go and some stay.
+fn keep_younger_half(entries: &mut HashMap<u64, Instant>, limit: usize) {
+    let mut all: Vec<_> = entries.values().copied().collect();
+    let (_, middle, _) = all.select_nth_unstable(limit / 2);
+    let middle = *middle;
+    let mut same = limit / 4;
+    entries.retain(|_, at| *at > middle || (*at == middle && same.checked_sub(1).map(|rest| same = rest).is_some()));
 }
 
 #[cfg(test)]
@@ -181,8 +196,12 @@ mod tests {
         let (guessing, now) = (Guessing::new(), Instant::now());
         let network = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
         for number in 0..20_000 {
+            let now = now + Duration::from_millis(number.into());
             guessing.failed(guessing.attempt(network(number), "shop"), now);
             guessing.succeeded(guessing.attempt(network(number), "news"), now);
+            // Who came lately is known.
+            let before = guessing.attempt(network(number.saturating_sub(1_000)), "news");
+            assert!(guessing.counts().known.contains_key(&before.here), "{number}");
         }
         let counts = guessing.counts();
         assert!(counts.failures.len() <= COUNTS && counts.known.len() <= KNOWN);

@@ -13,7 +13,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The stream that the peer's network alone entitles to; `None`: the peer must authenticate.
     fn stream_of_peer(&self, peer: IpAddr) -> Option<Arc<Stream>>;
 
-    /// The stream of a credential. Asked only under TLS, or on loopback where the settings say so.
+    /// The stream of a credential. Asked only under TLS, on a unix socket, or on loopback where the settings say so and no
+    /// proxy is in between.
     fn authenticate(&self, username: &str, password: Zeroizing<String>) -> impl Future<Output = Authentication> + Send;
 
     /// Whether the stream may use this reverse-path (M-02); the reply is the answer to MAIL.

@@ -112,6 +112,7 @@ async fn host<H: Handler>(mut socket: TcpStream, mut peer: SocketAddr, mut place
     // Replies are small and awaited: Nagle's algorithm would only delay them.
     let _ = socket.set_nodelay(true);
     let mut stream = None;
+    let local = peer.ip().is_loopback() && !door.is_proxy(peer.ip());
     if door.is_proxy(peer.ip()) {
         let announced = tokio::select! {
             announced = timeout(PROXY_HEADER, read_header(&mut socket)) => announced,
@@ -131,7 +132,8 @@ async fn host<H: Handler>(mut socket: TcpStream, mut peer: SocketAddr, mut place
         stream = door.stream_of(peer.ip()).or_else(|| server.handler.stream_of_peer(peer.ip()));
     }
     let tls_offered = matches!(door.tls, Tls::StartTls(_));
-    let session = Session::new(server.settings.clone(), Origin { protocol: door.protocol, peer: Some(peer), stream, tls_offered });
+    let origin = Origin { protocol: door.protocol, peer: Some(peer), local, stream, tls_offered };
+    let session = Session::new(server.settings.clone(), origin);
     // Boxed: the state of TLS is kilobytes, and connections without it need not keep room for it.
     if let Tls::Implicit(acceptor) = &door.tls {
         let greeting = Some(greeting(door, server));
@@ -168,7 +170,7 @@ async fn host_encrypted<H: Handler>(
 
 /// One connection of a local process: it has no address, and needs no TLS.
 async fn host_local<H: Handler>(socket: UnixStream, _place: Place, door: &Door, server: &Server<H>, stop: Stop) {
-    let origin = Origin { protocol: door.protocol, peer: None, stream: door.stream.clone(), tls_offered: false };
+    let origin = Origin { protocol: door.protocol, peer: None, local: true, stream: door.stream.clone(), tls_offered: false };
     let session = Session::new(server.settings.clone(), origin);
     let mut connection = Connection::new(socket, stop);
     connection.queue(&greeting(door, server));

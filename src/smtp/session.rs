@@ -27,6 +27,9 @@ pub(super) trait Policy {
     fn rcpt(&self, stream: &Stream) -> Result<(), Reply>;
 }
 
+/// Octets of addresses in one envelope: a thousand usual ones. More is no list of people but a way to fill our memory.
+const MAX_ENVELOPE: usize = 128 * 1024;
+
 /// A session between two lines.
 pub(super) struct Session {
     facts: Facts,
@@ -275,8 +278,10 @@ impl State {
         };
         let recipient = recipient.and_then(|recipient| policy.rcpt(stream).map(|()| recipient));
         let recipient = match recipient {
-            _ if open >= facts.settings.max_recipients => return (self, Step::Answer(reply::TOO_MANY_RECIPIENTS)), // M-05
-            Ok(recipient) if recipient.address.is_internationalised() && !mail.sender.smtputf8 => Err(reply::UTF8_NOT_ASKED),
+            _ if open >= facts.settings.max_recipients || self.envelope_octets() > MAX_ENVELOPE => {
+                return (self, Step::Answer(reply::TOO_MANY_RECIPIENTS)); // M-05
+            }
+            Ok(recipient) if !mail.sender.smtputf8 && needs_smtputf8(&recipient) => Err(reply::UTF8_NOT_ASKED),
             Ok(recipient) if stream.answer == AnswerProfile::RejectAtRcpt => {
                 let stream = stream.clone();
                 return (self, Step::Check(stream, recipient));
@@ -285,6 +290,13 @@ impl State {
         };
         let (state, reply) = self.recipient(recipient);
         (state, Step::Answer(reply))
+    }
+
+    /// What the recipients occupy.
+    fn envelope_octets(&self) -> usize {
+        let Self::Rcpt { recipients, .. } = self else { return 0 };
+        let octets = |recipient: &Recipient| recipient.address.as_str().len() + recipient.orcpt.as_ref().map_or(0, String::len);
+        recipients.iter().map(octets).sum()
     }
 
     /// What becomes of a recipient that was taken or refused.
@@ -387,6 +399,12 @@ impl State {
             | Self::Chunks { client, .. } => Self::Ready { client },
         }
     }
+}
+
+/// An internationalised address in RCPT, the original one included, is for a client that asked for it (RFC 6531 s.3.4,
+/// RFC 6533 s.3).
+fn needs_smtputf8(recipient: &Recipient) -> bool {
+    recipient.address.is_internationalised() || recipient.orcpt.as_ref().is_some_and(|orcpt| !orcpt.is_ascii())
 }
 
 fn progress(client: Client, progress: Progress) -> (State, Step) {

@@ -68,6 +68,9 @@ pub enum SettingsError {
         "command_timeout_seconds, data_timeout_seconds, session_timeout_seconds and message_timeout_seconds must be 1 to 86400, drain_timeout_seconds at most that"
     )]
     Timeouts,
+    /// RFC 5321 s.4.5.3.1.8.
+    #[error("max_recipients must be at least 100")]
+    Recipients,
     /// Nobody could connect, or the first error would end the session.
     #[error("max_connections, max_connections_per_address, max_errors and max_idle_commands must be at least 1")]
     Zero,
@@ -104,6 +107,9 @@ impl SmtpSettings {
         // RFC 5321 s.4.5.3.1.7: 64 K octets is the least a server may offer
         if self.max_message_size < 65_536 || self.max_bytes_in_flight / COPIES < self.max_message_size {
             return Err(SettingsError::Sizes);
+        }
+        if self.max_recipients < 100 {
+            return Err(SettingsError::Recipients); // M-05
         }
         if self.max_connections == 0 || self.max_connections_per_address == 0 || self.max_errors == 0 || self.max_idle_commands == 0 {
             return Err(SettingsError::Zero);
@@ -151,6 +157,7 @@ mod tests {
             ("max_message_size = 1000", Err(SettingsError::Sizes)),
             ("max_bytes_in_flight = 70000", Err(SettingsError::Sizes)),
             ("max_errors = 0", Err(SettingsError::Zero)),
+            ("max_recipients = 99", Err(SettingsError::Recipients)),
             ("command_timeout_seconds = 0", Err(SettingsError::Timeouts)),
             ("message_timeout_seconds = 9223372036854775807", Err(SettingsError::Timeouts)), // the clock would overflow
             ("drain_timeout_seconds = 0", Ok(())),

@@ -18,7 +18,7 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
     for (from, to, expected) in [
         ("https://consent.example.com", "http://consent.example.com", "public_url = \"http://consent.example.com\": must be https://"),
         ("[\"0.0.0.0:587\", \"[::]:587\"]", "[]", "listen: neither smtp nor smtps"),
-        ("tls = {", "# tls = {", "listen: streams with a username need tls"),
+        ("tls = {", "# tls = {", "streams with a username need TLS off the loopback; write listen.tls"),
         (
             "[smtp]",
             "[[listener]]\naddress = \"10.0.0.5:25\"\nprotocol = \"lmtp\"\n[smtp]",
@@ -26,6 +26,11 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"nothing\"\n[smtp]", "stream = \"nothing\" is no [[stream]] name"),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"shop\"\n[smtp]", "stream needs networks off the loopback"),
+        (
+            "[smtp]",
+            "[[listener]]\naddress = \"127.0.0.1:26\"\nstream = \"shop\"\nproxy_from = [\"127.0.0.0/8\"]\n[smtp]",
+            "stream needs networks off the loopback and behind a proxy",
+        ),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"shop\"\nnetworks = [\"::/0\"]\n[smtp]", "networks must not hold"),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nnetworks = [\"10.0.0.0/8\"]\n[smtp]", "networks without stream"),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nproxy_from = [\"0.0.0.0/0\"]\n[smtp]", "proxy_from must not hold"),
@@ -33,7 +38,11 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nmode = 0o600\n[smtp]", "mode is for unix sockets"),
         ("[smtp]", "[[listener]]\naddress = \"unix:/a\"\nmode = 0o1777\n[smtp]", "mode must be like 0o660"),
         ("[smtp]", "[[listener]]\naddress = \"unix:/a\"\ntls = \"starttls\"\n[smtp]", "a unix socket has no TLS"),
-        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\ntls = \"off\"\n[smtp]", "listen: streams with a username need tls"),
+        (
+            "[smtp]",
+            "[[listener]]\naddress = \"10.0.0.5:26\"\ntls = \"off\"\n[smtp]",
+            "streams with a username need TLS off the loopback; leave tls = \"off\" out",
+        ),
         ("[smtp]", "[[listener]]\naddress = \"[::]:587\"\n[smtp]", "two listeners have address = \"[::]:587\""),
         ("tls = {", "smtps = [\"0.0.0.0:465\"] # tls = {", "listen: smtps needs tls"),
         ("hostname = \"gateway.example.com\"", "hostname = \"a b\"", "smtp: hostname must be"),

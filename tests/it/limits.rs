@@ -103,3 +103,46 @@ async fn a_hundred_recipients_are_taken_and_the_next_is_put_off() {
     server.shut_down().await;
     assert_eq!(keeper.kept.lock().expect("not poisoned")[0].recipients.len(), 100);
 }
+
+#[tokio::test]
+async fn a_message_of_the_announced_size_passes_and_one_octet_more_never_will() {
+    // M-09; the budget holds one such message and no octet more
+    const SIZE: usize = 65_536;
+    let keeper = Keeper::new(true, false);
+    let settings = SmtpSettings { max_message_size: SIZE, max_bytes_in_flight: 3 * SIZE, ..SmtpSettings::default() };
+    let server = Server::start(&keeper, settings, Tls::Off).await;
+    let mut client = Client::connect(server.address).await;
+    client.talk(&[GREETED]).await;
+    let line = format!("{}\r\n", "x".repeat(62));
+    let whole = line.repeat(SIZE / line.len());
+    for (message, expected) in [(whole.clone(), "250"), (format!("{whole}y\r\n"), "552 5.3.4"), (whole, "250")] {
+        client.talk(&TO_DATA).await;
+        client.send(format!("{message}.\r\n").as_bytes()).await;
+        client.talk(&[("", expected)]).await;
+    }
+    drop(client);
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_envelope_is_no_way_to_fill_the_memory() {
+    let keeper = Keeper::new(true, false);
+    let server = Server::start(&keeper, SmtpSettings::default(), Tls::Off).await;
+    let mut client = Client::connect(server.address).await;
+    client.talk(&[GREETED]).await;
+    client.talk(&TO_DATA[..2]).await;
+    let original = "o".repeat(480);
+    let mut taken = 0;
+    while taken < 1_000 {
+        client.send(format!("RCPT TO:<r{taken}@y.example> ORCPT=rfc822;{original}\r\n").as_bytes()).await;
+        let reply = client.line().await.expect("an answer");
+        if reply.starts_with("452 4.5.3") {
+            break;
+        }
+        assert!(reply.starts_with("250 2.1.5"), "{reply}");
+        taken += 1;
+    }
+    assert!((100..400).contains(&taken), "{taken}");
+    drop(client);
+    server.shut_down().await;
+}

@@ -66,6 +66,8 @@ fn commands_are_understood() {
         ("BDAT -5", "bad bdat"),
         ("BDAT 0x5", "bad bdat"),
         ("BDAT 5\0", "bad bdat"),
+        ("BDAT\t5 LAST", "bad bdat"),
+        ("bdat:5", "bad bdat"),
         ("BDAT 5\rLAST", "bad bdat"),
         ("BDAT 18446744073709551616", "bad bdat"),
         ("MAIL FROM:<> prdr", "mail <> None SevenBit false prdr"),

@@ -16,6 +16,8 @@ pub(in crate::smtp) struct Origin {
     pub(in crate::smtp) protocol: Protocol,
     /// `None` for a local process on a unix socket.
     pub(in crate::smtp) peer: Option<SocketAddr>,
+    /// On this machine, and no proxy in between: what it says travels over no wire.
+    pub(in crate::smtp) local: bool,
     /// The stream of the listener, or else of the peer's network: it needs no login.
     pub(in crate::smtp) stream: Option<Arc<Stream>>,
     /// STARTTLS is possible.
@@ -48,7 +50,7 @@ impl Facts {
     pub(super) fn may_authenticate(&self) -> bool {
         match self.origin.peer {
             _ if self.tls => true,
-            Some(peer) => self.settings.auth_without_tls_on_loopback && peer.ip().is_loopback(),
+            Some(_) => self.settings.auth_without_tls_on_loopback && self.origin.local,
             None => true,
         }
     }
