@@ -73,22 +73,27 @@ impl Gateway {
     /// Takes one message on its trip; the replies answer the client's end-of-data.
     pub async fn trip(&self, submission: Submission) -> Vec<Reply> {
         let Submission { stream, sender, recipients, answers, data, hop, .. } = submission;
-        let number = if answers == Answers::Each { recipients.len() } else { 1 };
+        let (recipients, named) = several::distinct(recipients);
+        let number = if answers == Answers::Each { named.len() } else { 1 };
         let incoming = match Incoming::accept(stream, sender, hop, data) {
             Ok(incoming) => incoming,
             Err(error) => return vec![replies::malformed(&error); number],
         };
         let fingerprints = self.fingerprints(&incoming, &recipients);
         let classification = classify(&incoming.stream, &incoming.message);
-        match <[Recipient; 1]>::try_from(recipients) {
+        let replies = match <[Recipient; 1]>::try_from(recipients) {
             Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],
             Err(recipients) => self.several(incoming, recipients, &fingerprints, classification, answers).await,
+        };
+        match answers {
+            Answers::One => replies,
+            Answers::Each => named.into_iter().map(|copy| replies[copy].clone()).collect(),
         }
     }
 
     /// A message to one recipient: the client's answer is the outbound MTA's answer.
     async fn one(&self, incoming: Incoming, recipient: Recipient, key: Option<CopyKey>, classification: Classification) -> Reply {
-        let flight = match self.twins.board(key) {
+        let flight = match self.twins.board(key, Timestamp::now()) {
             Boarding::Fresh(flight) => flight,
             Boarding::Taken(decision) => return replies::taken_before(decision),
             Boarding::Flying => return replies::twin(),

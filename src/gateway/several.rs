@@ -1,6 +1,8 @@
 //! A message to several recipients: content is per recipient (M-61), and one answer cannot carry what an outbound MTA says
 //! of each. So all that passes goes into the spool, in one commit with the report on what does not.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::incoming::Incoming;
@@ -10,10 +12,25 @@ use super::{Gateway, copy, replies};
 use crate::compose::{Action, Fate};
 use crate::consent::{CopyKey, Decision, DecisionId, Language, Verdict};
 use crate::entropy::random;
-use crate::mail::{AnswerProfile, Classification, Recipient};
+use crate::mail::{Address, AnswerProfile, Classification, Recipient};
 use crate::smtp::Answers;
 use crate::store::{CopyState, NewCopy, SpoolId, StoreError};
 use crate::wire::Reply;
+
+/// Each recipient once, and for each that was named which of them it is: To and Cc of tools overlap, and nobody gets a mail
+/// twice for that. Of the same address's wishes for reports the first count.
+pub(super) fn distinct(named: Vec<Recipient>) -> (Vec<Recipient>, Vec<usize>) {
+    let mut seen: HashMap<Address, usize> = HashMap::new();
+    let mut recipients = Vec::with_capacity(named.len());
+    let copies = named.into_iter().map(|recipient| {
+        *seen.entry(recipient.address.clone()).or_insert_with(|| {
+            recipients.push(recipient);
+            recipients.len() - 1
+        })
+    });
+    let copies = copies.collect();
+    (recipients, copies)
+}
 
 /// What was found out about one recipient.
 enum Found {
@@ -32,9 +49,10 @@ impl Gateway {
         answers: Answers,
     ) -> Vec<Reply> {
         let number = if answers == Answers::Each { recipients.len() } else { 1 };
+        let now = Timestamp::now();
         let mut boarded = Vec::with_capacity(recipients.len());
         for key in keys {
-            match self.twins.board(*key) {
+            match self.twins.board(*key, now) {
                 Boarding::Flying => return vec![replies::twin(); number],
                 boarding => boarded.push(boarding),
             }
@@ -145,5 +163,23 @@ fn answer(found: Vec<Found>, answers: Answers, profile: AnswerProfile) -> Vec<Re
         Answers::Each => each,
         // M-58: 550 only when nobody gets it
         Answers::One => each.into_iter().max_by_key(Reply::is_positive).into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_named_twice_is_one_recipient() {
+        let named = |texts: &[&str]| texts.iter().map(|text| Recipient::new(Address::parse(text).expect(text))).collect();
+        for (texts, recipients, copies) in [
+            (&["a@x.example"][..], 1, &[0][..]),
+            (&["a@x.example", "b@x.example", "a@x.example"], 2, &[0, 1, 0]),
+            (&["a@x.example", "A@x.example"], 2, &[0, 1]), // whose mailbox is which is not ours to say (M-20)
+        ] {
+            let (found, which) = distinct(named(texts));
+            assert_eq!((found.len(), &which[..]), (recipients, copies), "{texts:?}");
+        }
     }
 }

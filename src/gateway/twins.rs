@@ -52,10 +52,11 @@ impl Twins {
     }
 
     /// Lets a copy in; without a key nothing is known of it before or after.
-    pub(super) fn board(&self, key: Option<CopyKey>) -> Boarding {
+    pub(super) fn board(&self, key: Option<CopyKey>, now: Timestamp) -> Boarding {
         let key = key.map(short);
         if let Some(key) = key {
             let mut known = self.known();
+            known.age(now, self.window);
             if let Some(decision) = known.young.get(&key).or_else(|| known.old.get(&key)) {
                 return Boarding::Taken(*decision);
             }
@@ -64,6 +65,13 @@ impl Twins {
             }
         }
         Boarding::Fresh(Flight { twins: self.clone(), key })
+    }
+
+    /// A copy that was taken did not arrive: when its client sends it again, it is a mail like any other.
+    pub fn forget(&self, key: CopyKey) {
+        let mut known = self.known();
+        known.young.remove(&short(key));
+        known.old.remove(&short(key));
     }
 
     /// Remembers a copy that was taken before this process began.
@@ -79,11 +87,27 @@ impl Twins {
 
 impl Known {
     fn remember(&mut self, key: u64, decision: DecisionId, now: Timestamp, window: SignedDuration) {
-        if self.young.len() >= GENERATION || now.duration_since(self.since) >= window {
-            self.old = std::mem::take(&mut self.young);
-            self.since = now;
+        self.age(now, window);
+        if self.young.len() >= GENERATION {
+            self.turn(now);
         }
         self.young.insert(key, decision);
+    }
+
+    /// Forgets what is older than the window, however quiet it was.
+    fn age(&mut self, now: Timestamp, window: SignedDuration) {
+        let age = now.duration_since(self.since);
+        if age >= window {
+            self.turn(now);
+        }
+        if age >= window.saturating_add(window) {
+            self.old.clear();
+        }
+    }
+
+    fn turn(&mut self, now: Timestamp) {
+        self.old = std::mem::take(&mut self.young);
+        self.since = now;
     }
 }
 
@@ -130,24 +154,33 @@ mod tests {
     #[test]
     fn a_twin_waits_for_the_first_and_learns_what_became_of_it() {
         let (twins, decision, now) = (Twins::new(Duration::from_secs(4 * 3600)), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
-        let Boarding::Fresh(first) = twins.board(key(1)) else { panic!("known") };
-        assert_eq!((word(&twins.board(key(1))), word(&twins.board(key(2))), word(&twins.board(None))), ("flying", "fresh", "fresh"));
+        let Boarding::Fresh(first) = twins.board(key(1), now) else { panic!("known") };
+        let words = [key(1), key(2), None].map(|key| word(&twins.board(key, now)));
+        assert_eq!(words, ["flying", "fresh", "fresh"]);
         drop(first);
-        let Boarding::Fresh(again) = twins.board(key(1)) else { panic!("known") };
+        let Boarding::Fresh(again) = twins.board(key(1), now) else { panic!("known") };
         again.land(decision, now);
-        assert!(matches!(twins.board(key(1)), Boarding::Taken(id) if id == decision));
+        assert!(matches!(twins.board(key(1), now), Boarding::Taken(id) if id == decision));
+        twins.forget(key(1).expect("some"));
+        assert_eq!(word(&twins.board(key(1), now)), "fresh");
     }
 
     #[test]
-    fn copies_are_forgotten_after_the_window_and_never_fill_the_memory() {
-        let (twins, decision, start) = (Twins::new(Duration::from_secs(4 * 3600)), DecisionId([1; 16]), Timestamp::UNIX_EPOCH);
-        for (n, hours) in [(1, 0), (2, 3), (3, 4), (4, 9)] {
-            twins.remember(key(n).expect("some"), decision, start + SignedDuration::from_hours(hours));
+    fn copies_are_forgotten_after_the_window_also_where_nothing_else_comes() {
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        for (hours, expected) in [(0, "taken"), (3, "taken"), (7, "taken"), (8, "fresh"), (70, "fresh")] {
+            let twins = Twins::new(Duration::from_secs(4 * 3600));
+            twins.board(None, at(0));
+            twins.remember(key(9).expect("some"), DecisionId([1; 16]), at(0));
+            assert_eq!(word(&twins.board(key(9), at(hours))), expected, "{hours} h");
         }
-        assert_eq!([1, 2, 3, 4].map(|n| word(&twins.board(key(n)))), ["fresh", "fresh", "taken", "taken"]);
-        let now = start + SignedDuration::from_hours(9);
+    }
+
+    #[test]
+    fn copies_never_fill_the_memory() {
+        let (twins, now) = (Twins::new(Duration::from_secs(4 * 3600)), Timestamp::UNIX_EPOCH);
         for n in 10..(10 + 3 * GENERATION as u32) {
-            twins.remember(key(n).expect("some"), decision, now);
+            twins.remember(key(n).expect("some"), DecisionId([1; 16]), now);
         }
         let known = twins.known();
         assert!(known.young.len() <= GENERATION && known.old.len() <= GENERATION);
