@@ -22,7 +22,8 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::attempt::{Attempt, Failure, Opened};
 pub use self::incoming::Incoming;
-pub use self::keep::Late;
+pub use self::keep::{FIRST_PAUSE, LAST_WORD, Late};
+pub use self::replies::blocked_text;
 pub use self::reports::relayed;
 pub use self::twins::Twins;
 use self::twins::{Boarding, Flight};
@@ -148,13 +149,12 @@ impl Gateway {
                 }
                 replies::relayed(decision, &outcome)
             }
-            // 530 to 539 (RFC 3207 s.4, RFC 4954 s.6) refuse this host, not the mail
-            Outcome::Reject { code, .. } if !(530..=539).contains(code) => {
+            Outcome::Reject { .. } => {
                 self.store.settle(decision.id, Timestamp::now(), &outcome);
                 replies::relayed(decision, &outcome)
             }
             Outcome::Uncertain { .. } => self.keep(decision, incoming, recipient, flight, CopyState::Uncertain, &outcome).await,
-            Outcome::Defer { .. } | Outcome::Unreachable { .. } | Outcome::Reject { .. } => {
+            Outcome::Defer { .. } | Outcome::Unreachable { .. } => {
                 self.keep(decision, incoming, recipient, flight, CopyState::Waiting, &outcome).await
             }
         }

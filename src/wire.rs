@@ -2,12 +2,32 @@
 //! what counts as one peer, for all that limit them. Does no I/O.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// An enhanced status code (RFC 3463), e.g. `5.7.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enhanced(pub u8, pub u16, pub u16);
+
+impl Enhanced {
+    /// The code at the front of a reply's text, if it is one of that class; else the class alone.
+    pub fn of(text: &str, class: u8) -> Self {
+        let word = text.split_ascii_whitespace().next().unwrap_or_default();
+        let mut numbers = word.split('.').map(str::parse::<u16>);
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(first)), Some(Ok(subject)), Some(Ok(detail)), None) if first == u16::from(class) => Self(class, subject, detail),
+            _ => Self(class, 0, 0),
+        }
+    }
+}
+
+impl fmt::Display for Enhanced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(class, subject, detail) = self;
+        write!(f, "{class}.{subject}.{detail}")
+    }
+}
 
 /// One SMTP reply (RFC 5321 s.4.2). Lines of `text` are separated by `\n`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config;
-use crate::store::{CopyId, CopyState, Deed, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
+use crate::store::{CopyId, CopyState, Deed, Judgement, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
 
 /// Lines of a list.
 const LISTED: u32 = 1_000;
@@ -38,13 +38,13 @@ pub(super) enum Command {
         all: bool,
     },
     /// Keeps a copy until somebody releases it, or `spool.hold_for` has passed.
-    Hold(Judgement),
+    Hold(Word),
     /// Lets a held copy go its way; whether the person may get it is decided anew.
-    Release(Judgement),
+    Release(Word),
     /// Gives a copy up. Its sender gets a report.
     Drop {
         #[command(flatten)]
-        judgement: Judgement,
+        word: Word,
         /// No report.
         #[arg(long)]
         silent: bool,
@@ -52,7 +52,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Judgement {
+pub(super) struct Word {
     #[command(flatten)]
     config: super::Config,
     /// As in the list: a copy, or its message (the part before the dash).
@@ -73,6 +73,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Show { config, id } => {
             let (_, store) = open(config.config).await?;
             for copy in find(&store, &id).await? {
+                let reason = "consentry spool show";
+                audit(&store, Deed::AddressRevealed, &copy, reason, now).await?;
                 show(&copy);
             }
             close(store).await
@@ -81,48 +83,46 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let (_, store) = open(config.config).await?;
             let copies = match id {
                 Some(id) => find(&store, &id).await?,
-                None => store.spool_copies(None, u32::MAX).await?,
+                None => store.spool_copies(u32::MAX).await?,
             };
-            let waiting: Vec<_> = copies.into_iter().filter(|copy| copy.state != CopyState::Held).collect();
-            for copy in &waiting {
-                store.spool_changed(&SpooledCopy { next_at: now, ..copy.clone() }).await?;
-            }
+            let waiting: Vec<CopyId> = copies.iter().filter(|copy| copy.state != CopyState::Held).map(|copy| copy.id).collect();
+            store.spool_judge(&waiting, Judgement::Retry(now)).await?;
             println!("{} due now", waiting.len());
             close(store).await
         }
-        Command::Hold(judgement) => {
-            let (config, store) = open(judgement.config.config.clone()).await?;
+        Command::Hold(word) => {
+            let (config, store) = open(word.config.config.clone()).await?;
             let until = now + SignedDuration::try_from(config.spool.hold_for).context("spool.hold_for")?;
-            for copy in find(&store, &judgement.id).await? {
-                audit(&store, Deed::MailHeld, &copy, &judgement.reason, now).await?;
-                store.spool_changed(&SpooledCopy { state: CopyState::Held, next_at: until, ..copy.clone() }).await?;
+            for copy in find(&store, &word.id).await? {
+                store.spool_judge(&[copy.id], Judgement::Hold(until)).await?;
+                audit(&store, Deed::MailHeld, &copy, &word.reason, now).await?;
                 println!("{} is held until {until}", copy.id);
             }
             close(store).await
         }
-        Command::Release(judgement) => {
-            let (_, store) = open(judgement.config.config.clone()).await?;
-            for copy in find(&store, &judgement.id).await? {
+        Command::Release(word) => {
+            let (_, store) = open(word.config.config.clone()).await?;
+            for copy in find(&store, &word.id).await? {
                 if copy.state != CopyState::Held {
                     println!("{} is not held", copy.id);
                     continue;
                 }
-                audit(&store, Deed::MailReleased, &copy, &judgement.reason, now).await?;
-                store.spool_changed(&SpooledCopy { state: CopyState::Waiting, next_at: now, ..copy.clone() }).await?;
+                audit(&store, Deed::MailReleased, &copy, &word.reason, now).await?;
+                store.spool_judge(&[copy.id], Judgement::Release(now)).await?;
                 println!("{} is released", copy.id);
             }
             close(store).await
         }
-        Command::Drop { judgement, silent } => {
-            let (_, store) = open(judgement.config.config.clone()).await?;
-            for copy in find(&store, &judgement.id).await? {
-                audit(&store, Deed::MailDropped, &copy, &judgement.reason, now).await?;
+        Command::Drop { word, silent } => {
+            let (_, store) = open(word.config.config.clone()).await?;
+            for copy in find(&store, &word.id).await? {
+                audit(&store, Deed::MailDropped, &copy, &word.reason, now).await?;
                 if silent {
                     store.spool_settled(copy.id, &[]).await?;
                 } else {
                     // The gateway writes the report, as for any mail that is given up.
                     let last = Some("dropped by the operator".to_owned());
-                    store.spool_changed(&SpooledCopy { state: CopyState::Held, next_at: now, last, ..copy.clone() }).await?;
+                    store.spool_changed(&SpooledCopy { state: CopyState::Held, next_at: now, last, ..copy.clone() }, copy.state).await?;
                 }
                 println!("{} is dropped", copy.id);
             }
@@ -132,7 +132,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
-    let copies = store.spool_copies(None, LISTED).await?;
+    let copies = store.spool_copies(LISTED).await?;
     for copy in &copies {
         let decision = copy.decision.map_or_else(|| "-".to_owned(), |id| id.to_string());
         let stream = if copy.stream.is_empty() { "(report)" } else { &copy.stream };
@@ -166,9 +166,9 @@ fn show(copy: &SpooledCopy) {
 
 async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<SpooledCopy>> {
     let found = if let Some(copy) = CopyId::parse(id) {
-        store.spool_copies(Some(copy.message), u32::MAX).await?.into_iter().filter(|found| found.id == copy).collect()
+        store.spool_copy(copy).await?.into_iter().collect()
     } else if let Some(message) = SpoolId::parse(id) {
-        store.spool_copies(Some(message), u32::MAX).await?
+        store.spool_copies_of(message).await?
     } else {
         bail!("{id:?} is no id: `consentry spool list` shows them")
     };

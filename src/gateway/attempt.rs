@@ -9,7 +9,7 @@ use super::keep::{LastWord, certain, last_word};
 use super::{Gateway, Late, copy, weigh};
 use crate::classify::classify;
 use crate::consent::{Decision, DecisionId, Verdict};
-use crate::mail::{Envelope, MessageError, Sender};
+use crate::mail::{Envelope, MessageError, Outcome, Sender};
 use crate::relay::Answered;
 use crate::store::{Durable, SpooledCopy, SpooledMessage, StoreError};
 
@@ -17,6 +17,8 @@ use crate::store::{Durable, SpooledCopy, SpooledMessage, StoreError};
 pub enum Attempt {
     /// The person may not get it any more.
     Blocked(Box<Decision>),
+    /// No outbound MTA can be reached; on which decision.
+    Unreached(Option<DecisionId>, Outcome),
     /// What the outbound MTA said; on which decision.
     Answered(Option<DecisionId>, Answered),
     /// It has not said it yet.
@@ -76,7 +78,7 @@ impl Gateway {
         let envelope = Envelope { sender: sender.clone(), recipient: waiting.recipient.clone() };
         match self.relay.begin(&envelope, waiting.lane).await {
             Ok(transaction) => self.finish(waiting, None, last_word(transaction, original.to_vec())).await,
-            Err(outcome) => Attempt::Answered(None, certain(outcome)),
+            Err(outcome) => not_begun(None, outcome),
         }
     }
 
@@ -100,7 +102,7 @@ impl Gateway {
         Ok(match (transaction, copy) {
             (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(decision.id), last_word(transaction, copy)).await,
             (_, Err(error)) => Attempt::Answered(Some(decision.id), certain(copy::refused(&error))),
-            (Err(outcome), _) => Attempt::Answered(Some(decision.id), certain(outcome)),
+            (Err(outcome), _) => not_begun(Some(decision.id), outcome),
         })
     }
 
@@ -110,11 +112,13 @@ impl Gateway {
         let same = |before: &Decision| {
             (before.reason, before.event, &before.topic) == (now.reason, now.event, &now.topic)
                 && (&before.controller, before.classification.class) == (&now.controller, now.classification.class)
+                // the number of an event says whose it is only with the subject
+                && (now.event.is_none() || before.subject == now.subject)
         };
         Ok(self.store.decision(id).await?.filter(|row| same(&row.decision)).map(|_| id))
     }
 
-    /// A copy whose answer takes long gives its place to the next one.
+    /// A copy whose answer takes long is told so.
     async fn finish(&self, waiting: &SpooledCopy, decision: Option<DecisionId>, mut answer: LastWord) -> Attempt {
         match timeout(self.doubt_after, &mut answer).await {
             Ok(answered) => Attempt::Answered(decision, answered),
@@ -128,10 +132,17 @@ impl Gateway {
         for (key, decision) in self.store.delivered_since(now - self.twins.window, super::twins::GENERATION).await? {
             self.twins.remember(key, decision, now);
         }
-        for (key, decision) in self.store.spool_fingerprints().await? {
+        for (key, decision) in self.store.spool_fingerprints(super::twins::GENERATION).await? {
             self.twins.remember(key, decision, now);
         }
         Ok(())
+    }
+}
+
+fn not_begun(decision: Option<DecisionId>, outcome: Outcome) -> Attempt {
+    match outcome {
+        Outcome::Unreachable { .. } => Attempt::Unreached(decision, outcome),
+        outcome => Attempt::Answered(decision, certain(outcome)),
     }
 }
 

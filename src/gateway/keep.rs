@@ -14,11 +14,11 @@ use crate::relay::{Answered, Transaction};
 use crate::store::{CopyId, CopyState, NewCopy, NewSpooled, SpoolId, StoreError};
 use crate::wire::Reply;
 
-/// The first retry after a deferral; the spooler knows the later ones.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// The pause after the first failed attempt; the spooler knows the later ones.
+pub const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// By when a copy in doubt is tried again, if its late answer never comes: the relay gives up on it before (M-07).
-const LAST_WORD: SignedDuration = SignedDuration::from_mins(15);
+pub const LAST_WORD: SignedDuration = SignedDuration::from_mins(15);
 
 /// The outbound MTA's last word, some time.
 pub(super) type LastWord = Pin<Box<dyn Future<Output = Answered> + Send>>;
@@ -66,14 +66,17 @@ impl Gateway {
         tracing::info!(decision = %decision.id, outcome = outcome.as_str(), "kept in the spool");
         let now = Timestamp::now();
         // An outbound MTA that cannot be reached is no fault of this mail: as soon as it answers again.
-        let next_at = if matches!(outcome, Outcome::Unreachable { .. }) { now } else { now + FIRST_PAUSE };
-        let copy = NewCopy { last: Some(outcome.reply()), ..new_copy(decision, recipient, state, next_at) };
+        let (next_at, attempts) = if matches!(outcome, Outcome::Unreachable { .. }) { (now, 0) } else { (now + FIRST_PAUSE, 1) };
+        let copy = NewCopy { attempts, last: Some(outcome.reply()), ..new_copy(decision, recipient, state, next_at) };
         match self.put(incoming, vec![copy], now).await {
             Ok(_) => {
                 flight.land(decision.id, now);
                 replies::kept(decision)
             }
-            Err(error) => replies::not_kept(decision, outcome, &error),
+            Err(error) => {
+                self.store.settle(decision.id, now, outcome);
+                replies::not_kept(decision, outcome, &error)
+            }
         }
     }
 
@@ -136,5 +139,5 @@ impl Incoming {
 /// A copy as it goes into the spool.
 pub(super) fn new_copy(decision: &Decision, recipient: Recipient, state: CopyState, next_at: Timestamp) -> NewCopy {
     let (lane, fingerprint) = (weigh::lane(decision), decision.copy);
-    NewCopy { recipient, lane, state, next_at, decision: Some(decision.id), fingerprint, last: None }
+    NewCopy { recipient, lane, state, next_at, attempts: 0, decision: Some(decision.id), fingerprint, last: None }
 }

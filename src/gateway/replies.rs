@@ -66,7 +66,7 @@ pub(super) fn blocked(decision: &Decision, profile: AnswerProfile) -> Reply {
 }
 
 /// The same as one line of a report.
-pub(super) fn blocked_text(decision: &Decision) -> String {
+pub fn blocked_text(decision: &Decision) -> String {
     format!("550 5.7.1 consent: {} ref={}", decision.reason, decision.id)
 }
 
@@ -80,25 +80,12 @@ pub(super) fn relayed(decision: &Decision, outcome: &Outcome) -> Reply {
     };
     match outcome {
         // RFC 5321 s.3.8: 421 says that who speaks closes the connection; the outbound MTA does, not we
-        Outcome::Defer { code: 421, text } => reply(451, status(text, 4), "outbound MTA deferred"),
+        Outcome::Defer { code: 421, text } => reply(451, Enhanced::of(text, 4), "outbound MTA deferred"),
         Outcome::Accept { .. } => reply(250, Enhanced(2, 0, 0), "taken by the outbound MTA"),
-        Outcome::Defer { code, text } => reply(*code, status(text, 4), "outbound MTA deferred"),
-        // 530, 534, 535, 538 (RFC 3207 s.4, RFC 4954 s.6) refuse this host, not the mail: somebody mends the way out,
-        // and the client's mail must not bounce meanwhile.
-        Outcome::Reject { code: 530..=539, .. } => reply(451, Enhanced(4, 7, 0), "outbound MTA does not accept this gateway"),
-        Outcome::Reject { code, text } => reply(*code, status(text, 5), "outbound MTA refused"),
+        Outcome::Defer { code, text } => reply(*code, Enhanced::of(text, 4), "outbound MTA deferred"),
+        Outcome::Reject { code, text } => reply(*code, Enhanced::of(text, 5), "outbound MTA refused"),
         Outcome::Unreachable { .. } => reply(451, Enhanced(4, 4, 1), "outbound MTA not reachable"),
         Outcome::Uncertain { .. } => reply(451, Enhanced(4, 4, 2), "outbound MTA did not answer"),
-    }
-}
-
-/// The enhanced status code at the front of the outbound MTA's text, if it is one of that class.
-fn status(text: &str, class: u8) -> Enhanced {
-    let word = text.split_ascii_whitespace().next().unwrap_or_default();
-    let mut numbers = word.split('.').map(str::parse::<u16>);
-    match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
-        (Some(Ok(first)), Some(Ok(subject)), Some(Ok(detail)), None) if first == u16::from(class) => Enhanced(class, subject, detail),
-        _ => Enhanced(class, 0, 0),
     }
 }
 
@@ -141,7 +128,7 @@ mod tests {
             ("4.7.1.1 x", 4, Enhanced(4, 0, 0)),
             ("", 4, Enhanced(4, 0, 0)),
         ] {
-            assert_eq!(status(text, class), expected, "{text}");
+            assert_eq!(Enhanced::of(text, class), expected, "{text}");
         }
     }
 }

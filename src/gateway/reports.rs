@@ -43,6 +43,7 @@ impl Gateway {
                 lane: Lane::Transactional,
                 state: CopyState::Waiting,
                 next_at: now,
+                attempts: 0,
                 decision: None,
                 fingerprint: None,
                 last: None,

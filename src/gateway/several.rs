@@ -12,7 +12,7 @@ use super::{Gateway, copy, replies};
 use crate::compose::{Action, Fate};
 use crate::consent::{CopyKey, Decision, DecisionId, Language, Verdict};
 use crate::entropy::random;
-use crate::mail::{Address, AnswerProfile, Classification, Recipient};
+use crate::mail::{Address, AnswerProfile, Classification, Outcome, Recipient};
 use crate::smtp::Answers;
 use crate::store::{CopyState, NewCopy, SpoolId, StoreError};
 use crate::wire::Reply;
@@ -69,12 +69,28 @@ impl Gateway {
         if let Some(decision) = passed
             && let Err(error) = self.spliced(decision, &incoming)
         {
-            return vec![replies::relayed(decision, &copy::refused(&error.into())); number];
+            let refused = copy::refused(&error.into());
+            self.nobody_got_it(&found, &refused);
+            return vec![replies::relayed(decision, &refused); number];
         }
         let profile = incoming.stream.answer;
         match self.keep_what_passes(incoming, &recipients, &found, answers).await {
             Ok(()) => answer(found, answers, profile),
-            Err(error) => vec![replies::spool_unavailable(&error); number],
+            Err(error) => {
+                self.nobody_got_it(&found, &Outcome::Defer { code: 451, text: "4.3.0 not kept".into() });
+                vec![replies::spool_unavailable(&error); number]
+            }
+        }
+    }
+
+    /// What may pass and went nowhere: the client heard so.
+    fn nobody_got_it(&self, found: &[Found], outcome: &Outcome) {
+        for found in found {
+            if let Found::Decided(decision, _) = found
+                && decision.reason.verdict() == Verdict::Pass
+            {
+                self.store.settle(decision.id, Timestamp::now(), outcome);
+            }
         }
     }
 

@@ -293,6 +293,9 @@ impl Connection {
         match code {
             200..300 => Outcome::Accept { text },
             300..500 => Outcome::Defer { code, text },
+            // 530, 534, 535, 538 (RFC 3207 s.4, RFC 4954 s.6) refuse this host, not the mail: somebody mends the way out, and
+            // the mail must not bounce meanwhile.
+            530..=539 => Outcome::Defer { code: 451, text: format!("4.7.0 this gateway is not accepted: {code} {text}") },
             _ => Outcome::Reject { code, text },
         }
     }

@@ -135,7 +135,9 @@ impl Relay {
         let free = select_all(hops.iter().map(|hop| Box::pin(hop.pool.slot(lane))));
         match timeout(self.0.timeouts.queue, free).await {
             Ok((Some(slot), number, _)) => Ok((number, slot)),
-            Ok((None, ..)) | Err(_) => Err(Outcome::Unreachable { why: "queue: all connections are in use".to_owned() }),
+            Ok((None, ..)) | Err(_) => {
+                Err(Outcome::Defer { code: 451, text: "4.4.5 all connections to the outbound MTA are in use".to_owned() })
+            }
         }
     }
 

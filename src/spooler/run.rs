@@ -13,7 +13,7 @@ use super::follow::{Ended, Follower};
 use super::{DRAIN, SpoolSettings};
 use crate::gateway::{Gateway, Late, Opened};
 use crate::mail::Lane;
-use crate::store::{CopyId, SpoolId, SpooledCopy};
+use crate::store::{CopyId, DueCopy, SpoolId};
 
 /// Copies that one look at the spool takes.
 const BATCH: usize = 256;
@@ -33,7 +33,7 @@ pub(super) type Shared = Arc<OnceCell<Opened>>;
 struct Spooler {
     follower: Follower,
     /// Read, not begun.
-    ready: [VecDeque<SpooledCopy>; 2],
+    ready: [VecDeque<DueCopy>; 2],
     /// There may be more that is due.
     more: [bool; 2],
     /// When to look again if nothing happens.
@@ -42,6 +42,8 @@ struct Spooler {
     claimed: HashSet<CopyId>,
     messages: HashMap<SpoolId, Weak<OnceCell<Opened>>>,
     running: JoinSet<(CopyId, Ended)>,
+    /// The places of those under way; one that waits for a late answer has none.
+    places: HashMap<tokio::task::Id, DueCopy>,
     /// Under way in each lane, and their octets.
     busy: [usize; 2],
     octets: u64,
@@ -65,6 +67,7 @@ pub async fn run(gateway: Arc<Gateway>, settings: SpoolSettings, mut late: mpsc:
         claimed: HashSet::new(),
         messages: HashMap::new(),
         running: JoinSet::new(),
+        places: HashMap::new(),
         busy: [0; 2],
         octets: 0,
         down: None,
@@ -75,14 +78,14 @@ pub async fn run(gateway: Arc<Gateway>, settings: SpoolSettings, mut late: mpsc:
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
-            Some(ended) = spooler.running.join_next(), if !spooler.running.is_empty() => spooler.ended(ended),
+            Some(ended) = spooler.running.join_next_with_id(), if !spooler.running.is_empty() => spooler.ended(ended),
             Some(late) = late.recv() => spooler.wait_for(late),
             () = store.spool_arrival() => spooler.more = [true; 2],
             () = tokio::time::sleep_until(spooler.wake) => spooler.more = [true; 2],
         }
     }
     let drained = timeout(DRAIN, async {
-        while let Some(ended) = spooler.running.join_next().await {
+        while let Some(ended) = spooler.running.join_next_with_id().await {
             spooler.ended(ended);
         }
     });
@@ -161,37 +164,46 @@ impl Spooler {
         }
     }
 
-    fn begin(&mut self, copy: SpooledCopy) {
+    fn begin(&mut self, copy: DueCopy) {
         let message = self.messages.get(&copy.id.message).and_then(Weak::upgrade).unwrap_or_default();
         self.messages.insert(copy.id.message, Arc::downgrade(&message));
         self.busy[index(copy.lane)] += 1;
         self.octets += copy.size;
         let (follower, id) = (self.follower.clone(), copy.id);
-        self.running.spawn(async move { (id, follower.deliver(copy, message).await) });
+        let task = self.running.spawn(async move { (id, follower.deliver(id, message).await) });
+        self.places.insert(task.id(), copy);
     }
 
-    /// Takes over a copy whose answer the gateway did not wait for. It needs no place: it has its connection.
+    /// Takes over a copy whose answer takes long. It needs no place: it has its connection.
     fn wait_for(&mut self, late: Late) {
         self.claimed.insert(late.copy);
         let (follower, id) = (self.follower.clone(), late.copy);
         self.running.spawn(async move { (id, follower.wait_for(late).await) });
     }
 
-    fn ended(&mut self, ended: Result<(CopyId, Ended), tokio::task::JoinError>) {
-        let (id, ended) = match ended {
-            Ok(ended) => ended,
+    fn ended(&mut self, ended: Result<(tokio::task::Id, (CopyId, Ended)), tokio::task::JoinError>) {
+        let task = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(task, _)| *task);
+        if let Some(DueCopy { lane, size, .. }) = self.places.remove(&task) {
+            self.busy[index(lane)] -= 1;
+            self.octets -= size;
+        }
+        let reached = match ended {
+            Ok((_, (id, Ended::Done(reached)))) => {
+                self.claimed.remove(&id);
+                reached
+            }
+            Ok((_, (_, Ended::Late(late)))) => {
+                self.wait_for(late);
+                Some(true)
+            }
+            // These stay claimed: what happened would happen with every look.
+            Ok((_, (_, Ended::Damaged))) => None,
             Err(error) => {
-                // The copy stays claimed: what made this panic would do so again with every look.
                 tracing::error!(panicked = error.is_panic(), "a delivery ended abnormally");
-                return;
+                None
             }
         };
-        self.claimed.remove(&id);
-        if let Some((lane, octets)) = ended.place {
-            self.busy[index(lane)] -= 1;
-            self.octets -= octets;
-        }
-        match (ended.reached, &mut self.down) {
+        match (reached, &mut self.down) {
             (None, _) => {}
             (Some(true), down) => *down = None,
             (Some(false), Some(down)) => {

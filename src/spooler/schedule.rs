@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The pause before the second attempt; each later one is twice as long.
-const FIRST: SignedDuration = SignedDuration::from_mins(1);
+use crate::gateway::FIRST_PAUSE;
 
 /// After so long a sender who asked for it learns that delivery is delayed.
 const DELAYED: SignedDuration = SignedDuration::from_hours(4);
 
-/// The time of the next attempt after `attempts` failed ones: growing pauses, up to `longest`, and up to a quarter more or
+/// The time of the next attempt after one that `attempts` failed ones went before: each pause is twice the last, up to `longest`, and up to a quarter more or
 /// less (`dice` is fresh randomness), so that what failed together does not come together again.
 pub(super) fn next(now: Timestamp, attempts: u32, longest: Duration, dice: u8) -> Timestamp {
     let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
-    let pause = FIRST.checked_mul(1 << attempts.min(20)).unwrap_or(longest).min(longest);
+    let pause = FIRST_PAUSE.checked_mul(1 << attempts.min(20)).unwrap_or(longest).min(longest);
     let quarter = pause / 4;
     now + pause - quarter + SignedDuration::from_millis(i64::try_from(quarter.as_millis()).unwrap_or(0) * 2 * i64::from(dice) / 255)
 }

@@ -55,7 +55,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("desk", JOINER),
     ("office", JOINER),
     // what waits goes the gateway's way again
-    ("spooler", &["gateway", "mail", "consent", "compose", "relay", "store", "entropy"]),
+    ("spooler", &["gateway", "mail", "consent", "compose", "relay", "store", "wire", "entropy"]),
     ("retention", JOINER),
     ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];

@@ -1,15 +1,23 @@
 //! Writing to the spool by group commit: what is asked while one commit syncs goes into the next.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CopyId, SpoolId, SpoolSize};
+use super::{CopyId, Judgement, SpoolId, SpoolSize};
 use crate::consent::{CopyKey, DecisionId};
-use crate::store::column::{count, int, json};
+use crate::store::column::{count, int, json, ms};
 use crate::store::{StoreError, begin};
+
+/// What a copy's row occupies, about.
+const COPY_OCTETS: u64 = 512;
+
+/// Between two counts of the whole spool.
+const COUNT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Tasks per commit.
 const MOST: usize = 128;
@@ -42,8 +50,10 @@ pub(super) struct CopyRow {
 pub(super) struct Task {
     /// To be put in.
     pub(super) messages: Vec<MessageRow>,
-    /// To be written anew; one that is gone stays gone.
-    pub(super) changed: Vec<CopyRow>,
+    /// To be written anew where the state is still that; one that is gone stays gone.
+    pub(super) changed: Vec<(CopyRow, &'static str)>,
+    /// An operator's words.
+    pub(super) judged: Vec<(Vec<CopyId>, Judgement)>,
     /// To be taken out.
     pub(super) settled: Vec<CopyId>,
 }
@@ -65,12 +75,23 @@ struct Size {
     octets: AtomicU64,
     /// SQLite's: another one when another process has written.
     version: AtomicI64,
+    counted: Mutex<Option<Instant>>,
 }
 
 impl Size {
+    /// A command that writes again and again beside the gateway must not make every commit count.
+    fn is_old(&self) -> bool {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.is_none_or(|counted| counted.elapsed() >= COUNT_PAUSE)
+    }
+
     async fn count(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         let (messages, octets): (i64, i64) =
-            sqlx::query_as("SELECT count(*), coalesce(sum(size), 0) FROM message").fetch_one(connection).await?;
+            sqlx::query_as("SELECT count(*), coalesce(sum(size), 0) + ?1 * (SELECT count(*) FROM copy) FROM message")
+                .bind(int(COPY_OCTETS))
+                .fetch_one(connection)
+                .await?;
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.messages.store(count(messages)?, Ordering::Relaxed);
         self.octets.store(count(octets)?, Ordering::Relaxed);
         Ok(())
@@ -151,7 +172,7 @@ async fn commit<'a>(
             .execute(&mut *tx)
             .await?;
         added.messages += 1;
-        added.octets += message.size;
+        added.octets += message.size + COPY_OCTETS * message.copies.len() as u64;
     }
     let copies: Vec<_> = tasks.clone().flat_map(|task| &task.messages).flat_map(|message| &message.copies).map(CopyRow::json).collect();
     if !copies.is_empty() {
@@ -164,24 +185,44 @@ async fn commit<'a>(
         .execute(&mut *tx)
         .await?;
     }
-    let changed: Vec<_> = tasks.clone().flat_map(|task| &task.changed).map(CopyRow::json).collect();
+    let changed: Vec<_> =
+        tasks.clone().flat_map(|task| &task.changed).map(|(row, was)| format!("[{},{}]", row.json(), json(was))).collect();
     if !changed.is_empty() {
         sqlx::query(
-            "UPDATE copy SET lane = value ->> 2, state = value ->> 3, next_at = value ->> 4, attempts = value ->> 5,
-                    decision = unhex(value ->> 6), sealed = unhex(value ->> 8)
-             FROM json_each(?1) WHERE message = unhex(value ->> 0) AND number = value ->> 1",
+            "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
+                    attempts = value ->> '$[0][5]', decision = unhex(value ->> '$[0][6]'), sealed = unhex(value ->> '$[0][8]')
+             FROM json_each(?1)
+             WHERE message = unhex(value ->> '$[0][0]') AND number = value ->> '$[0][1]' AND state = value ->> '$[1]'",
         )
         .bind(format!("[{}]", changed.join(",")))
         .execute(&mut *tx)
         .await?;
     }
-    let settled: Vec<_> = tasks.flat_map(|task| &task.settled).map(|id| (id.message.to_string(), id.number)).collect();
+    for (copies, judgement) in tasks.clone().flat_map(|task| &task.judged) {
+        let (statement, at) = match judgement {
+            Judgement::Hold(until) => (
+                "UPDATE copy SET state = 'held', next_at = ?2 WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))",
+                until,
+            ),
+            Judgement::Release(at) => (
+                "UPDATE copy SET state = 'waiting', next_at = ?2 WHERE state = 'held' AND (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))",
+                at,
+            ),
+            Judgement::Retry(at) => (
+                "UPDATE copy SET next_at = ?2 WHERE state <> 'held' AND (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))",
+                at,
+            ),
+        };
+        sqlx::query(statement).bind(ids(copies)).bind(ms(*at)).execute(&mut *tx).await?;
+    }
+    let settled: Vec<_> = tasks.flat_map(|task| &task.settled).copied().collect();
     if !settled.is_empty() {
-        let settled = json(settled);
-        sqlx::query("DELETE FROM copy WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))")
+        let settled = ids(&settled);
+        let gone = sqlx::query("DELETE FROM copy WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))")
             .bind(&settled)
             .execute(&mut *tx)
             .await?;
+        taken.octets += gone.rows_affected() * COPY_OCTETS;
         let gone: Vec<(i64,)> = sqlx::query_as(
             "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each(?1))
                  AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
@@ -197,11 +238,15 @@ async fn commit<'a>(
     // A command beside the gateway may have taken out, too.
     let (version,): (i64,) = sqlx::query_as("PRAGMA data_version").fetch_one(&mut *tx).await?;
     tx.commit().await?;
-    if size.version.swap(version, Ordering::Relaxed) != version {
-        return size.count(connection).await;
-    }
     size.messages.fetch_add(added.messages.wrapping_sub(taken.messages), Ordering::Relaxed);
     size.octets.fetch_add(added.octets.wrapping_sub(taken.octets), Ordering::Relaxed);
+    if size.version.load(Ordering::Relaxed) != version && size.is_old() {
+        // What was asked is durable, whatever becomes of the count.
+        match size.count(connection).await {
+            Ok(()) => size.version.store(version, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "the spool cannot be counted"),
+        }
+    }
     Ok(())
 }
 
@@ -219,4 +264,9 @@ impl CopyRow {
             hex::encode(&self.sealed),
         ))
     }
+}
+
+/// Copies as one parameter.
+fn ids(copies: &[CopyId]) -> String {
+    json(copies.iter().map(|id| (id.message.to_string(), id.number)).collect::<Vec<_>>())
 }

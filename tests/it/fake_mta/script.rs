@@ -50,6 +50,8 @@ pub(crate) struct Script {
     acts: Vec<(Stage, Option<usize>, Act)>,
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) implicit: bool,
+    /// A recipient whose RCPT it answers so, whatever else is said.
+    recipient: Option<(&'static str, Act)>,
     /// What its lines of AUTH must be.
     pub(super) login: Option<&'static [&'static str]>,
 }
@@ -58,7 +60,7 @@ impl Script {
     /// Takes everything; announces PIPELINING, 8BITMIME, SMTPUTF8, ENHANCEDSTATUSCODES and SIZE 30000000.
     pub(crate) fn new() -> Self {
         let extensions = vec!["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 30000000"];
-        Self { extensions, acts: Vec::new(), tls: None, implicit: false, login: None }
+        Self { extensions, acts: Vec::new(), tls: None, implicit: false, recipient: None, login: None }
     }
 
     /// Announces exactly these (and STARTTLS, where it has a certificate).
@@ -77,6 +79,16 @@ impl Script {
     pub(crate) fn on_nth(mut self, stage: Stage, nth: usize, act: Act) -> Self {
         self.acts.push((stage, Some(nth), act));
         self
+    }
+
+    /// Acts so at RCPT of that recipient.
+    pub(crate) fn on_recipient(mut self, path: &'static str, act: Act) -> Self {
+        self.recipient = Some((path, act));
+        self
+    }
+
+    pub(super) fn act_for(&self, path: &str) -> Option<Act> {
+        self.recipient.filter(|(own, _)| *own == path).map(|(_, act)| act)
     }
 
     /// Offers STARTTLS.

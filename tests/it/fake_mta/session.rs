@@ -151,7 +151,13 @@ impl Session {
         let (path, parameters) = command.split_once('<').and_then(|(_, rest)| rest.split_once('>')).expect("RCPT TO:<path>");
         if !self.mail_open {
             self.say("503 5.5.1 MAIL first");
-        } else if self.perform(Stage::Rcpt, "250 2.1.5 recipient ok").await?.starts_with('2') {
+            return Ok(());
+        }
+        let act = self.shared.change(|state| {
+            let act = state.next(Stage::Rcpt);
+            state.script.act_for(path).unwrap_or(act)
+        });
+        if self.act(act, "250 2.1.5 recipient ok").await?.starts_with('2') {
             self.mail.recipients.push(path.to_owned());
             self.mail.recipient_parameters = parameters.trim().to_owned();
         }

@@ -159,7 +159,7 @@ pub(crate) async fn spooled(data_dir: &Path) -> Vec<Copy> {
     }
     let store = Store::open(place.path()).await.expect("what a dead gateway leaves opens");
     let mut found = Vec::new();
-    for copy in store.spool_copies(None, u32::MAX).await.expect("reads") {
+    for copy in store.spool_copies(u32::MAX).await.expect("reads") {
         let message = store.spooled(copy.id.message).await.expect("reads").expect("a copy has its message");
         found.extend(copies(&[copy.recipient.address.as_str().to_owned()], &message.original));
     }

@@ -102,7 +102,7 @@ async fn a_busy_hop_leaves_mail_to_its_equal_but_not_to_its_spare() {
     let begin = || relay.begin(&envelope, Lane::Bulk);
     let held = begin().await.expect("begun");
     let other = begin().await.expect("begun");
-    assert_eq!(told(&begin().await.err().expect("both are busy")), "unreachable queue: all connections are in use");
+    assert_eq!(told(&begin().await.err().expect("both are busy")), "deferred 451 4.4.5 all connections to the outbound MTA are in use");
     let (third, sent) = tokio::join!(begin(), async { other.send(MESSAGE.to_vec()).await });
     assert_eq!((third.expect("whichever is free first").send(MESSAGE.to_vec()).await.as_str(), sent.as_str()), ("accepted", "accepted"));
     drop(held);

@@ -150,7 +150,7 @@ async fn connections_are_bounded_and_waiting_for_one_is_too() {
     let relay = over(&RelaySettings { max_connections: two, timeouts, ..settings(&mta) });
     let first = relay.begin(&envelope(), Lane::Transactional).await.expect("begun");
     let second = relay.begin(&envelope(), Lane::Transactional).await.expect("begun");
-    assert_eq!(told(&send(&relay, &envelope(), MESSAGE).await), "unreachable queue: all connections are in use");
+    assert_eq!(told(&send(&relay, &envelope(), MESSAGE).await), "deferred 451 4.4.5 all connections to the outbound MTA are in use");
     assert_eq!(first.send(MESSAGE.to_vec()).await.as_str(), "accepted");
     assert_eq!(send(&relay, &envelope(), MESSAGE).await.as_str(), "accepted");
     assert_eq!(second.send(MESSAGE.to_vec()).await.as_str(), "accepted");
@@ -168,7 +168,7 @@ async fn a_campaign_leaves_connections_to_transactional_mail() {
         async move { relay.begin(&envelope(), lane).await }
     };
     let full = |begun: Result<_, Outcome>| told(&begun.err().expect("no connection is free"));
-    const FULL: &str = "unreachable queue: all connections are in use";
+    const FULL: &str = "deferred 451 4.4.5 all connections to the outbound MTA are in use";
     let _first = begin(Lane::Bulk).await.expect("begun");
     let second = begin(Lane::Bulk).await.expect("begun");
     assert_eq!(full(begin(Lane::Bulk).await), FULL, "the third is reserved");

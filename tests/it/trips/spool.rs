@@ -198,6 +198,72 @@ fn a_stream_chooses_how_it_hears_of_a_block() {
 }
 
 #[test]
+fn one_mail_that_breaks_every_dialogue_stops_no_other_and_is_given_up() {
+    let (runtime, mta, world) = start();
+    consents(&runtime, &mta, &world, OLIVIA);
+    // Nothing gets through first, so that all of it waits.
+    mta.set(Script::new().on(Stage::Greeting, Act::Drop).on(Stage::Kept, Act::Drop).on(Stage::Mail, Act::Drop));
+    let mut shop = Client::login(world.smtp, "shop");
+    assert_eq!(shop.send("shop@acme.example", NOAH, &receipt(NOAH, 1)).0, 250);
+    let mut news = Client::login(world.smtp, "news");
+    for number in 1..=3 {
+        assert_eq!(news.send(FROM, OLIVIA, &newsletter(OLIVIA, number)).0, 250);
+    }
+    mta.set(Script::new().on_recipient(NOAH, Act::Drop));
+    let mails = runtime.block_on(mta.wait_received(4));
+    assert_eq!(to(&mails, OLIVIA).len(), 1 + 3, "the confirmation mail and the newsletters");
+    assert!((0..2_000).any(|_| world.spool("list", &[]).contains("\t1 attempts\t")), "its attempts count: {}", world.spool("list", &[]));
+    mta.set(Script::new());
+    world.spool("retry", &["--all"]);
+    world.wait_for_empty_spool();
+    assert_eq!(to(&mta.received(), NOAH).len(), 1);
+}
+
+#[test]
+fn a_persons_word_counts_for_what_was_found_due_before_it() {
+    let (runtime, mta, world) = start();
+    mta.set(Script::new().on(Stage::Greeting, Act::Drop));
+    let mut client = Client::login(world.smtp, "shop");
+    for number in 1..=4 {
+        assert_eq!(client.send("shop@acme.example", NOAH, &receipt(NOAH, number)).0, 250);
+    }
+    // The spooler has them in hand by now: each attempt finds nobody there.
+    runtime.block_on(mta.wait_reached(Stage::Greeting, 3));
+    let list = world.spool("list", &[]);
+    let ids: Vec<&str> = list.lines().filter_map(|line| line.split_once('\t')).map(|(id, _)| id).collect();
+    world.spool("hold", &[ids[0], "--reason", "the DPO asks"]);
+    world.spool("drop", &[ids[1], "--silent", "--reason", "a test mail"]);
+    mta.set(Script::new());
+    runtime.block_on(mta.wait_received(2));
+    let list = world.spool("list", &[]);
+    assert!(list.contains("\theld\t") && list.contains("1 copies;"), "{list}");
+    assert_eq!(mta.received().len(), 2);
+}
+
+#[test]
+fn who_is_named_twice_gets_it_once_and_what_was_given_up_may_come_again() {
+    let (runtime, mta, world) = start();
+    let (shop, mail) = ("shop@acme.example", receipt("list@people.example", 1));
+    let mut client = Client::login(world.smtp, "shop");
+    let (taken, (code, text)) = client.send_to(shop, &[NOAH, MIA, NOAH], &mail);
+    assert_eq!((taken, code), (vec![250; 3], 250), "{text}");
+    let mails = runtime.block_on(mta.wait_received(2));
+    world.wait_for_empty_spool();
+    assert_eq!((to(&mails, NOAH).len(), to(&mails, MIA).len(), mta.received().len()), (1, 1, 2));
+
+    // Taken, refused later, reported: the sender mends it and sends the same again.
+    mta.set(Script::new().on(Stage::Rcpt, Act::Say("450 4.2.0 later")));
+    assert_eq!(client.send(shop, NOAH, &receipt(NOAH, 2)).0, 250);
+    mta.set(Script::new().on_recipient(NOAH, Act::Say("550 5.7.1 no")));
+    world.spool("retry", &["--all"]);
+    assert_eq!(runtime.block_on(mta.wait_received(3))[2].recipients, [shop], "the report");
+    world.wait_for_empty_spool();
+    mta.set(Script::new());
+    let (code, text) = client.send(shop, NOAH, &receipt(NOAH, 2));
+    assert!(code == 250 && text.contains("taken by the outbound MTA"), "{code} {text}");
+}
+
+#[test]
 fn a_person_lists_holds_releases_and_drops() {
     let (runtime, mta, mut world) = start();
     mta.set(Script::new().on(Stage::Rcpt, Act::Say("450 4.2.0 try again, <noah@people.example>")));

@@ -1,0 +1,105 @@
+//! Writing what waits: what goes in, what changes, what an operator says.
+
+use jiff::Timestamp;
+
+use super::sealed::{self, Head, SealedCopy};
+use super::state;
+use super::writer::{self, Task};
+use super::{CopyId, CopyState, NewCopy, NewSpooled, Spool, SpoolId, SpooledCopy};
+use crate::entropy::random;
+use crate::store::column::ms;
+use crate::store::{Store, StoreError};
+
+/// An operator's word on copies. It says nothing but this, so that it takes nothing back of what the gateway wrote meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// They wait for a person until then.
+    Hold(Timestamp),
+    /// Those that are held are due then.
+    Release(Timestamp),
+    /// Those that are not held are due then.
+    Retry(Timestamp),
+}
+
+impl Store {
+    /// Puts messages in; they are durable when this returns. On an error none of them is there.
+    pub async fn spool(&self, messages: &[NewSpooled]) -> Result<(), StoreError> {
+        let spool = &self.inner.spool;
+        let task = Task { messages: spool.rows(messages), ..Task::default() };
+        spool.writer.run(task).await?;
+        spool.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Takes a copy out, and its message with the last copy; puts in what reports on it, in one commit.
+    pub async fn spool_settled(&self, id: CopyId, reports: &[NewSpooled]) -> Result<(), StoreError> {
+        let spool = &self.inner.spool;
+        let task = Task { messages: spool.rows(reports), settled: vec![id], ..Task::default() };
+        spool.writer.run(task).await?;
+        if !reports.is_empty() {
+            spool.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Writes a copy's state, next time, attempts, decision and last words as `copy` has them now, if its state is still
+    /// `was`: what was held meanwhile stays held.
+    pub async fn spool_changed(&self, copy: &SpooledCopy, was: CopyState) -> Result<(), StoreError> {
+        let spool = &self.inner.spool;
+        spool.writer.run(Task { changed: vec![(spool.change(copy), was.as_str())], ..Task::default() }).await?;
+        spool.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Judges copies, in one commit.
+    pub async fn spool_judge(&self, copies: &[CopyId], judgement: Judgement) -> Result<(), StoreError> {
+        let spool = &self.inner.spool;
+        spool.writer.run(Task { judged: vec![(copies.to_vec(), judgement)], ..Task::default() }).await?;
+        spool.arrived.notify_one();
+        Ok(())
+    }
+}
+
+impl Spool {
+    fn rows(&self, messages: &[NewSpooled]) -> Vec<writer::MessageRow> {
+        messages
+            .iter()
+            .map(|message| writer::MessageRow {
+                id: message.id,
+                stream: message.stream.clone(),
+                queued_at: ms(message.queued_at),
+                size: message.original.len() as u64,
+                head: Head::of(message).seal(&self.key, message.id),
+                original: self.key.seal(random(), &sealed::place("original", message.id, 0), &message.original),
+                copies: message.copies.iter().zip(0..).map(|(copy, number)| self.copy_row(message.id, number, copy)).collect(),
+            })
+            .collect()
+    }
+
+    fn copy_row(&self, message: SpoolId, number: u32, copy: &NewCopy) -> writer::CopyRow {
+        let id = CopyId { message, number };
+        writer::CopyRow {
+            id,
+            lane: state::number(copy.lane),
+            state: copy.state.as_str(),
+            next_at: ms(copy.next_at),
+            attempts: copy.attempts,
+            decision: copy.decision,
+            fingerprint: copy.fingerprint,
+            sealed: SealedCopy::of(&copy.recipient, copy.last.as_deref()).seal(&self.key, id),
+        }
+    }
+
+    fn change(&self, copy: &SpooledCopy) -> writer::CopyRow {
+        writer::CopyRow {
+            id: copy.id,
+            lane: state::number(copy.lane),
+            state: copy.state.as_str(),
+            next_at: ms(copy.next_at),
+            attempts: copy.attempts,
+            decision: copy.decision,
+            fingerprint: copy.fingerprint,
+            sealed: SealedCopy::of(&copy.recipient, copy.last.as_deref()).seal(&self.key, copy.id),
+        }
+    }
+}
