@@ -103,9 +103,9 @@ CREATE INDEX access_link_of_subject ON access_link (subject, controller, created
 -- What is to be erased when its time has come.
 CREATE INDEX access_link_created ON access_link (created);
 
--- The gateway's own mails that wait for the outbound MTA: confirmation mails (`opt_in`) and access links. `mail` (envelope
+-- The gateway's own letters that wait for the outbound MTA: confirmation mails (`opt_in`) and access links. `mail` (envelope
 -- and message) is sealed under the subject's contact key, so that erasure reaches it; the row goes when the mail is done.
-CREATE TABLE spool (
+CREATE TABLE letter (
     id        BLOB NOT NULL PRIMARY KEY,
     subject   BLOB NOT NULL REFERENCES standing (subject),
     opt_in    BLOB REFERENCES opt_in (id),
@@ -114,15 +114,16 @@ CREATE TABLE spool (
     next_at   INTEGER NOT NULL,
     attempts  INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX spool_due ON spool (next_at);
+CREATE INDEX letter_due ON letter (next_at);
 -- Erasure takes a person's mails along; without these it would go through all that wait.
-CREATE INDEX spool_of_subject ON spool (subject);
-CREATE INDEX spool_of_opt_in ON spool (opt_in);
+CREATE INDEX letter_of_subject ON letter (subject);
+CREATE INDEX letter_of_opt_in ON letter (opt_in);
 
 -- One row per message and recipient, written before the message can leave (I1, E-13). Ids begin with the time, so
 -- rows are appended at the end of the tree. The recipient is the subject; its keyed hash stands in `standing` only.
 -- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
--- what it is: [[trust, class, why], ...].
+-- what it is: [[trust, class, why], ...]. `copy` is a keyed hash by which the mail is known when its client sends it
+-- again (M-08); null for one without Message-ID.
 CREATE TABLE decision (
     id          BLOB NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,
@@ -138,7 +139,8 @@ CREATE TABLE decision (
     folded_from INTEGER NOT NULL,
     event       INTEGER,
     message     BLOB,
-    size        INTEGER NOT NULL
+    size        INTEGER NOT NULL,
+    copy        BLOB
 ) WITHOUT ROWID;
 
 -- What the decision log is searched by. All of it is derived from `decision` and written in the same commit, so it is

@@ -42,7 +42,7 @@ use crate::tls::ConnectorError;
 use hop::{Hop, NotBegun};
 
 pub use login::PasswordError;
-pub use settings::{HopSettings, RelaySettings, RelayTimeouts, RelayTls};
+pub use settings::{HopSettings, RelaySettings, RelayTimeouts, RelayTls, duration};
 pub use transaction::{Answered, Transaction, Waiting};
 
 /// The outbound MTAs. Clones share their connections.

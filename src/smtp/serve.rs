@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::tls::Acceptor;
 
@@ -30,6 +30,8 @@ use crate::wire::Reply;
 const HANDSHAKE: Duration = Duration::from_secs(60);
 /// A proxy sends its header at once; a packet may be lost on the way.
 const PROXY_HEADER: Duration = Duration::from_secs(5);
+/// How long after the drain's deadline a handler may still answer for what arrived in time.
+const LAST_ANSWER: Duration = Duration::from_secs(45);
 /// Pause after a failed accept: most often there are no file descriptors, and they come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -68,9 +70,16 @@ pub async fn serve<H: Handler>(socket: Socket, door: Door, server: Arc<Server<H>
         }
     }
     drop(socket);
-    stop.send_replace(Some(Instant::now() + server.settings.drain_timeout()));
-    while let Some(ended) = connections.join_next().await {
-        report(ended);
+    let deadline = Instant::now() + server.settings.drain_timeout();
+    stop.send_replace(Some(deadline));
+    let drained = timeout_at(deadline + LAST_ANSWER, async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    });
+    if drained.await.is_err() {
+        // Their clients have no answer, so they keep their mail.
+        tracing::warn!(connections = connections.len(), "SMTP connections were cut off");
     }
 }
 

@@ -3,7 +3,9 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::relay::duration;
 
 /// The `[spool]` table of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -72,11 +74,6 @@ impl SpoolSettings {
         }
         faults
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let signed = jiff::SignedDuration::deserialize(deserializer)?;
-    Duration::try_from(signed).map_err(|_| serde::de::Error::custom("a time span cannot be negative"))
 }
 
 #[cfg(test)]

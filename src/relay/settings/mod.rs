@@ -12,9 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use hop::{HopSettings, RelayTls};
-pub use timeouts::RelayTimeouts;
-
-use timeouts::duration;
+pub use timeouts::{RelayTimeouts, duration};
 
 /// The `[outbound]` table of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -49,7 +49,7 @@ impl Default for RelayTimeouts {
 }
 
 /// A text such as `"5m"`; negative ones are refused.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let signed = jiff::SignedDuration::deserialize(deserializer)?;
     Duration::try_from(signed).map_err(|_| serde::de::Error::custom("a time span cannot be negative"))
 }
