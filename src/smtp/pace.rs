@@ -1,4 +1,5 @@
-//! So much at once, and then so often: a token bucket whose whole state is one instant. Reads no clock.
+//! So much at once, and then so often: a token bucket whose whole state is one instant, and from which is taken after the
+//! fact, as failures are. (Rates of streams are the rate limiter library's business.) Reads no clock.
 
 use std::time::Duration;
 
@@ -14,11 +15,6 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) const fn new(burst: u32, step: Duration) -> Self {
         Self { step, burst }
-    }
-
-    /// A minute's worth at once, spread evenly after that. `times` is not zero.
-    pub(super) fn per_minute(times: u32) -> Self {
-        Self { step: Duration::from_secs(60) / times.max(1), burst: times }
     }
 
     /// True when one more fits now. `full` is when all that was taken is forgotten.
@@ -38,7 +34,7 @@ mod tests {
 
     #[test]
     fn a_burst_then_one_each_step() {
-        let (pace, start) = (Pace::per_minute(3), Instant::now());
+        let (pace, start) = (Pace::new(3, Duration::from_secs(20)), Instant::now());
         let mut full = None;
         let mut taken_at = |seconds| {
             let now = start + Duration::from_secs(seconds);

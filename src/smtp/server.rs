@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
 use super::auth::Credentials;
 use super::budget::Budget;
 use super::guessing::{Guessing, Leave};
 use super::handler::{Authentication, Handler};
-use super::pace::Pace;
 use super::places::Places;
 use super::reply;
 use super::session::Policy;
@@ -30,22 +31,20 @@ pub struct Server<H> {
     rates: HashMap<String, Limits>,
 }
 
-/// The paces of one stream, and when all that was taken of each is forgotten.
+/// The paces of one stream: a minute's worth at once, spread evenly after that.
 struct Limits {
-    messages: Option<Pace>,
-    recipients: Option<Pace>,
-    /// A `std` mutex: nothing is awaited while it is held.
-    taken: Mutex<(Option<Instant>, Option<Instant>)>,
+    messages: Option<DefaultDirectRateLimiter>,
+    recipients: Option<DefaultDirectRateLimiter>,
 }
 
 impl<H> Server<H> {
     /// Settings are expected to be [checked](SmtpSettings::check); `rates` by name of the stream.
     pub fn new(handler: Arc<H>, settings: SmtpSettings, rates: impl IntoIterator<Item = (String, StreamRates)>) -> Arc<Self> {
         let budget = Budget::new(settings.max_bytes_in_flight);
+        let pace = |times| NonZeroU32::new(times).map(|times| RateLimiter::direct(Quota::per_minute(times)));
         let limits = |rates: StreamRates| Limits {
-            messages: rates.messages_per_minute.map(Pace::per_minute),
-            recipients: rates.recipients_per_minute.map(Pace::per_minute),
-            taken: Mutex::default(),
+            messages: rates.messages_per_minute.and_then(pace),
+            recipients: rates.recipients_per_minute.and_then(pace),
         };
         let rates = rates.into_iter().filter(|(_, rates)| *rates != StreamRates::default());
         Arc::new(Self {
@@ -85,23 +84,17 @@ impl<H: Handler> Server<H> {
 impl<H: Handler> Policy for Server<H> {
     fn mail(&self, stream: &Stream, path: &ReversePath) -> Result<(), Reply> {
         self.handler.reverse_path(stream, path)?;
-        let Some(limits) = self.rates.get(&stream.name) else { return Ok(()) };
-        let mut taken = limits.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        take(limits.messages, &mut taken.0)
+        take(self.rates.get(&stream.name).and_then(|limits| limits.messages.as_ref()))
     }
 
     fn rcpt(&self, stream: &Stream) -> Result<(), Reply> {
-        let Some(limits) = self.rates.get(&stream.name) else { return Ok(()) };
-        let mut taken = limits.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        take(limits.recipients, &mut taken.1)
+        take(self.rates.get(&stream.name).and_then(|limits| limits.recipients.as_ref()))
     }
 }
 
-fn take(pace: Option<Pace>, full: &mut Option<Instant>) -> Result<(), Reply> {
-    let (Some(pace), now) = (pace, Instant::now()) else { return Ok(()) };
-    if !pace.has_room(*full, now) {
-        return Err(reply::TOO_FAST);
+fn take(pace: Option<&DefaultDirectRateLimiter>) -> Result<(), Reply> {
+    match pace.map(DefaultDirectRateLimiter::check) {
+        Some(Err(_)) => Err(reply::TOO_FAST),
+        None | Some(Ok(())) => Ok(()),
     }
-    *full = Some(pace.taken(*full, now));
-    Ok(())
 }

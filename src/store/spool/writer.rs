@@ -13,6 +13,13 @@ use crate::consent::{CopyKey, DecisionId};
 use crate::store::column::{count, int, json, ms};
 use crate::store::{StoreError, begin};
 
+/// The statement about the copies of the first parameter; see [`ids`].
+macro_rules! among {
+    ($statement:literal) => {
+        concat!($statement, "(message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))")
+    };
+}
+
 /// What a copy's row occupies, about.
 const COPY_OCTETS: u64 = 512;
 
@@ -160,81 +167,12 @@ async fn commit<'a>(
     size: &Size,
 ) -> Result<(), StoreError> {
     let mut tx = begin(connection).await?;
-    let (mut added, mut taken) = (SpoolSize::default(), SpoolSize::default());
-    for message in tasks.clone().flat_map(|task| &task.messages) {
-        sqlx::query("INSERT INTO message (id, stream, queued_at, size, head, original) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-            .bind(&message.id.0[..])
-            .bind(&message.stream)
-            .bind(message.queued_at)
-            .bind(int(message.size))
-            .bind(&message.head)
-            .bind(&message.original)
-            .execute(&mut *tx)
-            .await?;
-        added.messages += 1;
-        added.octets += message.size + COPY_OCTETS * message.copies.len() as u64;
-    }
-    let copies: Vec<_> = tasks.clone().flat_map(|task| &task.messages).flat_map(|message| &message.copies).map(CopyRow::json).collect();
-    if !copies.is_empty() {
-        sqlx::query(
-            "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
-             SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6),
-                    unhex(value ->> 7), unhex(value ->> 8) FROM json_each(?1)",
-        )
-        .bind(format!("[{}]", copies.join(",")))
-        .execute(&mut *tx)
-        .await?;
-    }
-    let changed: Vec<_> =
-        tasks.clone().flat_map(|task| &task.changed).map(|(row, was)| format!("[{},{}]", row.json(), json(was))).collect();
-    if !changed.is_empty() {
-        sqlx::query(
-            "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
-                    attempts = value ->> '$[0][5]', decision = unhex(value ->> '$[0][6]'), sealed = unhex(value ->> '$[0][8]')
-             FROM json_each(?1)
-             WHERE message = unhex(value ->> '$[0][0]') AND number = value ->> '$[0][1]' AND state = value ->> '$[1]'",
-        )
-        .bind(format!("[{}]", changed.join(",")))
-        .execute(&mut *tx)
-        .await?;
-    }
+    let added = put_in(&mut tx, tasks.clone().flat_map(|task| &task.messages)).await?;
+    change(&mut tx, tasks.clone().flat_map(|task| &task.changed)).await?;
     for (copies, judgement) in tasks.clone().flat_map(|task| &task.judged) {
-        let (statement, at) = match judgement {
-            Judgement::Hold(until) => (
-                "UPDATE copy SET state = 'held', next_at = ?2 WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))",
-                until,
-            ),
-            Judgement::Release(at) => (
-                "UPDATE copy SET state = 'waiting', next_at = ?2 WHERE state = 'held' AND (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))",
-                at,
-            ),
-            Judgement::Retry(at) => (
-                "UPDATE copy SET next_at = ?2 WHERE state <> 'held' AND (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))",
-                at,
-            ),
-        };
-        sqlx::query(statement).bind(ids(copies)).bind(ms(*at)).execute(&mut *tx).await?;
+        judge(&mut tx, copies, *judgement).await?;
     }
-    let settled: Vec<_> = tasks.flat_map(|task| &task.settled).copied().collect();
-    if !settled.is_empty() {
-        let settled = ids(&settled);
-        let gone = sqlx::query("DELETE FROM copy WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))")
-            .bind(&settled)
-            .execute(&mut *tx)
-            .await?;
-        taken.octets += gone.rows_affected() * COPY_OCTETS;
-        let gone: Vec<(i64,)> = sqlx::query_as(
-            "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each(?1))
-                 AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
-        )
-        .bind(&settled)
-        .fetch_all(&mut *tx)
-        .await?;
-        for (octets,) in gone {
-            taken.messages += 1;
-            taken.octets += count(octets)?;
-        }
-    }
+    let taken = take_out(&mut tx, tasks.flat_map(|task| &task.settled)).await?;
     // A command beside the gateway may have taken out, too.
     let (version,): (i64,) = sqlx::query_as("PRAGMA data_version").fetch_one(&mut *tx).await?;
     tx.commit().await?;
@@ -248,6 +186,78 @@ async fn commit<'a>(
         }
     }
     Ok(())
+}
+
+async fn put_in<'a>(tx: &mut SqliteConnection, messages: impl Iterator<Item = &'a MessageRow>) -> Result<SpoolSize, StoreError> {
+    let (mut added, mut copies) = (SpoolSize::default(), Vec::new());
+    for message in messages {
+        sqlx::query("INSERT INTO message (id, stream, queued_at, size, head, original) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .bind(&message.id.0[..])
+            .bind(&message.stream)
+            .bind(message.queued_at)
+            .bind(int(message.size))
+            .bind(&message.head)
+            .bind(&message.original)
+            .execute(&mut *tx)
+            .await?;
+        added.messages += 1;
+        added.octets += message.size + COPY_OCTETS * message.copies.len() as u64;
+        copies.extend(message.copies.iter().map(CopyRow::json));
+    }
+    if !copies.is_empty() {
+        sqlx::query(
+            "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
+             SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6),
+                    unhex(value ->> 7), unhex(value ->> 8) FROM json_each(?1)",
+        )
+        .bind(format!("[{}]", copies.join(",")))
+        .execute(tx)
+        .await?;
+    }
+    Ok(added)
+}
+
+async fn change<'a>(tx: &mut SqliteConnection, changed: impl Iterator<Item = &'a (CopyRow, &'static str)>) -> Result<(), StoreError> {
+    let changed: Vec<_> = changed.map(|(row, was)| format!("[{},{}]", row.json(), json(was))).collect();
+    if !changed.is_empty() {
+        sqlx::query(
+            "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
+                    attempts = value ->> '$[0][5]', decision = unhex(value ->> '$[0][6]'), sealed = unhex(value ->> '$[0][8]')
+             FROM json_each(?1)
+             WHERE message = unhex(value ->> '$[0][0]') AND number = value ->> '$[0][1]' AND state = value ->> '$[1]'",
+        )
+        .bind(format!("[{}]", changed.join(",")))
+        .execute(tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn judge(tx: &mut SqliteConnection, copies: &[CopyId], judgement: Judgement) -> Result<(), StoreError> {
+    let (statement, at) = match judgement {
+        Judgement::Hold(until) => (among!("UPDATE copy SET state = 'held', next_at = ?2 WHERE "), until),
+        Judgement::Release(at) => (among!("UPDATE copy SET state = 'waiting', next_at = ?2 WHERE state = 'held' AND "), at),
+        Judgement::Retry(at) => (among!("UPDATE copy SET next_at = ?2 WHERE state <> 'held' AND "), at),
+    };
+    sqlx::query(statement).bind(ids(copies.iter())).bind(ms(at)).execute(tx).await?;
+    Ok(())
+}
+
+async fn take_out<'a>(tx: &mut SqliteConnection, settled: impl Iterator<Item = &'a CopyId>) -> Result<SpoolSize, StoreError> {
+    let settled = ids(settled);
+    if settled == "[]" {
+        return Ok(SpoolSize::default());
+    }
+    let copies = sqlx::query(among!("DELETE FROM copy WHERE ")).bind(&settled).execute(&mut *tx).await?.rows_affected();
+    let gone: Vec<(i64,)> = sqlx::query_as(
+        "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each(?1))
+             AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
+    )
+    .bind(&settled)
+    .fetch_all(tx)
+    .await?;
+    let octets = gone.iter().map(|(octets,)| count(*octets)).sum::<Result<u64, _>>()?;
+    Ok(SpoolSize { messages: gone.len() as u64, octets: octets + copies * COPY_OCTETS })
 }
 
 impl CopyRow {
@@ -267,6 +277,6 @@ impl CopyRow {
 }
 
 /// Copies as one parameter.
-fn ids(copies: &[CopyId]) -> String {
-    json(copies.iter().map(|id| (id.message.to_string(), id.number)).collect::<Vec<_>>())
+fn ids<'a>(copies: impl Iterator<Item = &'a CopyId>) -> String {
+    json(copies.map(|id| (id.message.to_string(), id.number)).collect::<Vec<_>>())
 }
