@@ -134,7 +134,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
 async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
     let copies = store.spool_copies(LISTED).await?;
     for copy in &copies {
-        let decision = copy.decision.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let decision = copy.ground.as_ref().map_or_else(|| "-".to_owned(), |ground| ground.decision.to_string());
         let stream = if copy.stream.is_empty() { "(report)" } else { &copy.stream };
         let age = now.duration_since(copy.queued_at).as_secs();
         let next = copy.next_at.duration_since(now).as_secs().max(0);
@@ -160,7 +160,7 @@ fn show(copy: &SpooledCopy) {
     println!("taken      {}", copy.queued_at);
     println!("attempts   {}", copy.attempts);
     println!("next       {}", copy.next_at);
-    println!("decision   {}", copy.decision.map_or_else(|| "none".to_owned(), |id| id.to_string()));
+    println!("decision   {}", copy.ground.as_ref().map_or_else(|| "none".to_owned(), |ground| ground.decision.to_string()));
     println!("last words {}\n", copy.last.as_deref().unwrap_or("none").escape_debug());
 }
 
@@ -179,7 +179,7 @@ async fn find(store: &Store, id: &str) -> anyhow::Result<Vec<SpooledCopy>> {
 }
 
 async fn audit(store: &Store, deed: Deed, copy: &SpooledCopy, reason: &str, at: Timestamp) -> anyhow::Result<()> {
-    let object = copy.decision.map(Object::Decision);
+    let object = copy.ground.as_ref().map(|ground| Object::Decision(ground.decision));
     Ok(store.audit(NewAuditLine { at, operator: None, deed, object, reason: Some(reason.to_owned()) }).await?)
 }
 

@@ -18,6 +18,11 @@ impl DecisionId {
         Self(subject::ordered(at, random))
     }
 
+    /// When it was made, to the millisecond.
+    pub fn at(self) -> Timestamp {
+        subject::time(self.0)
+    }
+
     /// The inverse of `Display`.
     pub fn parse(text: &str) -> Option<Self> {
         subject::octets(text).map(Self)
@@ -76,6 +81,7 @@ mod tests {
     fn ids_sort_by_time_and_read_back() {
         let at = |ms| Timestamp::from_millisecond(ms).expect("valid");
         let (early, late) = (DecisionId::new(at(1_000), [255; 10]), DecisionId::new(at(1_001), [0; 10]));
+        assert_eq!(late.at(), at(1_001));
         assert!(early < late && early.to_string() < late.to_string());
         assert_eq!(DecisionId::parse(&late.to_string()), Some(late));
         for text in ["", "zz", &"é".repeat(16), &"+1".repeat(16)] {

@@ -23,6 +23,12 @@ pub fn ordered(at: Timestamp, random: [u8; 10]) -> [u8; 16] {
     id
 }
 
+/// The time of such an id.
+pub(super) fn time(id: [u8; 16]) -> Timestamp {
+    let milliseconds = id[..6].iter().fold(0, |milliseconds: i64, octet| milliseconds << 8 | i64::from(*octet));
+    Timestamp::from_millisecond(milliseconds).unwrap_or_default() // 48 bits end after the year 9999
+}
+
 /// The octets of an id written in hexadecimal digits.
 pub(super) fn octets(text: &str) -> Option<[u8; 16]> {
     let mut id = [0; 16];

@@ -8,27 +8,27 @@ use super::incoming::Incoming;
 use super::keep::{LastWord, certain, last_word};
 use super::{Gateway, Late, copy, weigh};
 use crate::classify::classify;
-use crate::consent::{Decision, DecisionId, Verdict};
-use crate::mail::{Envelope, MessageError, Outcome, Sender};
+use crate::consent::{Decision, Verdict};
+use crate::mail::{Classification, Envelope, MessageError, Outcome, Sender};
 use crate::relay::Answered;
-use crate::store::{Durable, SpooledCopy, SpooledMessage, StoreError};
+use crate::store::{Durable, Ground, SpooledCopy, SpooledMessage, StoreError};
 
 /// What an attempt came to.
 pub enum Attempt {
     /// The person may not get it any more.
     Blocked(Box<Decision>),
-    /// No outbound MTA can be reached; on which decision.
-    Unreached(Option<DecisionId>, Outcome),
-    /// What the outbound MTA said; on which decision.
-    Answered(Option<DecisionId>, Answered),
+    /// No outbound MTA can be reached; on what ground the copy would have gone.
+    Unreached(Option<Ground>, Outcome),
+    /// What the outbound MTA said; on what ground the copy went.
+    Answered(Option<Ground>, Answered),
     /// It has not said it yet.
-    Late(Option<DecisionId>, Late),
+    Late(Option<Ground>, Late),
 }
 
 /// A message of the spool, read.
 pub enum Opened {
-    /// Of a stream.
-    Mail(Incoming),
+    /// Of a stream, and what it is: the same for all its copies.
+    Mail(Box<Incoming>, Classification),
     /// The gateway's own.
     Report {
         /// The null reverse-path.
@@ -42,7 +42,7 @@ impl Opened {
     /// From MAIL, and the message as it came in.
     pub fn parts(&self) -> (&Sender, &[u8]) {
         match self {
-            Self::Mail(incoming) => (&incoming.sender, incoming.message.raw()),
+            Self::Mail(incoming, _) => (&incoming.sender, incoming.message.raw()),
             Self::Report { sender, original } => (sender, original),
         }
     }
@@ -70,7 +70,9 @@ impl Gateway {
             return Ok(Opened::Report { sender, original });
         }
         let stream = self.credentials.stream(&stream).ok_or(Failure::StreamGone(stream))?;
-        Ok(Opened::Mail(Incoming::accept(stream, sender, hop, original)?))
+        let incoming = Incoming::accept(stream, sender, hop, original)?;
+        let classification = classify(&incoming.stream, &incoming.message);
+        Ok(Opened::Mail(Box::new(incoming), classification))
     }
 
     /// Tries a report of the gateway's own, which goes out as it is.
@@ -83,12 +85,15 @@ impl Gateway {
     }
 
     /// Tries a copy.
-    pub async fn attempt(&self, waiting: &SpooledCopy, incoming: &Incoming) -> Result<Attempt, Failure> {
-        let classification = classify(&incoming.stream, &incoming.message);
-        let mut decision = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification).await?;
+    pub async fn attempt(&self, waiting: &SpooledCopy, incoming: &Incoming, classification: &Classification) -> Result<Attempt, Failure> {
+        let mut decision = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification.clone()).await?;
         let mut recorded = None;
-        match self.same_as_before(waiting, &decision).await? {
-            Some(before) => decision.id = before,
+        let mut ground = Ground::of(&decision);
+        match waiting.ground.as_ref().filter(|before| before.says == ground.says) {
+            Some(before) => {
+                decision.id = before.decision;
+                ground.decision = before.decision;
+            }
             // I1: it names another basis, and must be durable before the message leaves
             None => recorded = Some(self.record(&decision, incoming)),
         }
@@ -100,29 +105,17 @@ impl Gateway {
         let copy = self.copy(&decision, incoming);
         durable(recorded).await?;
         Ok(match (transaction, copy) {
-            (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(decision.id), last_word(transaction, copy)).await,
-            (_, Err(error)) => Attempt::Answered(Some(decision.id), certain(copy::refused(&error))),
-            (Err(outcome), _) => not_begun(Some(decision.id), outcome),
+            (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(ground), last_word(transaction, copy)).await,
+            (_, Err(error)) => Attempt::Answered(Some(ground), certain(copy::refused(&error))),
+            (Err(outcome), _) => not_begun(Some(ground), outcome),
         })
     }
 
-    /// The decision that the copy waits with, if a new one would say the same.
-    async fn same_as_before(&self, waiting: &SpooledCopy, now: &Decision) -> Result<Option<DecisionId>, StoreError> {
-        let Some(id) = waiting.decision else { return Ok(None) };
-        let same = |before: &Decision| {
-            (before.reason, before.event, &before.topic) == (now.reason, now.event, &now.topic)
-                && (&before.controller, before.classification.class) == (&now.controller, now.classification.class)
-                // the number of an event says whose it is only with the subject
-                && (now.event.is_none() || before.subject == now.subject)
-        };
-        Ok(self.store.decision(id).await?.filter(|row| same(&row.decision)).map(|_| id))
-    }
-
     /// A copy whose answer takes long is told so.
-    async fn finish(&self, waiting: &SpooledCopy, decision: Option<DecisionId>, mut answer: LastWord) -> Attempt {
+    async fn finish(&self, waiting: &SpooledCopy, ground: Option<Ground>, mut answer: LastWord) -> Attempt {
         match timeout(self.doubt_after, &mut answer).await {
-            Ok(answered) => Attempt::Answered(decision, answered),
-            Err(_) => Attempt::Late(decision, Late { copy: waiting.id, answer }),
+            Ok(answered) => Attempt::Answered(ground, answered),
+            Err(_) => Attempt::Late(ground, Late { copy: waiting.id, answer }),
         }
     }
 
@@ -139,10 +132,10 @@ impl Gateway {
     }
 }
 
-fn not_begun(decision: Option<DecisionId>, outcome: Outcome) -> Attempt {
+fn not_begun(ground: Option<Ground>, outcome: Outcome) -> Attempt {
     match outcome {
-        Outcome::Unreachable { .. } => Attempt::Unreached(decision, outcome),
-        outcome => Attempt::Answered(decision, certain(outcome)),
+        Outcome::Unreachable { .. } => Attempt::Unreached(ground, outcome),
+        outcome => Attempt::Answered(ground, certain(outcome)),
     }
 }
 

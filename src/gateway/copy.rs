@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Gateway;
 use super::incoming::Incoming;
 use crate::consent::{Decision, DecisionId, Language, Reason};
-use crate::mail::{Hop, Outcome};
+use crate::mail::{Hop, Message, Outcome};
 use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
@@ -31,10 +31,11 @@ impl Gateway {
     /// The copy without its signature.
     pub(super) fn spliced(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, RewriteError> {
         let message = &incoming.message;
-        let received = received(&incoming.hop, &self.hostname, decision.id, decision.at);
+        let mut on_top = received(&incoming.hop, &self.hostname, decision.id, decision.at);
+        on_top.push_str(&missing(message, &self.hostname, decision.id));
         let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
-            return rewrite(message, &Plan { received: received.as_bytes(), marketing: None });
+            return rewrite(message, &Plan { on_top: on_top.as_bytes(), marketing: None });
         };
         let declared = message.value("Content-Language");
         let token = self.links.sign(&Link {
@@ -53,7 +54,7 @@ impl Gateway {
             footer_text: &self.footers.text(&entry.name, language, &url).unwrap_or_default(),
             footer_html: &self.footers.html(&entry.name, language, &url).unwrap_or_default(),
         };
-        rewrite(message, &Plan { received: received.as_bytes(), marketing: Some(marketing) })
+        rewrite(message, &Plan { on_top: on_top.as_bytes(), marketing: Some(marketing) })
     }
 }
 
@@ -78,9 +79,38 @@ fn received(hop: &Hop, hostname: &str, id: DecisionId, at: Timestamp) -> String 
     format!("Received: from {from}\r\n\tby {hostname} (Consentry) with {with} id {id};\r\n\t{date}\r\n")
 }
 
+/// What a submission server adds where the client left it out (RFC 6409 s.8.2, s.8.3; M-44): at the time of the decision, so
+/// that every attempt at the copy says the same.
+fn missing(message: &Message, hostname: &str, id: DecisionId) -> String {
+    let mut fields = String::new();
+    if message.header("Date").is_none() {
+        fields.push_str(&id.at().strftime("Date: %a, %d %b %Y %H:%M:%S +0000\r\n").to_string());
+    }
+    if message.header("Message-ID").is_none() {
+        fields.push_str(&format!("Message-ID: <{id}@{hostname}>\r\n"));
+    }
+    fields
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_client_left_out_is_added_and_the_same_at_each_attempt() {
+        // M-44
+        let id = DecisionId::new(Timestamp::from_second(86_400).expect("valid"), [1; 10]);
+        let (date, message_id) = ("Date: Fri, 02 Jan 1970 00:00:00 +0000\r\n", format!("Message-ID: <{id}@gate.example>\r\n"));
+        for (fields, expected) in [
+            ("", format!("{date}{message_id}")),
+            ("Date: x\r\n", message_id.clone()),
+            ("message-id: <x@y>\r\n", date.to_owned()),
+            ("Date: x\r\nMessage-ID: <x@y>\r\n", String::new()),
+        ] {
+            let message = Message::parse(format!("From: a@x.example\r\n{fields}\r\n").into_bytes(), false).expect("a message");
+            assert_eq!(missing(&message, "gate.example", id), expected, "{fields}");
+        }
+    }
 
     #[test]
     fn the_trace_field_says_how_the_mail_came_in_and_nothing_of_the_client() {

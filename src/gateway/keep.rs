@@ -11,7 +11,7 @@ use crate::consent::Decision;
 use crate::entropy::random;
 use crate::mail::{Outcome, Recipient};
 use crate::relay::{Answered, Transaction};
-use crate::store::{CopyId, CopyState, NewCopy, NewSpooled, SpoolId, StoreError};
+use crate::store::{CopyId, CopyState, Ground, NewCopy, NewSpooled, SpoolId, StoreError};
 use crate::wire::Reply;
 
 /// The pause after the first failed attempt; the spooler knows the later ones.
@@ -139,5 +139,5 @@ impl Incoming {
 /// A copy as it goes into the spool.
 pub(super) fn new_copy(decision: &Decision, recipient: Recipient, state: CopyState, next_at: Timestamp) -> NewCopy {
     let (lane, fingerprint) = (weigh::lane(decision), decision.copy);
-    NewCopy { recipient, lane, state, next_at, attempts: 0, decision: Some(decision.id), fingerprint, last: None }
+    NewCopy { recipient, lane, state, next_at, attempts: 0, ground: Some(Ground::of(decision)), fingerprint, last: None }
 }

@@ -44,7 +44,7 @@ impl Gateway {
                 state: CopyState::Waiting,
                 next_at: now,
                 attempts: 0,
-                decision: None,
+                ground: None,
                 fingerprint: None,
                 last: None,
             }],

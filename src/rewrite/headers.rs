@@ -16,8 +16,8 @@ const LIST_FIELDS: [&str; 3] = ["List-Unsubscribe", "List-Unsubscribe-Post", "Li
 
 /// The fields above the tool's own: the trace field first (RFC 5321 s.4.4), then the list's.
 pub(super) fn on_top(plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
-    let mut top = Vec::with_capacity(plan.received.len() + 512);
-    top.extend_from_slice(plan.received);
+    let mut top = Vec::with_capacity(plan.on_top.len() + 512);
+    top.extend_from_slice(plan.on_top);
     if let Some(marketing) = &plan.marketing {
         unsubscribe(marketing.unsubscribe_url, &mut top)?;
         list_id(marketing, &mut top)?;
@@ -117,7 +117,7 @@ mod tests {
 
     fn top(url: &str, phrase: &str, id: &str) -> Result<String, RewriteError> {
         let marketing = Marketing { unsubscribe_url: url, list_id_phrase: phrase, list_id: id, footer_text: "", footer_html: "" };
-        on_top(&Plan { received: b"", marketing: Some(marketing) }).map(|top| String::from_utf8(top).expect("ASCII"))
+        on_top(&Plan { on_top: b"", marketing: Some(marketing) }).map(|top| String::from_utf8(top).expect("ASCII"))
     }
 
     /// A URL whose `List-Unsubscribe` is a line of so many octets, without CRLF.

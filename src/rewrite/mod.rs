@@ -17,8 +17,9 @@ use crate::mail::Message;
 /// What one recipient's copy gets.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
-    /// The complete `Received: …` field with its CRLF (RFC 5321 s.4.4); goes on top (M-50).
-    pub received: &'a [u8],
+    /// What goes on top, with its CRLFs: the complete `Received: …` field (RFC 5321 s.4.4, M-50), and fields that the client
+    /// left out.
+    pub on_top: &'a [u8],
     /// What marketing gets besides; `None` for all other mail (U-20).
     pub marketing: Option<Marketing<'a>>,
 }
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     const PLAN: Plan<'_> = Plan {
-        received: b"Received: x\r\n",
+        on_top: b"Received: x\r\n",
         marketing: Some(Marketing {
             unsubscribe_url: "https://x.example/u/1",
             list_id_phrase: "News",
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn control_fields_are_not_known_by_a_prefix_of_their_prefix() {
-        let plan = Plan { received: b"", marketing: None };
+        let plan = Plan { on_top: b"", marketing: None };
         let copy =
             rewrite(&message("Consentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\nCONSENTRY-Class: w\r\n\r\n"), &plan).expect("a copy");
         assert_eq!(String::from_utf8_lossy(&copy), "From: a@x.example\r\nConsentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\n\r\n");

@@ -59,7 +59,7 @@ impl Follower {
         }
         let attempt = match self.open(&copy, &message).await {
             Ok(None) => return Ended::Done(None), // settled meanwhile
-            Ok(Some(Opened::Mail(incoming))) => self.gateway.attempt(&copy, incoming).await,
+            Ok(Some(Opened::Mail(incoming, classification))) => self.gateway.attempt(&copy, incoming, classification).await,
             Ok(Some(Opened::Report { sender, original })) => Ok(self.gateway.attempt_report(&copy, sender, original).await),
             Err(failure) => Err(failure),
         };
@@ -68,16 +68,16 @@ impl Follower {
                 self.blocked(&copy, &decision, &message).await;
                 Ended::Done(None)
             }
-            Ok(Attempt::Unreached(decision, outcome)) => {
-                self.unreached(SpooledCopy { decision, ..copy }, &outcome, &message).await;
+            Ok(Attempt::Unreached(ground, outcome)) => {
+                self.unreached(SpooledCopy { ground, ..copy }, &outcome, &message).await;
                 Ended::Done(Some(false))
             }
-            Ok(Attempt::Answered(decision, answered)) => {
-                self.follow(SpooledCopy { decision, ..copy }, answered, &message).await;
+            Ok(Attempt::Answered(ground, answered)) => {
+                self.follow(SpooledCopy { ground, ..copy }, answered, &message).await;
                 Ended::Done(Some(true))
             }
-            Ok(Attempt::Late(decision, late)) => {
-                let in_doubt = SpooledCopy { decision, state: CopyState::Uncertain, next_at: Timestamp::now() + LAST_WORD, ..copy };
+            Ok(Attempt::Late(ground, late)) => {
+                let in_doubt = SpooledCopy { ground, state: CopyState::Uncertain, next_at: Timestamp::now() + LAST_WORD, ..copy };
                 self.write(|| self.gateway.store.spool_changed(&in_doubt, copy.state)).await;
                 Ended::Late(late)
             }
@@ -164,8 +164,8 @@ impl Follower {
 
     /// The end of a copy: its outcome on record, out of the spool.
     pub(super) async fn settle(&self, copy: &SpooledCopy, outcome: &Outcome, report: Option<NewSpooled>) {
-        if let Some(decision) = copy.decision {
-            self.record(decision, outcome);
+        if let Some(ground) = &copy.ground {
+            self.record(ground.decision, outcome);
         }
         if let (Some(key), Outcome::Reject { .. }) = (copy.fingerprint, outcome) {
             self.gateway.twins.forget(key);

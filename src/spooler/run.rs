@@ -116,8 +116,9 @@ impl Spooler {
                 self.begin(copy);
             }
         }
+        // While deliveries are under way, the end of each is a look; then the next tick is soon enough for what comes due.
         if asked != [false; 2] {
-            self.wake = self.next_wake(now).await;
+            self.wake = if self.places.is_empty() { self.next_wake(now).await } else { now + TICK };
         }
     }
 

@@ -55,7 +55,7 @@ pub use opt_in::{Confirmation, NewOptIn, RequestAnswer};
 pub use preference::NewChoice;
 pub use search::{DecisionFilter, DecisionPage, Names};
 pub use session::{NewSession, Proof, Session, Stage};
-pub use spool::{CopyId, CopyState, DueCopy, Judgement, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
+pub use spool::{CopyId, CopyState, DueCopy, Ground, Judgement, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
 pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 

@@ -51,6 +51,17 @@ impl Client {
         (taken, self.reply())
     }
 
+    /// A transaction up to its message.
+    pub(crate) fn open(&mut self, from: &str, to: &str) {
+        assert_eq!(self.command(&format!("MAIL FROM:<{from}> BODY=8BITMIME")).0, 250);
+        assert_eq!(self.command(&format!("RCPT TO:<{to}>")).0, 250);
+    }
+
+    /// Octets as they are.
+    pub(crate) fn send_octets(&mut self, octets: &[u8]) {
+        self.stream.get_mut().write_all(octets).unwrap();
+    }
+
     /// Message and final dot, without waiting for the reply.
     pub(crate) fn data(&mut self, message: &[u8]) {
         let mut data = Vec::new();

@@ -72,7 +72,7 @@ fn copies_are_as_expected() {
             footer_text: TEXT,
             footer_html: HTML,
         };
-        let copy = rewrite(&message, &Plan { received: RECEIVED, marketing: case.marketing.then_some(marketing) });
+        let copy = rewrite(&message, &Plan { on_top: RECEIVED, marketing: case.marketing.then_some(marketing) });
         let expected = path.join("out.eml");
         match (copy, case.error) {
             (Ok(copy), None) => {

@@ -6,7 +6,7 @@ use consentry::smtp::{SmtpSettings, Tls};
 use crate::smtp_server::{Client, GREETED, Keeper, Server};
 
 /// Ends of data that are none.
-const VARIANTS: &[&[u8]] = &[
+pub(crate) const VARIANTS: &[&[u8]] = &[
     b"\n.\n",
     b"\n.\r\n",
     b"\r\n.\n",

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, Notify};
 pub use self::write::Judgement;
 use self::writer::Writer;
 use super::{StoreError, data_dir};
-use crate::consent::{CopyKey, DecisionId};
+use crate::consent::{CopyKey, Decision, DecisionId, Topic};
 use crate::crypto::DataKey;
 use crate::mail::{Hop, Lane, Recipient, Sender};
 
@@ -63,6 +63,27 @@ pub struct NewSpooled {
     pub copies: Vec<NewCopy>,
 }
 
+/// The decision that a copy waits on, and what it said: so that a later attempt sees, without asking the ledger for it,
+/// whether a new one would say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// Which.
+    pub decision: DecisionId,
+    /// What it said.
+    pub says: String,
+}
+
+impl Ground {
+    /// Of that decision.
+    pub fn of(decision: &Decision) -> Self {
+        let topic = decision.topic.as_ref().map_or("-", Topic::as_str);
+        // the number of an event says whose it is only with the subject
+        let event = decision.event.map_or_else(|| "-".to_owned(), |event| format!("{event} of {}", decision.subject));
+        let says = format!("{} {} {topic} {} {event}", decision.classification.class, decision.controller, decision.reason);
+        Self { decision: decision.id, says }
+    }
+}
+
 /// One recipient's copy as it goes into the spool.
 #[derive(Debug, Clone)]
 pub struct NewCopy {
@@ -76,8 +97,8 @@ pub struct NewCopy {
     pub next_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
-    /// The decision it rests on; `None` for a report.
-    pub decision: Option<DecisionId>,
+    /// What it rests on; `None` for a report.
+    pub ground: Option<Ground>,
     /// Knows it when the client sends it again.
     pub fingerprint: Option<CopyKey>,
     /// The last words about it.
@@ -105,8 +126,8 @@ pub struct SpooledCopy {
     pub next_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
-    /// The decision it rests on; `None` for a report.
-    pub decision: Option<DecisionId>,
+    /// What it rests on; `None` for a report.
+    pub ground: Option<Ground>,
     /// Knows it when the client sends it again.
     pub fingerprint: Option<CopyKey>,
     /// The last words about it, the outbound MTA's or ours.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::sealed::{self, Head, SealedCopy};
 use super::state;
-use super::{CopyId, CopyState, DueCopy, Spool, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
+use super::{CopyId, CopyState, DueCopy, Ground, Spool, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
 use crate::consent::{CopyKey, DecisionId};
 use crate::mail::Lane;
 use crate::store::column::{count, ms, octets, timestamp};
@@ -135,7 +135,7 @@ impl Spool {
         let (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed, stream, queued_at, size) = row;
         let damaged = StoreError::Damaged("a spooled copy");
         let id = copy_id(&message, number)?;
-        let (recipient, last) = SealedCopy::open(&self.key, id, &sealed)?.parts()?;
+        let (recipient, says, last) = SealedCopy::open(&self.key, id, &sealed)?.parts()?;
         Ok(SpooledCopy {
             id,
             stream,
@@ -146,7 +146,7 @@ impl Spool {
             state: CopyState::parse(&state).ok_or(damaged)?,
             next_at: timestamp(next_at)?,
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-            decision: decision.map(|id| octets(&id).map(DecisionId)).transpose()?,
+            ground: decision.map(|id| octets(&id).map(DecisionId)).transpose()?.zip(says).map(|(decision, says)| Ground { decision, says }),
             fingerprint: fingerprint.map(|key| octets(&key).map(CopyKey)).transpose()?,
             last,
         })

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{CopyId, NewSpooled, SpoolId};
+use super::{CopyId, Ground, NewSpooled, SpoolId};
 use crate::crypto::DataKey;
 use crate::entropy::random;
 use crate::mail::{Address, Body, Hop, Notify, Recipient, Return, ReversePath, Sender};
@@ -29,6 +29,7 @@ pub(super) struct SealedCopy {
     address: String,
     notify: Option<String>,
     orcpt: Option<String>,
+    says: Option<String>,
     last: Option<String>,
 }
 
@@ -73,11 +74,12 @@ impl Head {
 }
 
 impl SealedCopy {
-    pub(super) fn of(recipient: &Recipient, last: Option<&str>) -> Self {
+    pub(super) fn of(recipient: &Recipient, ground: Option<&Ground>, last: Option<&str>) -> Self {
         Self {
             address: recipient.address.as_str().to_owned(),
             notify: recipient.notify.map(|notify| notify.to_string()),
             orcpt: recipient.orcpt.clone(),
+            says: ground.map(|ground| ground.says.clone()),
             last: last.map(str::to_owned),
         }
     }
@@ -90,9 +92,10 @@ impl SealedCopy {
         open(key, &place("copy", id.message, id.number), sealed)
     }
 
-    pub(super) fn parts(self) -> Result<(Recipient, Option<String>), StoreError> {
+    /// The recipient, what the decision said, the last words.
+    pub(super) fn parts(self) -> Result<(Recipient, Option<String>, Option<String>), StoreError> {
         let notify = self.notify.as_deref().and_then(Notify::parse);
-        Ok((Recipient { address: address(&self.address)?, notify, orcpt: self.orcpt }, self.last))
+        Ok((Recipient { address: address(&self.address)?, notify, orcpt: self.orcpt }, self.says, self.last))
     }
 }
 

@@ -84,9 +84,9 @@ impl Spool {
             state: copy.state.as_str(),
             next_at: ms(copy.next_at),
             attempts: copy.attempts,
-            decision: copy.decision,
+            decision: copy.ground.as_ref().map(|ground| ground.decision),
             fingerprint: copy.fingerprint,
-            sealed: SealedCopy::of(&copy.recipient, copy.last.as_deref()).seal(&self.key, id),
+            sealed: SealedCopy::of(&copy.recipient, copy.ground.as_ref(), copy.last.as_deref()).seal(&self.key, id),
         }
     }
 
@@ -97,9 +97,9 @@ impl Spool {
             state: copy.state.as_str(),
             next_at: ms(copy.next_at),
             attempts: copy.attempts,
-            decision: copy.decision,
+            decision: copy.ground.as_ref().map(|ground| ground.decision),
             fingerprint: copy.fingerprint,
-            sealed: SealedCopy::of(&copy.recipient, copy.last.as_deref()).seal(&self.key, copy.id),
+            sealed: SealedCopy::of(&copy.recipient, copy.ground.as_ref(), copy.last.as_deref()).seal(&self.key, copy.id),
         }
     }
 }

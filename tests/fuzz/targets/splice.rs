@@ -8,9 +8,9 @@ use consentry::rewrite::{Marketing, Plan, rewrite};
 const RECEIVED: &[u8] = b"Received: from x.example\r\n\tby y.example (Consentry) with ESMTP id 1;\r\n\tThu, 01 Jan 2026 00:00:00 +0000\r\n";
 const URL: &str = "https://consent.example/u/abcdefghijklmnopqrstuvwxyz";
 const PLANS: [Plan<'_>; 2] = [
-    Plan { received: RECEIVED, marketing: None },
+    Plan { on_top: RECEIVED, marketing: None },
     Plan {
-        received: RECEIVED,
+        on_top: RECEIVED,
         marketing: Some(Marketing {
             unsubscribe_url: URL,
             list_id_phrase: "Schöne Neuigkeiten",
