@@ -6,6 +6,7 @@ mod check;
 mod listen;
 mod templates;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -13,11 +14,12 @@ use serde::Deserialize;
 
 pub use listen::{Listen, ListenAddress, ListenerEntry, TlsFiles, TlsMode};
 
-use crate::consent::{Catalogue, Controller, Form, Topic, TopicEntry};
+use crate::consent::{Catalogue, Controller, Form, ProfileName, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
-use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass};
+use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode};
 use crate::office::OfficeSettings;
+use crate::policy::{Policy, PolicySettings, ProfileChange, SimilarTopics};
 use crate::relay::RelaySettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
@@ -64,6 +66,15 @@ pub struct Config {
     /// The sources of mail.
     #[serde(default, rename = "stream")]
     pub streams: Vec<StreamEntry>,
+    /// Which rules apply by default, and the Austrian list.
+    #[serde(default)]
+    pub policy: PolicySettings,
+    /// What is said differently of the built-in policy profiles.
+    #[serde(default, rename = "profile")]
+    pub profiles: BTreeMap<ProfileName, ProfileChange>,
+    /// Which topics serve the same need (UWG §7(3) no. 2).
+    #[serde(default, rename = "similar")]
+    pub similar: Vec<SimilarTopics>,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -87,6 +98,9 @@ pub struct StreamEntry {
     /// How its client learns that a mail is blocked.
     #[serde(default)]
     pub answer: AnswerProfile,
+    /// Whether its mail is held to the decision.
+    #[serde(default)]
+    pub mode: StreamMode,
     /// SMTP user name.
     #[serde(default)]
     pub username: Option<String>,
@@ -151,6 +165,12 @@ impl Config {
         Catalogue { controllers: self.controllers.clone(), topics: self.topics.clone(), forms: self.forms.clone() }
     }
 
+    /// The rules that decisions follow.
+    pub fn policy(&self) -> Policy {
+        let seats = self.controllers.iter().map(|controller| (controller.key.clone(), controller.country)).collect();
+        Policy::new(&self.policy, self.profiles.clone(), self.similar.clone(), seats)
+    }
+
     /// The streams and how they are recognised. Patterns that are none were refused by the check.
     pub fn bindings(&self) -> Vec<Binding> {
         self.streams.iter().map(StreamEntry::binding).collect()
@@ -179,6 +199,7 @@ impl StreamEntry {
                 topic: self.topic.as_ref().map(|topic| topic.as_str().to_owned()),
                 from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).collect(),
                 answer: self.answer,
+                mode: self.mode,
             }),
             login: self.username.clone().zip(self.password_hash.clone()),
             networks: self.networks.clone(),

@@ -117,7 +117,7 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{AnswerProfile, StreamClass};
+    use crate::mail::{AnswerProfile, StreamClass, StreamMode};
 
     fn credentials() -> Credentials {
         let stream = |name: &str| {
@@ -128,6 +128,7 @@ mod tests {
                 topic: None,
                 from_domains: Vec::new(),
                 answer: AnswerProfile::Reject,
+                mode: StreamMode::Enforce,
             })
         };
         let network = "10.1.0.0/16".parse().expect("a network");

@@ -3,8 +3,9 @@
 
 use jiff::Timestamp;
 
-use crate::consent::{Catalogue, OptIn, Reason, Standing, Topic, TopicStanding};
-use crate::mail::{Class, Classification, Stream};
+use crate::consent::{Catalogue, ProfileName, Reason, Standing, Topic};
+use crate::mail::{Class, Classification, Stream, StreamMode};
+use crate::policy::{Case, Policy};
 
 /// All that the answer depends on.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +18,12 @@ pub struct Question<'a> {
     pub from_allowed: bool,
     /// The recipient's standing; `None` for an unknown one.
     pub standing: Option<&'a Standing>,
+    /// The recipient is on the ECG list, or the list cannot be asked (J-04).
+    pub listed: bool,
     /// The configured controllers and topics.
     pub catalogue: &'a Catalogue,
+    /// The rules in force.
+    pub policy: &'a Policy,
     /// When the answer is given: windows end at decision time, without any job (S0-05).
     pub now: Timestamp,
 }
@@ -32,47 +37,45 @@ pub struct Finding {
     pub event: Option<u64>,
     /// The topic decided on, for marketing that names a valid one.
     pub topic: Option<Topic>,
+    /// The policy profile that had the last word; `None` where none was asked.
+    pub profile: Option<ProfileName>,
+    /// For [`Reason::Shadow`]: what would have been said.
+    pub shadowed: Option<Reason>,
 }
 
 /// Answers the question.
 pub fn decide(question: Question<'_>) -> Finding {
     let topic = question.classification.topic.as_deref().and_then(|name| Topic::parse(name).ok());
-    let (reason, event) = reason(question, topic.as_ref());
-    Finding { reason, event, topic }
+    let (reason, event, profile) = reason(question, topic.as_ref());
+    // A watched stream lets pass what merely lacks a basis; a no stays a no.
+    let watched = question.stream.mode == StreamMode::Shadow && reason.merely_lacks_basis();
+    let (reason, shadowed) = if watched { (Reason::Shadow, Some(reason)) } else { (reason, None) };
+    Finding { reason, event, topic, profile, shadowed }
 }
 
-fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>) {
+fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>, Option<ProfileName>) {
     if !question.from_allowed {
-        return (Reason::FromNotAllowed, None);
+        return (Reason::FromNotAllowed, None, None);
     }
     if question.classification.class != Class::Marketing {
-        return (Reason::Transactional, None);
+        return (Reason::Transactional, None, None);
     }
     let Some(entry) = topic.and_then(|topic| question.catalogue.topic(topic)) else {
-        return (Reason::UnknownTopic, None);
+        return (Reason::UnknownTopic, None, None);
     };
     // L-SOFT-06, L-CON-02: consent is to a controller, not to whoever names its topic
     if entry.controller != question.stream.controller {
-        return (Reason::OtherController, None);
+        return (Reason::OtherController, None, None);
     }
-    // UWG §7(2) Nr. 2: without prior express consent, no advertising
-    let Some(standing) = question.standing else {
-        return (Reason::NoConsent, None);
-    };
+    let nobody = Standing::default();
+    let standing = question.standing.unwrap_or(&nobody);
     // L-OBJ-07: the suppression outlives the events it came from
     if let Some(suppression) = standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
-        return (suppression.reason, None);
+        return (suppression.reason, None, None);
     }
-    match (standing.of(&entry.controller, &entry.name), standing.pause(&entry.controller, question.now)) {
-        (TopicStanding::Given(_), Some(pause)) => (Reason::Paused, Some(pause.mark.seq)),
-        (TopicStanding::Given(mark), None) => (Reason::DoiConsent, Some(mark.seq)),
-        (TopicStanding::Withdrawn(mark), _) => (Reason::Withdrawn, Some(mark.seq)), // GDPR Art. 7(3)
-        (TopicStanding::Objected(mark), _) => (Reason::Objected, Some(mark.seq)),   // GDPR Art. 21(3)
-        (TopicStanding::Requested(mark), _) if question.now.duration_since(mark.at) <= OptIn::LIFETIME => {
-            (Reason::OptInPending, Some(mark.seq))
-        }
-        (TopicStanding::Requested(_) | TopicStanding::Nothing, _) => (Reason::NoConsent, None),
-    }
+    let case = Case { controller: &entry.controller, topic: &entry.name, standing, listed: question.listed, now: question.now };
+    let applied = question.policy.judge(case);
+    (applied.reason, applied.event, Some(applied.profile))
 }
 
 #[cfg(test)]
@@ -80,7 +83,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::consent::{Event, EventKind, Source, Suppression, TopicEntry};
+    use crate::consent::{Event, EventKind, OptIn, Source, Suppression, TopicEntry};
     use crate::mail::{AnswerProfile, StreamClass};
 
     fn topic(name: &str) -> Topic {
@@ -120,6 +123,7 @@ mod tests {
             topic: None,
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
+            mode: StreamMode::Enforce,
         };
         let classification = Classification { class, topic: name.map(str::to_owned), campaign: None, steps: Vec::new() };
         decide(Question {
@@ -127,7 +131,9 @@ mod tests {
             classification: &classification,
             from_allowed,
             standing,
+            listed: false,
             catalogue: &catalogue(),
+            policy: &Policy::default(),
             now: Timestamp::UNIX_EPOCH + age,
         })
     }

@@ -32,6 +32,7 @@ use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
 use crate::mail::{Classification, Outcome, Recipient};
+use crate::policy::{Ecg, Policy};
 use crate::relay::{Answered, Relay};
 use crate::rewrite::tool_unsubscribe;
 use crate::sign::Signers;
@@ -50,6 +51,10 @@ pub struct Gateway {
     pub credentials: Credentials,
     /// Controllers and topics.
     pub catalogue: Arc<Catalogue>,
+    /// The rules that decisions follow.
+    pub policy: Arc<Policy>,
+    /// The Austrian list.
+    pub ecg: Ecg,
     /// Keys of the unsubscribe links.
     pub links: LinkRing,
     /// The visible part of the unsubscribe link, prepared per topic and language.

@@ -16,6 +16,7 @@
 //!
 //! * Nouns: [`mail`] (address, envelope, message, stream, class, outcome) and [`consent`] (subject,
 //!   topic, event, standing, reason, decision).
+//! * The rules: [`policy`] (profiles as data, exemptions, what counts as similar).
 //! * Pure verbs: [`classify`], [`decide`], [`rewrite`], [`sign`], [`token`], [`compose`], [`crypto`].
 //!   They name no clock, no randomness, no tokio and no database: what they need is an argument.
 //! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
@@ -56,6 +57,7 @@ pub mod gateway;
 pub mod http;
 pub mod mail;
 pub mod office;
+pub mod policy;
 pub mod relay;
 pub mod retention;
 pub mod rewrite;

@@ -6,12 +6,14 @@
 
 -- What the hot path reads: one search by the keyed hash of the address (E-12) answers it. `state` is the fold of
 -- the subject's events, kept as JSON and rebuilt at will; `key` and `subject` are not derived from anything.
+-- `contacted`: when each controller last sent advertising ({controller: time}), written once in 30 days; no event.
 -- A person we only decided about has a row here too (seq 0, state '{}') and an address nowhere.
 CREATE TABLE standing (
     key     BLOB NOT NULL PRIMARY KEY,
     subject BLOB NOT NULL UNIQUE,
     seq     INTEGER NOT NULL,
-    state   TEXT NOT NULL
+    state   TEXT NOT NULL,
+    contacted TEXT NOT NULL
 ) WITHOUT ROWID;
 
 -- Contact data of those who gave it, sealed under the subject's contact key.
@@ -28,8 +30,8 @@ CREATE TABLE text_version (
     text TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- What happened. The order is seq, not the clock (R-08). `channel`: email or tracking. `ends`: of a pause. `evidence` is
--- sealed under the subject's evidence key.
+-- What happened. The order is seq, not the clock (R-08). `channel`: email, phone, post or tracking. `ends`: of a pause.
+-- `fact`: what another system told (JSON), nothing that names a person. `evidence` is sealed under the subject's evidence key.
 CREATE TABLE event (
     subject    BLOB NOT NULL REFERENCES standing (subject),
     seq        INTEGER NOT NULL,
@@ -42,6 +44,7 @@ CREATE TABLE event (
     opt_in     BLOB,
     answers    INTEGER,
     ends       INTEGER,
+    fact       TEXT,
     evidence   BLOB,
     PRIMARY KEY (subject, seq)
 ) WITHOUT ROWID;
@@ -121,6 +124,7 @@ CREATE INDEX letter_of_opt_in ON letter (opt_in);
 
 -- One row per message and recipient, written before the message can leave (I1, E-13). Ids begin with the time, so
 -- rows are appended at the end of the tree. The recipient is the subject; its keyed hash stands in `standing` only.
+-- `profile`: the policy profile that had the last word. `shadowed`: what would have been said, where the stream is only watched.
 -- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
 -- what it is: [[trust, class, why], ...]. `copy` is a keyed hash by which the mail is known when its client sends it
 -- again (M-08); null for one without Message-ID.
@@ -138,6 +142,8 @@ CREATE TABLE decision (
     reason      TEXT NOT NULL,
     folded_from INTEGER NOT NULL,
     event       INTEGER,
+    profile     TEXT,
+    shadowed    TEXT,
     message     BLOB,
     size        INTEGER NOT NULL,
     copy        BLOB

@@ -44,7 +44,7 @@ fn credential(class: StreamClass) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::AnswerProfile;
+    use crate::mail::{AnswerProfile, StreamMode};
 
     fn classify_as(class: StreamClass, headers: &str) -> Classification {
         let stream = Stream {
@@ -54,6 +54,7 @@ mod tests {
             topic: Some("news".into()),
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
+            mode: StreamMode::Enforce,
         };
         let raw = format!("From: a@acme.example\r\n{headers}\r\nbody\r\n");
         classify(&stream, &Message::parse(raw.into_bytes(), false).expect(headers))

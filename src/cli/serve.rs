@@ -19,6 +19,7 @@ use crate::desk::Desk;
 use crate::entropy::random;
 use crate::gateway::{Gateway, Late, Twins};
 use crate::office::Office;
+use crate::policy::Ecg;
 use crate::relay::Relay;
 use crate::sign::{Signer, Signers};
 use crate::store::Store;
@@ -117,12 +118,15 @@ impl Parts {
         let words = words(config, &catalogue)?;
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
+        let ecg = Ecg::open(config.policy.ecg_list.as_deref(), config.policy.ecg_max_age).context("policy: ecg_list")?;
         let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {
             store: store.clone(),
             relay: relay.clone(),
             credentials: Credentials::new(config.bindings(), random()),
             catalogue,
+            policy: Arc::new(config.policy()),
+            ecg,
             links: LinkRing::new(store.keyring().link_keys()),
             footers,
             signers,

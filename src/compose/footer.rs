@@ -117,6 +117,7 @@ mod tests {
                 key: "acme".into(),
                 name: "Müller & Söhne".into(),
                 imprint: "Hauptstraße 1\n12345 Musterstadt".into(),
+                country: None,
                 privacy_url: "https://acme.example/privacy".into(),
                 language: Language::DE,
                 from: "news@acme.example".into(),

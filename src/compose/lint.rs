@@ -58,6 +58,7 @@ mod tests {
             key: "acme".into(),
             name: "Müller & Söhne GmbH".into(),
             imprint: "Hauptstraße 1, 12345 Musterstadt\nhttps://acme.example/imprint".into(),
+            country: None,
             privacy_url: "https://acme.example/privacy".into(),
             language: Language::DE,
             from: "newsletter@acme.example".into(),

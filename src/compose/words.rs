@@ -234,6 +234,7 @@ mod tests {
             key: "acme".into(),
             name: "ACME".into(),
             imprint: "Hauptstraße 1".into(),
+            country: None,
             privacy_url: "https://acme.example/privacy".into(),
             language,
             from: "news@acme.example".into(),

@@ -31,6 +31,7 @@ impl Config {
         self.check_controllers(&mut faults);
         self.check_topics(&mut faults);
         self.check_forms(&mut faults);
+        self.check_policy(&mut faults);
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
         unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
         for stream in &self.streams {
@@ -112,6 +113,18 @@ impl Config {
             }
             if form.url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
                 faults.push(format!("{place}: url must be an https:// address"));
+            }
+        }
+    }
+
+    fn check_policy(&self, faults: &mut Vec<String>) {
+        faults.extend(self.profiles.iter().flat_map(|(name, change)| change.faults(*name)));
+        for entry in &self.similar {
+            if !self.controllers.iter().any(|controller| controller.key == entry.controller) {
+                faults.push(format!("similar: controller = {:?} is no [[controller]] key", entry.controller));
+            }
+            if entry.topics.is_empty() || entry.author.trim().is_empty() {
+                faults.push("similar: needs topics, and an author who judged that they serve the same need (L-SOFT-03)".into());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The legal entity on whose behalf mail is sent.
 
-use super::{Brand, Language};
+use super::{Brand, Country, Language};
 
 /// A controller (GDPR Art. 4(7)): whoever must prove the consent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -17,6 +17,9 @@ pub struct Controller {
     /// Language of its pages and mails where the person's is not known.
     #[serde(default)]
     pub language: Language,
+    /// Where its seat is, e.g. `DE`: that country's policy profile applies to all its mail (J-01).
+    #[serde(default)]
+    pub country: Option<Country>,
     /// Sender of confirmation mails, e.g. `newsletter@example.com`; its bounces must reach someone (M-66).
     pub from: String,
     /// How its pages look.

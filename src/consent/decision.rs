@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{LookupKey, Reason, SubjectId, Topic, subject};
+use super::{LookupKey, ProfileName, Reason, SubjectId, Topic, subject};
 use crate::mail::Classification;
 
 /// Id of a decision: 48 bits of milliseconds, then 80 random bits, so that ids sort by time and the
@@ -65,6 +65,12 @@ pub struct Decision {
     pub folded_from: u64,
     /// `seq` of the event that the reason rests on.
     pub event: Option<u64>,
+    /// The policy profile that had the last word; `None` where none was asked.
+    pub profile: Option<ProfileName>,
+    /// For [`Reason::Shadow`]: what would have been said.
+    pub shadowed: Option<Reason>,
+    /// The first advertising of a month to this person: the standing keeps when it was ([`Standing::contacted`](super::Standing)).
+    pub is_contact: bool,
     /// Keyed hash of the Message-ID, to find the decision of a given mail (L-PRV-01).
     pub message: Option<LookupKey>,
     /// Knows the mail again when its client sends it again; `None` for one without Message-ID.

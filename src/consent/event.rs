@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Channel, Evidence, OptInId, Topic};
+use super::{Channel, Evidence, Fact, OptInId, Topic};
 
 /// What happened. Each kind that exists is one the gateway can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,13 +26,33 @@ pub enum EventKind {
     Paused,
     /// The person ended the pause.
     Resumed,
+    /// The person's own dealings with the controller: what an exemption for existing customers rests on (UWG §7(3)).
+    /// [`Event::topics`] are what it was about, [`Fact::trigger`] how it came about.
+    Purchase,
+    /// The person was told, where the address was collected, that advertising can be objected to (UWG §7(3) no. 4).
+    NoticeShown,
+    /// The person complained to a mailbox provider or an authority: as an objection (U-35).
+    Complaint,
+    /// The mailbox does not exist: no advertising there until somebody confirms from it.
+    Bounce,
+    /// The person says that the consent was not theirs (L-DOI-08).
+    Disputed,
+    /// The person wants processing restricted (GDPR Art. 18): no advertising until it is lifted.
+    Restricted,
+    /// A restriction was lifted (GDPR Art. 18(3)).
+    Unrestricted,
+    /// The consent lapsed with the circumstances, in the judgement of whoever tells it (L-CON-06). Idling by the clock needs no
+    /// event: it acts at decision time.
+    ExpiredIdle,
+    /// Another system has a consent on its books, without complete evidence: on record, and nothing to send on.
+    Imported,
     /// A sign-up was never confirmed: address and evidence of it were destroyed (L-DOI-04, GDPR Art. 5(1)(e)).
     Erased,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 10] = [
+    pub const ALL: [EventKind; 19] = [
         Self::Requested,
         Self::DoiMailSent,
         Self::DoiBounced,
@@ -42,6 +62,15 @@ impl EventKind {
         Self::Objected,
         Self::Paused,
         Self::Resumed,
+        Self::Purchase,
+        Self::NoticeShown,
+        Self::Complaint,
+        Self::Bounce,
+        Self::Disputed,
+        Self::Restricted,
+        Self::Unrestricted,
+        Self::ExpiredIdle,
+        Self::Imported,
         Self::Erased,
     ];
 
@@ -57,6 +86,15 @@ impl EventKind {
             Self::Objected => "objected",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
+            Self::Purchase => "purchase",
+            Self::NoticeShown => "optout_notice_shown",
+            Self::Complaint => "complaint",
+            Self::Bounce => "bounce",
+            Self::Disputed => "disputed",
+            Self::Restricted => "restricted",
+            Self::Unrestricted => "unrestricted",
+            Self::ExpiredIdle => "expired_idle",
+            Self::Imported => "imported",
             Self::Erased => "erased",
         }
     }
@@ -80,13 +118,15 @@ pub enum Source {
     OneClick,
     /// An operator on behalf of the person, who called or wrote (L-OBJ-02, S0-12). Can only say no (I5).
     Staff,
+    /// Another system of the company: what it may say stands in `desk`. Can only say no, or state facts (I5).
+    System,
     /// The gateway itself.
     Gateway,
 }
 
 impl Source {
     /// All doors.
-    pub const ALL: [Source; 6] = [Self::Api, Self::Form, Self::Page, Self::OneClick, Self::Staff, Self::Gateway];
+    pub const ALL: [Source; 7] = [Self::Api, Self::Form, Self::Page, Self::OneClick, Self::Staff, Self::System, Self::Gateway];
 
     /// The word in the ledger.
     pub fn as_str(self) -> &'static str {
@@ -96,6 +136,7 @@ impl Source {
             Self::Page => "page",
             Self::OneClick => "one_click",
             Self::Staff => "staff",
+            Self::System => "system",
             Self::Gateway => "gateway",
         }
     }
@@ -117,10 +158,10 @@ pub struct Event {
     pub kind: EventKind,
     /// Key of the controller concerned.
     pub controller: String,
-    /// What it is about: being written to, or being measured. Kept apart (L-TRK-01).
+    /// What it is about: being written to, called, or measured. Kept apart (L-TRK-01).
     pub channel: Channel,
-    /// The topics concerned; empty for what concerns the whole controller: [`EventKind::Objected`],
-    /// [`EventKind::Paused`], [`EventKind::Erased`], and everything of [`Channel::Tracking`].
+    /// The topics concerned; empty for what concerns the whole controller, such as [`EventKind::Objected`] or
+    /// [`EventKind::Paused`], and for everything of [`Channel::Tracking`].
     pub topics: Vec<Topic>,
     /// Through which door.
     pub source: Source,
@@ -131,6 +172,8 @@ pub struct Event {
     pub answers: Option<u64>,
     /// For [`EventKind::Paused`]: when it ends by itself.
     pub until: Option<Timestamp>,
+    /// What a fact from outside says.
+    pub fact: Option<Fact>,
     /// The proof, as stored sealed; `None` where it was not asked for.
     pub evidence: Option<Evidence>,
 }
@@ -150,6 +193,7 @@ impl Event {
             opt_in: None,
             answers: None,
             until: None,
+            fact: None,
             evidence: None,
         }
     }

@@ -33,6 +33,12 @@ pub enum Reason {
     Transactional,
     /// Pass: a confirmed double opt-in covers the topic.
     DoiConsent,
+    /// Pass: an existing customer, and all that the exemption asks for (UWG §7(3)).
+    ExistingCustomer,
+    /// Pass: where silence is enough, nobody said no.
+    OptOutRegime,
+    /// Pass: the stream is only watched; what is recorded besides is what would have been said.
+    Shadow,
     /// Block: nothing on record.
     NoConsent,
     /// Block: asked for, not confirmed yet.
@@ -41,6 +47,24 @@ pub enum Reason {
     Withdrawn,
     /// Block: objection to all advertising of this controller (GDPR Art. 21(2)).
     Objected,
+    /// Block: a consent that lay unused for too long, or lapsed (L-CON-06).
+    ConsentStale,
+    /// Block: a customer once; too long ago for the exemption.
+    CustomerWindowOver,
+    /// Block: a customer; the mail is about something else than what was bought (UWG §7(3) no. 2).
+    NotSimilar,
+    /// Block: a customer who was not told that they may object (UWG §7(3) no. 4).
+    NoOptOutNotice,
+    /// Block: a customer who is on the Austrian list of those who want no advertising, or nobody can tell (ECG §7(2)).
+    OnOptOutList,
+    /// Block: the mailbox does not exist.
+    Bounced,
+    /// Block: the person complained of this controller's advertising.
+    Complained,
+    /// Block: processing is restricted (GDPR Art. 18).
+    Restricted,
+    /// Block: the person says that the consent was not theirs (L-DOI-08).
+    Disputed,
     /// Block: the person wants a rest from all advertising of this controller.
     Paused,
     /// Block: the topic belongs to another legal entity than the stream.
@@ -55,13 +79,25 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their documentation.
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 23] = [
         Self::Transactional,
         Self::DoiConsent,
+        Self::ExistingCustomer,
+        Self::OptOutRegime,
+        Self::Shadow,
         Self::NoConsent,
         Self::OptInPending,
         Self::Withdrawn,
         Self::Objected,
+        Self::ConsentStale,
+        Self::CustomerWindowOver,
+        Self::NotSimilar,
+        Self::NoOptOutNotice,
+        Self::OnOptOutList,
+        Self::Bounced,
+        Self::Complained,
+        Self::Restricted,
+        Self::Disputed,
         Self::Paused,
         Self::OtherController,
         Self::UnknownTopic,
@@ -74,10 +110,22 @@ impl Reason {
         match self {
             Self::Transactional => "transactional",
             Self::DoiConsent => "doi_consent",
+            Self::ExistingCustomer => "existing_customer",
+            Self::OptOutRegime => "opt_out_regime",
+            Self::Shadow => "shadow",
             Self::NoConsent => "no_consent",
             Self::OptInPending => "opt_in_pending",
             Self::Withdrawn => "withdrawn",
             Self::Objected => "objected",
+            Self::ConsentStale => "consent_stale",
+            Self::CustomerWindowOver => "customer_window_over",
+            Self::NotSimilar => "not_similar",
+            Self::NoOptOutNotice => "no_opt_out_notice",
+            Self::OnOptOutList => "on_opt_out_list",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+            Self::Restricted => "restricted",
+            Self::Disputed => "disputed",
             Self::Paused => "paused",
             Self::OtherController => "other_controller",
             Self::UnknownTopic => "unknown_topic",
@@ -94,7 +142,7 @@ impl Reason {
     /// What follows from it.
     pub fn verdict(self) -> Verdict {
         match self {
-            Self::Transactional | Self::DoiConsent => Verdict::Pass,
+            Self::Transactional | Self::DoiConsent | Self::ExistingCustomer | Self::OptOutRegime | Self::Shadow => Verdict::Pass,
             Self::LedgerUnavailable => Verdict::Defer,
             _ => Verdict::Block,
         }
@@ -105,8 +153,25 @@ impl Reason {
         match self {
             Self::Transactional => Some(LegalBasis::NotAdvertising),
             Self::DoiConsent => Some(LegalBasis::Consent),
+            Self::ExistingCustomer => Some(LegalBasis::ExistingCustomer),
+            Self::OptOutRegime => Some(LegalBasis::OptOut),
+            Self::Shadow => Some(LegalBasis::None),
             _ => None,
         }
+    }
+
+    /// True for what a stream in shadow lets pass: there is no basis, and nobody said no.
+    pub fn merely_lacks_basis(self) -> bool {
+        matches!(
+            self,
+            Self::NoConsent
+                | Self::OptInPending
+                | Self::ConsentStale
+                | Self::CustomerWindowOver
+                | Self::NotSimilar
+                | Self::NoOptOutNotice
+                | Self::OnOptOutList
+        )
     }
 
     /// One sentence for people: in German, or in English for everyone else.
@@ -116,6 +181,42 @@ impl Reason {
             (Self::Transactional, _) => "It is not advertising, so it needs no consent.",
             (Self::DoiConsent, Language::DE) => "Die Person hat per Double-Opt-in bestätigt, dass sie E-Mails zu diesem Thema möchte.",
             (Self::DoiConsent, _) => "The person confirmed by double opt-in that they want mail about this topic.",
+            (Self::ExistingCustomer, Language::DE) => {
+                "Die Person ist Kundin oder Kunde, und es geht um eigene ähnliche Angebote; sie hat dem nicht widersprochen."
+            }
+            (Self::ExistingCustomer, _) => {
+                "The person is a customer, the mail is about similar offers of the same company, and they have not objected."
+            }
+            (Self::OptOutRegime, Language::DE) => "Nach dem anwendbaren Recht genügt es, dass die Person nicht widersprochen hat.",
+            (Self::OptOutRegime, _) => "Under the law that applies it is enough that the person has not objected.",
+            (Self::Shadow, Language::DE) => "Der Stream wird nur beobachtet: Die E-Mail ging hinaus, obwohl eine Rechtsgrundlage fehlt.",
+            (Self::Shadow, _) => "The stream is only watched: the mail left although it lacks a legal basis.",
+            (Self::ConsentStale, Language::DE) => "Die Einwilligung ist erloschen: Sie wurde zu lange nicht genutzt.",
+            (Self::ConsentStale, _) => "The consent has lapsed: it was not used for too long.",
+            (Self::CustomerWindowOver, Language::DE) => "Die Person war Kundin oder Kunde, aber das ist für die Ausnahme zu lange her.",
+            (Self::CustomerWindowOver, _) => "The person was a customer, but too long ago for the exemption.",
+            (Self::NotSimilar, Language::DE) => {
+                "Die Person ist Kundin oder Kunde, aber es geht um etwas anderes als das, was sie gekauft hat."
+            }
+            (Self::NotSimilar, _) => "The person is a customer, but the mail is about something else than what they bought.",
+            (Self::NoOptOutNotice, Language::DE) => {
+                "Die Person ist Kundin oder Kunde, wurde aber bei der Erhebung der Adresse nicht auf ihr Widerspruchsrecht hingewiesen."
+            }
+            (Self::NoOptOutNotice, _) => {
+                "The person is a customer, but was not told of the right to object when the address was collected."
+            }
+            (Self::OnOptOutList, Language::DE) => {
+                "Die Adresse steht in der österreichischen Liste nach § 7 ECG, oder die Liste fehlt oder ist zu alt."
+            }
+            (Self::OnOptOutList, _) => "The address is on the Austrian list under ECG §7, or the list is missing or too old.",
+            (Self::Bounced, Language::DE) => "Das Postfach gibt es nach allem, was bekannt ist, nicht mehr.",
+            (Self::Bounced, _) => "As far as is known, the mailbox does not exist any more.",
+            (Self::Complained, Language::DE) => "Die Person hat sich über die Werbung dieses Unternehmens beschwert.",
+            (Self::Complained, _) => "The person has complained of this company's advertising.",
+            (Self::Restricted, Language::DE) => "Die Person hat die Verarbeitung ihrer Daten einschränken lassen.",
+            (Self::Restricted, _) => "The person has had the processing of their data restricted.",
+            (Self::Disputed, Language::DE) => "Die Person bestreitet, die Einwilligung selbst erteilt zu haben.",
+            (Self::Disputed, _) => "The person disputes having given the consent.",
             (Self::NoConsent, Language::DE) => "Es ist Werbung, und für dieses Thema liegt keine Einwilligung dieser Person vor.",
             (Self::NoConsent, _) => "It is advertising, and there is no consent of this person on record for this topic.",
             (Self::OptInPending, Language::DE) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
@@ -145,6 +246,52 @@ impl Reason {
             (Self::Transactional, _) => "It passes as it is; as advertising it would need consent.",
             (Self::DoiConsent, Language::DE) => "Solche E-Mails werden durchgelassen, bis die Person widerruft oder widerspricht.",
             (Self::DoiConsent, _) => "It passes as things are, until the person withdraws or objects.",
+            (Self::ExistingCustomer, Language::DE) => {
+                "Solche E-Mails werden durchgelassen, bis die Person widerspricht oder der letzte Kauf zu lange her ist."
+            }
+            (Self::ExistingCustomer, _) => "It passes as things are, until the person objects or the last purchase is too long ago.",
+            (Self::OptOutRegime, Language::DE) => "Solche E-Mails werden durchgelassen, bis die Person widerspricht.",
+            (Self::OptOutRegime, _) => "It passes as things are, until the person objects.",
+            (Self::Shadow, Language::DE) => {
+                "Sobald der Stream nicht mehr nur beobachtet wird, bräuchte die Person eine Einwilligung oder Kundenbeziehung."
+            }
+            (Self::Shadow, _) => "As soon as the stream is more than watched, the person would need a consent or to be a customer.",
+            (Self::ConsentStale, Language::DE) => {
+                "Die Person müsste sich selbst neu anmelden und bestätigen; eine Bitte darum per E-Mail wäre selbst Werbung."
+            }
+            (Self::ConsentStale, _) => {
+                "The person would have to sign up anew and confirm; asking them to by mail would be advertising itself."
+            }
+            (Self::CustomerWindowOver, Language::DE) => "Die Person müsste wieder etwas kaufen, oder sich anmelden und bestätigen.",
+            (Self::CustomerWindowOver, _) => "The person would have to buy again, or sign up and confirm.",
+            (Self::NotSimilar, Language::DE) => {
+                "Das Thema müsste dem Gekauften ähnlich sein, nach der Zuordnung [[similar]] der Konfiguration; oder die Person meldet sich an."
+            }
+            (Self::NotSimilar, _) => {
+                "The topic would have to be similar to what was bought, by the mapping [[similar]] of the configuration; or the person signs up."
+            }
+            (Self::NoOptOutNotice, Language::DE) => {
+                "Zum Kauf müsste der Hinweistext belegt sein, der bei der Erhebung der Adresse gezeigt wurde; oder die Person meldet sich an."
+            }
+            (Self::NoOptOutNotice, _) => {
+                "The purchase would have to come with the notice that was shown when the address was collected; or the person signs up."
+            }
+            (Self::OnOptOutList, Language::DE) => "Die Person müsste sich anmelden und bestätigen: Die Liste gilt nur ohne Einwilligung.",
+            (Self::OnOptOutList, _) => "The person would have to sign up and confirm: the list counts only without consent.",
+            (Self::Bounced, Language::DE) => "Die Person müsste sich mit diesem Postfach neu anmelden und bestätigen.",
+            (Self::Bounced, _) => "The person would have to sign up and confirm from this mailbox.",
+            (Self::Complained, Language::DE) => {
+                "Die Person müsste sich selbst neu anmelden und bestätigen; bis dahin gilt die Beschwerde für jede Werbung."
+            }
+            (Self::Complained, _) => {
+                "The person would have to sign up anew and confirm; until then the complaint holds for all advertising."
+            }
+            (Self::Restricted, Language::DE) => {
+                "Die Einschränkung müsste aufgehoben werden, nach Art. 18 Abs. 3 DSGVO mit Nachricht an die Person."
+            }
+            (Self::Restricted, _) => "The restriction would have to be lifted, and the person told (GDPR Art. 18(3)).",
+            (Self::Disputed, Language::DE) => "Die Person müsste sich selbst neu anmelden und bestätigen.",
+            (Self::Disputed, _) => "The person would have to sign up anew and confirm.",
             (Self::NoConsent, Language::DE) => "Die Person müsste sich für dieses Thema anmelden und die Bestätigungsmail bestätigen.",
             (Self::NoConsent, _) => "The person would have to sign up for this topic and confirm the mail that asks for it.",
             (Self::OptInPending, Language::DE) => {

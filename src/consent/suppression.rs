@@ -3,14 +3,14 @@
 use super::{Reason, Topic};
 
 /// Held under the look-up key, not under the subject, so that it survives erasure and re-import.
-/// Made by withdrawal and objection; lifted only by a later confirmed double opt-in (L-OBJ-05).
+/// Made by withdrawal, objection, complaint and dispute; lifted only by a later confirmed double opt-in (L-OBJ-05).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
     /// Key of the controller.
     pub controller: String,
     /// The topic and all below it; `None` for all of the controller's marketing.
     pub topic: Option<Topic>,
-    /// [`Reason::Withdrawn`] or [`Reason::Objected`].
+    /// What was said: [`Reason::Withdrawn`], [`Reason::Objected`], [`Reason::Complained`] or [`Reason::Disputed`].
     pub reason: Reason,
 }
 

@@ -199,6 +199,7 @@ mod tests {
             key: key.into(),
             name: name.into(),
             imprint: "Hauptstraße 1".into(),
+            country: None,
             privacy_url: "https://acme.example/privacy".into(),
             language: Language::DE,
             from: "news@acme.example".into(),

@@ -33,7 +33,7 @@ impl Gateway {
         let message = &incoming.message;
         let mut on_top = received(&incoming.hop, &self.hostname, decision.id, decision.at);
         on_top.push_str(&missing(message, &self.hostname, decision.id));
-        let topic = decision.topic.as_ref().filter(|_| decision.reason == Reason::DoiConsent);
+        let topic = decision.topic.as_ref().filter(|_| decision.reason != Reason::Transactional);
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
             return rewrite(message, &Plan { on_top: on_top.as_bytes(), marketing: None });
         };

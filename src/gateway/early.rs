@@ -19,12 +19,14 @@ impl Gateway {
         let step = Step { trust: Trust::Credential, says: Class::Marketing, why: "stream is bound to marketing".into() };
         let classification = Classification { class: Class::Marketing, topic: stream.topic.clone(), campaign: None, steps: vec![step] };
         let now = Timestamp::now();
-        let Finding { reason, event, topic } = decide(Question {
+        let Finding { reason, event, topic, profile, shadowed } = decide(Question {
             stream,
             classification: &classification,
             from_allowed: true,
             standing: standing.as_ref(),
+            listed: self.may_be_listed(stream, standing.as_ref(), &recipient.address, now),
             catalogue: &self.catalogue,
+            policy: &self.policy,
             now,
         });
         if reason.verdict() != Verdict::Block {
@@ -42,6 +44,9 @@ impl Gateway {
             reason,
             folded_from: standing.map_or(0, |standing| standing.seq),
             event,
+            profile,
+            shadowed,
+            is_contact: false,
             message: None,
             copy: None,
             size: 0,

@@ -1,13 +1,13 @@
 //! The decision on one copy: what the ledger knows of the recipient, asked and put to `decide`.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, Standing, SubjectId, Verdict};
 use crate::decide::{Finding, Question, decide};
 use crate::entropy::random;
-use crate::mail::{Class, Classification, Lane, Recipient};
+use crate::mail::{Address, Class, Classification, Lane, Recipient, Stream};
 use crate::store::StoreError;
 
 impl Gateway {
@@ -21,17 +21,24 @@ impl Gateway {
     ) -> Result<Decision, StoreError> {
         let keyring = self.store.keyring();
         // I3: the look-up begins after end-of-data, so that every withdrawal answered before counts
-        let recipient = keyring.lookup_key(&recipient.address);
+        let address = &recipient.address;
+        let recipient = keyring.lookup_key(address);
         let (subject, standing) = self.known(classification.class, recipient).await?;
         let now = Timestamp::now();
-        let Finding { reason, event, topic } = decide(Question {
+        let listed = classification.class == Class::Marketing && self.may_be_listed(&incoming.stream, standing.as_ref(), address, now);
+        let Finding { reason, event, topic, profile, shadowed } = decide(Question {
             stream: &incoming.stream,
             classification: &classification,
             from_allowed: incoming.senders.iter().all(|sender| incoming.stream.may_use(sender)),
             standing: standing.as_ref(),
+            listed,
             catalogue: &self.catalogue,
+            policy: &self.policy,
             now,
         });
+        // One write in a month is enough to know whether a consent lies unused (L-CON-06).
+        let active = standing.as_ref().and_then(|standing| standing.active(&incoming.stream.controller));
+        let is_contact = is_advertising(reason) && active.is_none_or(|active| now.duration_since(active) > CONTACT_STEP);
         let id = DecisionId::new(now, random());
         Ok(Decision {
             id,
@@ -45,10 +52,19 @@ impl Gateway {
             reason,
             folded_from: standing.map_or(0, |standing| standing.seq),
             event,
+            profile,
+            shadowed,
+            is_contact,
             message: incoming.message.value("Message-ID").map(|id| keyring.message_key(&id)),
             copy,
             size: incoming.message.raw().len() as u64,
         })
+    }
+
+    /// On the ECG list or not to be told, where that may matter (J-04).
+    pub(super) fn may_be_listed(&self, stream: &Stream, standing: Option<&Standing>, address: &Address, now: Timestamp) -> bool {
+        let country = standing.and_then(|standing| standing.country(&stream.controller));
+        self.policy.asks_ecg_list(&stream.controller, country) && self.ecg.may_list(address, now)
     }
 
     /// The recipient's subject and standing. Transactional mail needs no standing: the record finds its
@@ -57,6 +73,14 @@ impl Gateway {
         let found = if class == Class::Marketing { self.store.standing(recipient).await? } else { None };
         Ok(found.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing))))
     }
+}
+
+/// How exactly it is known when somebody was last written to: a consent may count as idle that much early, never late.
+const CONTACT_STEP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// True for what reaches a person as advertising.
+fn is_advertising(reason: Reason) -> bool {
+    reason.verdict() == Verdict::Pass && reason != Reason::Transactional
 }
 
 /// Transactional mail never waits behind a campaign.

@@ -28,6 +28,17 @@ pub enum AnswerProfile {
     Accept,
 }
 
+/// Whether a stream's mail is held to the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamMode {
+    /// What lacks a basis is blocked.
+    #[default]
+    Enforce,
+    /// What merely lacks a basis passes, and is recorded as what would have been blocked; a no stays a no.
+    Shadow,
+}
+
 /// A source of mail: one controller, the domains it may use, the class its credential allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
@@ -43,6 +54,8 @@ pub struct Stream {
     pub from_domains: Vec<DomainPattern>,
     /// How its client learns that a mail is blocked.
     pub answer: AnswerProfile,
+    /// Whether its mail is held to the decision.
+    pub mode: StreamMode,
 }
 
 impl Stream {
@@ -104,6 +117,7 @@ mod tests {
                 topic: None,
                 from_domains: vec![DomainPattern::parse(pattern).expect(pattern)],
                 answer: AnswerProfile::Reject,
+                mode: StreamMode::Enforce,
             };
             assert_eq!(stream.may_use(&Address::parse(domain).expect(domain)), expected, "{pattern} {domain}");
         }

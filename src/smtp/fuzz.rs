@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::mail::{AnswerProfile, ReversePath, Stream, StreamClass};
+use crate::mail::{AnswerProfile, ReversePath, Stream, StreamClass, StreamMode};
 use crate::wire::Reply;
 
 use super::chunk::ChunkReader;
@@ -31,7 +31,15 @@ pub fn command(octets: &[u8]) {
     let Some((place, lines)) = octets.split_first() else { return };
     let answer = if place & 1 == 0 { AnswerProfile::Reject } else { AnswerProfile::RejectAtRcpt };
     let (name, controller) = (String::from("stream"), String::from("controller"));
-    let stream = Arc::new(Stream { name, controller, class: StreamClass::Declared, topic: None, from_domains: Vec::new(), answer });
+    let stream = Arc::new(Stream {
+        name,
+        controller,
+        class: StreamClass::Declared,
+        topic: None,
+        from_domains: Vec::new(),
+        answer,
+        mode: StreamMode::Enforce,
+    });
     let settings =
         Arc::new(SmtpSettings { max_errors: u32::MAX, max_idle_commands: u32::MAX, max_recipients: 3, ..SmtpSettings::default() });
     let origin = Origin {

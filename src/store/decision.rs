@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::column::{int, json, ms};
 use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
-use crate::consent::{Decision, DecisionId, Standing};
+use crate::consent::{Decision, DecisionId, ProfileName, Reason, Standing};
 use crate::entropy::random;
 use crate::mail::{Classification, Outcome};
 
@@ -28,19 +28,21 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const KEPT: usize = 16 * 1024;
 
 /// One commit in one piece, so that it costs one hop to the connection's thread. Parameters, in this order: the standing of
-/// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; decisions; the run and the ids of
+/// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; who was written to; decisions; the run and the ids of
 /// the decisions; combinations and their minutes, twice; volumes; the tool's List-Unsubscribe values; outcomes. They are not numbered, because sqlx binds
 /// numbered ones to the first of several statements only.
 ///
 /// A key that two messages bring at once gets the first one's subject, and so do both decisions.
 const COMMIT: &str = "
 BEGIN IMMEDIATE;
-INSERT OR ROLLBACK INTO standing (key, subject, seq, state)
-    SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ? FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
-INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy)
+INSERT OR ROLLBACK INTO standing (key, subject, seq, state, contacted)
+    SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ?, '{}' FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
+UPDATE OR ROLLBACK standing SET contacted = json_patch(contacted, json_object(new.value ->> 1, new.value ->> 2))
+    FROM json_each(?) AS new WHERE standing.key = unhex(new.value ->> 0);
+INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy, profile, shadowed)
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
            coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
-           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> '$[15][0]', unhex(value ->> '$[15][1]')
+           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> '$[15][0]', unhex(value ->> '$[15][1]'), value ->> '$[15][2]', value ->> '$[15][3]'
     FROM json_each(?);
 INSERT OR ROLLBACK INTO decision_of_subject (run, subject, decision)
     SELECT ?, d.subject, d.id FROM json_each(?) AS new CROSS JOIN decision AS d ON d.id = unhex(new.value);
@@ -100,7 +102,7 @@ impl Store {
     }
 
     /// The JSON is made here, on the caller's time: the recorder is one task for all.
-    fn row_of(&self, decision: Decision, tool_unsubscribe: Option<String>) -> Result<Row, StoreError> {
+    fn row_of(&self, decision: Decision, tool_unsubscribe: Option<String>) -> Result<Box<Row>, StoreError> {
         // Named one by one, so that no field is forgotten.
         let Decision {
             id,
@@ -114,6 +116,9 @@ impl Store {
             reason,
             folded_from,
             event,
+            profile,
+            shadowed,
+            is_contact,
             message,
             copy,
             size,
@@ -139,10 +144,12 @@ impl Store {
             int(folded_from),
             event.map(int),
             message.map(|key| hex::encode(key.0)),
-            (int(size), copy.map(|key| hex::encode(key.0))), // a tuple of seventeen does not serialise
+            // a tuple of seventeen does not serialise
+            (int(size), copy.map(|key| hex::encode(key.0)), profile.map(ProfileName::as_str), shadowed.map(Reason::as_str)),
         ));
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
-        Ok(Row {
+        Ok(Box::new(Row {
+            contact: is_contact.then(|| json((hex::encode(recipient.0), &controller, ms(at)))),
             unknown: unknown.map(|key| json((key, subject))),
             tool_unsubscribe: tool_unsubscribe.map(|value| json((&id, value))),
             decision: row,
@@ -155,7 +162,7 @@ impl Store {
                 campaign: campaign.unwrap_or_default(),
                 reason: reason.as_str(),
             },
-        })
+        }))
     }
 
     fn seal(&self, context: &[u8], text: &str) -> Result<String, StoreError> {
@@ -177,13 +184,14 @@ pub(super) fn tool_context(id: DecisionId) -> Vec<u8> {
 struct Row {
     id: DecisionId,
     mix: Mix,
+    contact: Option<String>,
     unknown: Option<String>,
     decision: String,
     tool_unsubscribe: Option<String>,
 }
 
 enum Line {
-    Decision(Result<Row, StoreError>, oneshot::Sender<Result<(), StoreError>>),
+    Decision(Result<Box<Row>, StoreError>, oneshot::Sender<Result<(), StoreError>>),
     Outcome(String),
     Close(oneshot::Sender<()>),
 }
@@ -214,6 +222,7 @@ impl Recorder {
 #[derive(Default)]
 struct Batch {
     unknown: Vec<String>,
+    contacts: Vec<String>,
     decisions: Vec<String>,
     ids: Vec<String>,
     tally: Tally,
@@ -260,6 +269,7 @@ impl Batch {
         match line {
             Line::Decision(Ok(row), done) => {
                 self.unknown.extend(row.unknown);
+                self.contacts.extend(row.contact);
                 self.decisions.push(row.decision);
                 self.ids.push(format!("\"{}\"", row.id));
                 self.tally.add(row.id, row.mix);
@@ -281,6 +291,7 @@ impl Batch {
         let written = sqlx::query(COMMIT)
             .bind(ledger::state(&Standing::default()))
             .bind(array(&self.unknown))
+            .bind(array(&self.contacts))
             .bind(array(&self.decisions))
             .bind(self.run.number)
             .bind(array(&self.ids))
@@ -303,6 +314,7 @@ impl Batch {
             self.run.add(self.decisions.len());
         }
         self.unknown.clear();
+        self.contacts.clear();
         self.decisions.clear();
         self.ids.clear();
         self.tool_unsubscribes.clear();

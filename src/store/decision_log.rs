@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::column::{count, octets, timestamp, topic};
 use super::decision::tool_context;
 use super::{Store, StoreError};
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, ProfileName, Reason, SubjectId};
 use crate::mail::{Class, Classification, Step, Trust};
 
 /// The statement that reads rows as [`Row`] does. CROSS JOIN fixes the order: what is asked for first, then what belongs
@@ -47,6 +47,8 @@ pub(super) struct Row {
     reason: String,
     folded_from: i64,
     event: Option<i64>,
+    profile: Option<String>,
+    shadowed: Option<String>,
     message: Option<Vec<u8>>,
     copy: Option<Vec<u8>>,
     size: i64,
@@ -113,6 +115,9 @@ impl Row {
             reason: read_reason(&self.reason)?,
             folded_from: count(self.folded_from)?,
             event: self.event.map(count).transpose()?,
+            profile: self.profile.as_deref().map(read_profile).transpose()?,
+            shadowed: self.shadowed.as_deref().map(read_reason).transpose()?,
+            is_contact: false, // of the writing only
             message: self.message.map(|key| octets(&key).map(LookupKey)).transpose()?,
             copy: self.copy.map(|key| octets(&key).map(CopyKey)).transpose()?,
             size: count(self.size)?,
@@ -123,6 +128,10 @@ impl Row {
 
 pub(super) fn read_class(word: &str) -> Result<Class, StoreError> {
     Class::parse(word).ok_or(StoreError::Damaged("a decision's class"))
+}
+
+fn read_profile(word: &str) -> Result<ProfileName, StoreError> {
+    ProfileName::parse(word).ok_or(StoreError::Damaged("a profile"))
 }
 
 pub(super) fn read_reason(word: &str) -> Result<Reason, StoreError> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
-use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::column::{count, int, json, ms, octets, timestamp, topics, topics_text, whole_ms};
 use super::subject_keys::DataKeys;
 use super::text_version::{keep_all, restore_all};
 use super::{Store, StoreError, event_tally};
@@ -35,6 +35,7 @@ struct EventRow {
     opt_in: Option<Vec<u8>>,
     answers: Option<i64>,
     ends: Option<i64>,
+    fact: Option<String>,
     evidence: Option<Vec<u8>>,
 }
 
@@ -88,7 +89,7 @@ impl Place {
     /// A new subject for that key.
     pub(super) async fn new(tx: &mut SqliteConnection, key: LookupKey) -> Result<Self, StoreError> {
         let place = Self { key, subject: SubjectId(random()), standing: Standing::default() };
-        sqlx::query("INSERT INTO standing (key, subject, seq, state) VALUES (?1, ?2, 0, ?3)")
+        sqlx::query("INSERT INTO standing (key, subject, seq, state, contacted) VALUES (?1, ?2, 0, ?3, '{}')")
             .bind(&key.0[..])
             .bind(&place.subject.0[..])
             .bind(state(&place.standing))
@@ -107,12 +108,15 @@ impl Place {
         event.seq = self.standing.seq + 1;
         event.at = whole_ms(event.at);
         event.until = event.until.map(whole_ms);
+        if let Some(fact) = &mut event.fact {
+            fact.occurred = fact.occurred.map(whole_ms);
+        }
         if let Some(evidence) = &mut event.evidence {
             keep_all(tx, evidence).await?;
         }
         sqlx::query(
-            "INSERT INTO event (subject, seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, evidence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO event (subject, seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, evidence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )
         .bind(&self.subject.0[..])
         .bind(int(event.seq))
@@ -125,6 +129,7 @@ impl Place {
         .bind(event.opt_in.map(|id| id.0.to_vec()))
         .bind(event.answers.map(int))
         .bind(event.until.map(ms))
+        .bind(event.fact.as_ref().map(json))
         .bind(self.seal_evidence(keys, &event)?)
         .execute(&mut *tx)
         .await?;
@@ -202,7 +207,7 @@ pub(super) async fn events(
     keys: Option<&DataKeys>,
 ) -> Result<Vec<Event>, StoreError> {
     let rows: Vec<EventRow> = sqlx::query_as(
-        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, iif(?2, evidence, NULL) AS evidence
+        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, iif(?2, evidence, NULL) AS evidence
          FROM event WHERE subject = ?1 ORDER BY seq",
     )
     .bind(&subject.0[..])
@@ -228,6 +233,7 @@ pub(super) async fn events(
             opt_in: row.opt_in.map(|id| octets(&id).map(OptInId)).transpose()?,
             answers: row.answers.map(count).transpose()?,
             until: row.ends.map(timestamp).transpose()?,
+            fact: row.fact.map(|fact| serde_json::from_str(&fact)).transpose().map_err(|_| StoreError::Damaged("a fact"))?,
             evidence,
         });
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::column::{json, octets};
+use super::column::{json, octets, timestamp};
 use super::withdrawal::suppression;
 use super::{Store, StoreError};
 use crate::consent::{LookupKey, Standing, SubjectId};
@@ -26,7 +26,7 @@ pub(super) struct LookUps {
     questions: mpsc::UnboundedSender<Question>,
 }
 
-type Row = (Vec<u8>, Vec<u8>, i64, String, String);
+type Row = (Vec<u8>, Vec<u8>, i64, String, String, String);
 
 impl Store {
     /// The subject of a key and its standing, suppressions included; `None` for a key never seen. Errors mean the ledger
@@ -97,7 +97,7 @@ async fn find(connection: &mut SqliteConnection, keys: &[LookupKey]) -> Result<H
         [] => return Ok(HashMap::new()),
         [key] => {
             sqlx::query_as(
-                "SELECT s.key, s.subject, s.seq, s.state,
+                "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
                  FROM standing AS s WHERE s.key = ?1",
             )
@@ -108,7 +108,7 @@ async fn find(connection: &mut SqliteConnection, keys: &[LookupKey]) -> Result<H
         // CROSS JOIN fixes the order: one search by key for each element, never a scan of the table
         keys => {
             sqlx::query_as(
-                "SELECT s.key, s.subject, s.seq, s.state,
+                "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
                  FROM json_each(?1) AS asked CROSS JOIN standing AS s ON s.key = unhex(asked.value)",
             )
@@ -120,11 +120,16 @@ async fn find(connection: &mut SqliteConnection, keys: &[LookupKey]) -> Result<H
     rows.into_iter().map(read).collect()
 }
 
-fn read((key, subject, seq, state, suppressions): Row) -> Result<(LookupKey, (SubjectId, Standing)), StoreError> {
+fn read((key, subject, seq, state, contacted, suppressions): Row) -> Result<(LookupKey, (SubjectId, Standing)), StoreError> {
     let mut standing = match seq {
         0 => Standing::default(),
         _ => serde_json::from_str(&state).map_err(|_| StoreError::Damaged("a standing"))?,
     };
+    if contacted != "{}" {
+        let times: HashMap<String, i64> = serde_json::from_str(&contacted).map_err(|_| StoreError::Damaged("a contact"))?;
+        standing.contacted =
+            times.into_iter().map(|(controller, at)| Ok((controller, timestamp(at)?))).collect::<Result<_, StoreError>>()?;
+    }
     if suppressions != "[]" {
         let rows: Vec<(String, String, String)> = serde_json::from_str(&suppressions).map_err(|_| StoreError::Damaged("a suppression"))?;
         let rows = rows.into_iter().map(|(controller, topic, reason)| suppression(controller, &topic, &reason));

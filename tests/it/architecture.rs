@@ -9,7 +9,7 @@ use consentry::consent::Reason;
 use crate::environment;
 
 /// Rooms without clock, randomness, runtime and database: what they need is an argument.
-const PURE: &[&str] = &["mail", "consent", "classify", "decide", "rewrite", "sign", "token", "compose", "crypto", "wire"];
+const PURE: &[&str] = &["mail", "consent", "classify", "policy", "decide", "rewrite", "sign", "token", "compose", "crypto", "wire"];
 
 /// What a pure room must not name.
 const IMPURE_WORDS: &[&str] = &["tokio", "sqlx", "Timestamp::now", "Zoned::now", "SystemTime", "Instant", "rand::fill", "rand::generate"];
@@ -19,6 +19,7 @@ const JOINER: &[&str] = &[
     "mail",
     "consent",
     "classify",
+    "policy",
     "decide",
     "token",
     "compose",
@@ -39,7 +40,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("consent", &["mail"]),
     ("wire", &["mail"]),
     ("classify", &["mail", "consent"]),
-    ("decide", &["mail", "consent"]),
+    ("policy", &["mail", "consent"]),
+    ("decide", &["mail", "consent", "policy"]),
     ("token", &["mail", "consent"]),
     ("compose", &["mail", "consent"]),
     ("crypto", &["mail", "consent"]),

@@ -8,6 +8,7 @@ mod browser;
 mod client;
 mod config;
 mod corpus;
+mod decisions;
 mod dialogues;
 mod dkim;
 mod environment;

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use consentry::mail::{AnswerProfile, Hop, Recipient, ReversePath, Stream, StreamClass};
+use consentry::mail::{AnswerProfile, Hop, Recipient, ReversePath, Stream, StreamClass, StreamMode};
 use consentry::smtp::{Answers, Authentication, Door, Handler, SmtpSettings, Socket, StreamRates, Submission, Tls, serve};
 use consentry::tls::Acceptor;
 use consentry::wire::{Enhanced, Reply};
@@ -47,6 +47,7 @@ pub(crate) fn stream(name: &str) -> Arc<Stream> {
         topic: None,
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
+        mode: StreamMode::Enforce,
     })
 }
 

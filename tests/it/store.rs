@@ -155,13 +155,7 @@ async fn meets(store: &Store, who: &str, what: &str) -> &'static str {
     if standing.suppressions.iter().any(|suppression| suppression.covers("acme", &what)) {
         return "suppressed";
     }
-    match standing.of("acme", &what) {
-        TopicStanding::Given(_) => "given",
-        TopicStanding::Objected(_) => "objected",
-        TopicStanding::Withdrawn(_) => "withdrawn",
-        TopicStanding::Requested(_) => "requested",
-        TopicStanding::Nothing => "nothing",
-    }
+    standing.of("acme", &what).as_str()
 }
 
 /// Decision number `n` about `who`, by someone who never saw them.
@@ -187,6 +181,9 @@ fn decision(store: &Store, who: &str, n: u16) -> Decision {
         reason: Reason::NoConsent,
         folded_from: 0,
         event: None,
+        profile: None,
+        shadowed: None,
+        is_contact: false,
         message: Some(store.keyring().message_key("<m@acme.example>")),
         copy: None,
         size: 10_240,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use crate::mail::{AnswerProfile, Message, Recipient, ReversePath, Stream, StreamClass};
+use crate::mail::{AnswerProfile, Message, Recipient, ReversePath, Stream, StreamClass, StreamMode};
 use crate::smtp::{Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -46,6 +46,7 @@ impl Sink {
             topic: None,
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
+            mode: StreamMode::Enforce,
         };
         Arc::new(Self { stream: Arc::new(stream), kept: Mutex::default(), arrived: Notify::new() })
     }

@@ -2,14 +2,22 @@
 
 use super::super::handler::Submission;
 use super::*;
-use crate::mail::StreamClass;
+use crate::mail::{StreamClass, StreamMode};
 use crate::wire::Enhanced;
 use std::net::SocketAddr;
 
 fn stream(name: &str) -> Arc<Stream> {
     let (name, controller) = (name.to_owned(), "c".to_owned());
     let answer = if name == "login" { AnswerProfile::Reject } else { AnswerProfile::RejectAtRcpt };
-    Arc::new(Stream { name, controller, class: StreamClass::Marketing, topic: None, from_domains: Vec::new(), answer })
+    Arc::new(Stream {
+        name,
+        controller,
+        class: StreamClass::Marketing,
+        topic: None,
+        from_domains: Vec::new(),
+        answer,
+        mode: StreamMode::Enforce,
+    })
 }
 
 fn session(network: bool, tls: bool) -> Session {

@@ -1,8 +1,6 @@
 //! What people choose besides yes and no to a topic: a rest, measuring, a look at their own data; and what is erased.
 
-use consentry::consent::{
-    Agreement, Channel, ChoiceEvidence, DecisionId, EventKind, Evidence, OptIn, PressGrade, Source, SubjectId, TopicStanding,
-};
+use consentry::consent::{Agreement, Channel, ChoiceEvidence, DecisionId, EventKind, Evidence, OptIn, PressGrade, Source, SubjectId};
 use consentry::mail::{Outcome, ReversePath};
 use consentry::store::{
     AccessLink, Confirmation, NewAccess, NewChoice, NewOptIn, NewWithdrawal, RequestAnswer, Stop, Store, WithdrawAnswer,
@@ -27,13 +25,7 @@ fn agreement(subject: SubjectId, at: Timestamp) -> NewChoice {
 }
 
 async fn tracking(store: &Store) -> &'static str {
-    match standing(store, WHO).await.expect("known").1.tracking("acme") {
-        TopicStanding::Given(_) => "given",
-        TopicStanding::Objected(_) => "objected",
-        TopicStanding::Withdrawn(_) => "withdrawn",
-        TopicStanding::Requested(_) => "requested",
-        TopicStanding::Nothing => "nothing",
-    }
+    standing(store, WHO).await.expect("known").1.tracking("acme").as_str()
 }
 
 async fn stop(store: &Store, subject: SubjectId, stop: Stop, at: Timestamp) -> WithdrawAnswer {

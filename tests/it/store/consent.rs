@@ -19,7 +19,7 @@ const WHO: &str = "Olivia.Carter@mail.example.org";
 #[tokio::test]
 async fn a_double_opt_in_lives_from_request_to_withdrawal_and_back() {
     let (_dir, store) = new_store().await;
-    assert_eq!(meets(&store, WHO, "news").await, "nothing");
+    assert_eq!(meets(&store, WHO, "news").await, "none");
 
     assert_eq!(request(&store, WHO, "news", 1, start()).await, RequestAnswer::Committed);
     assert_eq!(meets(&store, WHO, "news").await, "requested");

@@ -12,6 +12,7 @@ pub(super) fn controller() -> Controller {
         key: "acme".into(),
         name: "Müller & <Söhne> GmbH".into(),
         imprint: "Hauptstraße 1\n12345 Musterstadt\nHRB 1 \"x\"".into(),
+        country: None,
         privacy_url: "https://acme.example/privacy".into(),
         language: Language::DE,
         from: "news@acme.example".into(),

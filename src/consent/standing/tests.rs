@@ -1,0 +1,131 @@
+//! The fold, row by row and by properties.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::consent::Source;
+
+fn event(seq: u64, kind: EventKind, topic: &str, answers: Option<u64>) -> Event {
+    let topics = if kind == EventKind::Objected { vec![] } else { vec![Topic::parse(topic).expect("valid")] };
+    let at = Timestamp::from_second(i64::try_from(seq).expect("small")).expect("valid");
+    Event { seq, answers, ..Event::new(kind, "acme", topics, Source::Api, at) }
+}
+
+fn word(standing: &Standing, topic: &str) -> &'static str {
+    standing.of("acme", &Topic::parse(topic).expect("valid")).as_str()
+}
+
+#[test]
+fn what_was_asked_for_last_counts() {
+    use EventKind::{Given, Objected, Refused, Requested, Withdrawn};
+    type Row = (&'static [(EventKind, &'static str, Option<u64>)], &'static str, &'static str);
+    let rows: &[Row] = &[
+        (&[], "news", "none"),
+        (&[(Requested, "news", None)], "news", "requested"),
+        (&[(Requested, "news", None), (Given, "news", Some(1))], "news", "given"),
+        (&[(Requested, "news", None), (Given, "news", Some(1))], "news.weekly", "given"),
+        (&[(Requested, "news.weekly", None), (Given, "news.weekly", Some(1))], "news", "none"),
+        (&[(Requested, "news", None), (Given, "news", Some(1)), (Withdrawn, "news", None)], "news", "withdrawn"),
+        (&[(Requested, "news", None), (Given, "news", Some(1)), (Withdrawn, "news.weekly", None)], "news", "given"),
+        (&[(Requested, "news", None), (Given, "news", Some(1)), (Withdrawn, "news.weekly", None)], "news.weekly", "withdrawn"),
+        (&[(Requested, "news", None), (Given, "news", Some(1)), (Objected, "", None)], "news", "objected"),
+        // L-OBJ-05: a confirmation of an older request does not lift a withdrawal, a new one does
+        (&[(Requested, "news", None), (Withdrawn, "news", None), (Given, "news", Some(1))], "news", "withdrawn"),
+        (&[(Requested, "news", None), (Objected, "", None), (Given, "news", Some(1))], "news", "objected"),
+        (&[(Objected, "", None), (Requested, "news", None)], "news", "requested"),
+        (&[(Objected, "", None), (Requested, "news", None), (Given, "news", Some(2))], "news", "given"),
+        // the answer to the newer request stands, in whatever order the answers come
+        (
+            &[
+                (Requested, "news", None),
+                (Withdrawn, "news", None),
+                (Requested, "news", None),
+                (Given, "news", Some(3)),
+                (Given, "news", Some(1)),
+            ],
+            "news",
+            "given",
+        ),
+        // S1-17: a no to a sign-up voids it and leaves older consents alone, whoever signed up
+        (&[(Requested, "news", None), (Refused, "news", Some(1))], "news", "withdrawn"),
+        (&[(Requested, "news", None), (Refused, "news", Some(1)), (Given, "news", Some(1))], "news", "withdrawn"),
+        (&[(Requested, "news", None), (Refused, "news", Some(1)), (Requested, "news", None)], "news", "requested"),
+        (&[(Requested, "news", None), (Given, "news", Some(1)), (Requested, "news", None), (Refused, "news", Some(3))], "news", "given"),
+        (
+            &[
+                (Requested, "news", None),
+                (Given, "news", Some(1)),
+                (Requested, "news", None),
+                (Refused, "news", Some(3)),
+                (Withdrawn, "news", None),
+            ],
+            "news",
+            "withdrawn",
+        ),
+        // I5: a grant without a request is none
+        (&[(Given, "news", None)], "news", "none"),
+    ];
+    for (history, topic, expected) in rows {
+        let events: Vec<Event> = history.iter().zip(1..).map(|((kind, topic, answers), seq)| event(seq, *kind, topic, *answers)).collect();
+        assert_eq!(word(&Standing::fold(&events), topic), *expected, "{history:?} for {topic}");
+    }
+}
+
+#[test]
+fn an_objection_stands_until_a_consent_answers_it() {
+    // L-OBJ-05
+    use EventKind::{Given, Objected, Requested};
+    let history = [(Requested, None), (Given, Some(1)), (Objected, None), (Requested, None), (Given, Some(1)), (Given, Some(4))];
+    let events: Vec<Event> = history.iter().zip(1..).map(|((kind, answers), seq)| event(seq, *kind, "news", *answers)).collect();
+    let stands = |upto: usize| Standing::fold(&events[..upto]).objection("acme").map(|mark| mark.seq);
+    assert_eq!([1, 2, 3, 4, 5, 6].map(stands), [None, None, Some(3), Some(3), Some(3), None]);
+}
+
+#[test]
+fn controllers_are_kept_apart() {
+    // L-SOFT-06, R-02: consent names its controller
+    let mut given = vec![event(1, EventKind::Requested, "news", None), event(2, EventKind::Given, "news", Some(1))];
+    given[0].controller = "other".into();
+    given[1].controller = "other".into();
+    assert_eq!(word(&Standing::fold(&given), "news"), "none");
+}
+
+fn any_history() -> impl Strategy<Value = Vec<(usize, usize, u64)>> {
+    proptest::collection::vec((0..EventKind::ALL.len(), 0..3usize, 0..12u64), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn nothing_passes_after_a_withdrawal_without_a_later_request_and_confirmation(history in any_history()) {
+        let topics = ["news", "news.weekly", "shop"];
+        let events: Vec<Event> = history
+            .iter()
+            .zip(1..)
+            .map(|((kind, topic, answers), seq)| event(seq, EventKind::ALL[*kind], topics[*topic], (*answers < seq).then_some(*answers)))
+            .collect();
+        let standing = Standing::fold(&events);
+        for topic in topics {
+            let asked = Topic::parse(topic).expect("valid");
+            let refused = events
+                .iter()
+                .filter(|e| e.kind == EventKind::Objected || (e.kind == EventKind::Withdrawn && e.topics.iter().any(|t| t.covers(&asked))))
+                .map(|e| e.seq)
+                .max()
+                .unwrap_or(0);
+            let lawful = events
+                .iter()
+                .any(|e| e.kind == EventKind::Given && e.answers.is_some_and(|a| a > refused) && e.topics.iter().any(|t| t.covers(&asked)));
+            let given = matches!(standing.of("acme", &asked), TopicStanding::Given(_));
+            prop_assert!(!given || lawful);
+        }
+    }
+
+    #[test]
+    fn a_stored_standing_reads_back_the_same(history in any_history()) {
+        let events: Vec<Event> =
+            history.iter().zip(1..).map(|((kind, _, answers), seq)| event(seq, EventKind::ALL[*kind], "news", Some(*answers))).collect();
+        let standing = Standing::fold(&events);
+        let stored = serde_json::to_string(&standing).expect("serialises");
+        prop_assert_eq!(serde_json::from_str::<Standing>(&stored).expect("parses"), standing);
+    }
+}

@@ -1,0 +1,15 @@
+//! The rules that a decision follows: policy profiles, what counts as similar, which profiles apply to whom. Pure data and
+//! pure judgement; the one decision is put together in `decide`.
+
+mod customer;
+mod ecg;
+mod profile;
+mod rules;
+mod similarity;
+mod window;
+
+pub use ecg::{Ecg, EcgError, EcgList};
+pub use profile::{CustomerRule, Profile, ProfileChange, Regime, Similarity};
+pub use rules::{Applied, Case, Policy, PolicySettings};
+pub use similarity::SimilarTopics;
+pub use window::{Window, WindowError};

@@ -1,0 +1,144 @@
+//! A span of calendar time in which something holds, or no end.
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How long something holds: calendar months and days, counted in UTC, or for ever.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Window(Option<Span>);
+
+/// The text is no window.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a window is an ISO 8601 duration of at most 1200 months such as \"P24M\" or \"P30D\", or \"unlimited\", not {0:?}")]
+pub struct WindowError(String);
+
+/// A century: more is a typing error.
+const LONGEST_DAYS: i64 = 36_525;
+
+impl Window {
+    /// Without an end.
+    pub const UNLIMITED: Self = Self(None);
+
+    /// So many days.
+    pub fn days(days: i8) -> Self {
+        Self(Some(Span::new().days(days)))
+    }
+
+    /// Reads one.
+    pub fn parse(text: &str) -> Result<Self, WindowError> {
+        if text == "unlimited" {
+            return Ok(Self::UNLIMITED);
+        }
+        let refuse = || WindowError(text.to_owned());
+        let span: Span = text.parse().map_err(|_| refuse())?;
+        let start = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+        let end = start.checked_add(span).map_err(|_| refuse())?;
+        let days = start.until((jiff::Unit::Day, &end)).map_err(|_| refuse())?.get_days();
+        if span.is_negative() || i64::from(days) > LONGEST_DAYS { Err(refuse()) } else { Ok(Self(Some(span))) }
+    }
+
+    /// True when `now` lies within the window that opened at `from`; its last instant does.
+    pub fn holds(self, from: Timestamp, now: Timestamp) -> bool {
+        self.end(from).is_none_or(|end| now <= end)
+    }
+
+    /// When the window that opened at `from` ends; `None` for never.
+    pub fn end(self, from: Timestamp) -> Option<Timestamp> {
+        let span = self.0?;
+        from.to_zoned(TimeZone::UTC).checked_add(span).ok().map(|end| end.timestamp())
+    }
+
+    /// True when it is at most as long as `other`, whenever they open.
+    pub fn is_within(self, other: Self) -> bool {
+        match (self.0, other.0) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            // from the first of a year with a leap day ahead to the last of a short February: where months differ most
+            (Some(_), Some(_)) => ["2027-01-31T00:00:00Z", "2028-01-31T00:00:00Z", "2028-02-29T00:00:00Z", "2027-07-01T00:00:00Z"]
+                .iter()
+                .filter_map(|start| start.parse().ok())
+                .all(|start| self.end(start) <= other.end(start)),
+        }
+    }
+}
+
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Window {}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(span) => write!(f, "{span}"),
+            None => f.write_str("unlimited"),
+        }
+    }
+}
+
+impl TryFrom<String> for Window {
+    type Error = WindowError;
+
+    fn try_from(text: String) -> Result<Self, WindowError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Window> for String {
+    fn from(window: Window) -> Self {
+        window.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn a_window_ends_with_its_last_instant() {
+        // S0-04: 24 months after is in, a second later is out
+        let window = Window::parse("P24M").expect("a window");
+        let from = at("2024-11-25T10:00:00Z");
+        assert!(window.holds(from, at("2026-11-25T10:00:00Z")));
+        assert!(!window.holds(from, at("2026-11-25T10:00:01Z")));
+        // the last day of a short month
+        assert_eq!(Window::parse("P1M").expect("a window").end(at("2027-01-31T00:00:00Z")), Some(at("2027-02-28T00:00:00Z")));
+        assert!(Window::UNLIMITED.holds(from, at("2999-01-01T00:00:00Z")));
+        // a fact of the future, told by a clock that is ahead
+        assert!(window.holds(at("2027-01-01T00:00:00Z"), from));
+    }
+
+    #[test]
+    fn they_read_back_and_compare() {
+        for text in ["P24M", "P1Y6M", "P30D", "unlimited"] {
+            let window = Window::parse(text).expect(text);
+            assert_eq!(Window::parse(&window.to_string()), Ok(window), "{text}");
+        }
+        for text in ["", "24", "-P1M", "P2000Y", "for ever"] {
+            assert!(Window::parse(text).is_err(), "{text}");
+        }
+        let window = |text| Window::parse(text).expect(text);
+        for (one, other, expected) in [
+            ("P12M", "P24M", true),
+            ("P24M", "P24M", true),
+            ("P24M", "P12M", false),
+            ("P24M", "unlimited", true),
+            ("unlimited", "P24M", false),
+            ("P30D", "P1M", false), // February
+            ("P28D", "P1M", true),
+        ] {
+            assert_eq!(window(one).is_within(window(other)), expected, "{one} {other}");
+        }
+    }
+}
