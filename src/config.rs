@@ -19,7 +19,7 @@ use crate::credentials::Binding;
 use crate::http::HttpSettings;
 use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode};
 use crate::office::OfficeSettings;
-use crate::policy::{Policy, PolicySettings, ProfileChange, SimilarTopics};
+use crate::policy::{Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
@@ -171,6 +171,13 @@ impl Config {
         Policy::new(&self.policy, self.profiles.clone(), self.similar.clone(), seats)
     }
 
+    /// All that a decision depends on: what is simulated, approved and activated.
+    pub fn rules(&self) -> Rules {
+        let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
+        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules()));
+        Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams)
+    }
+
     /// The streams and how they are recognised. Patterns that are none were refused by the check.
     pub fn bindings(&self) -> Vec<Binding> {
         self.streams.iter().map(StreamEntry::binding).collect()
@@ -189,6 +196,16 @@ impl Config {
 }
 
 impl StreamEntry {
+    fn rules(&self) -> StreamRules {
+        StreamRules {
+            controller: self.controller.clone(),
+            class: self.class,
+            topic: self.topic.clone(),
+            mode: self.mode,
+            from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
+        }
+    }
+
     /// The stream, and how it is recognised.
     pub fn binding(&self) -> Binding {
         Binding {

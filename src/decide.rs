@@ -1,9 +1,9 @@
 //! The one question: may this mail go to this person now? A pure function; it reads no clock and no
 //! database, and changes nothing.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::consent::{Catalogue, ProfileName, Reason, Standing, Topic};
+use crate::consent::{Catalogue, ProfileName, Reason, Standing, Topic, Verdict};
 use crate::mail::{Class, Classification, Stream, StreamMode};
 use crate::policy::{Case, Policy};
 
@@ -43,6 +43,16 @@ pub struct Finding {
     pub shadowed: Option<Reason>,
 }
 
+/// How exactly it is known when somebody was last written to: a consent may count as idle that much early, never late.
+const CONTACT_STEP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// True when the standing should know of this contact: it reaches the person as advertising, and they were last `active` more
+/// than a month ago. One write in a month is enough to know whether a consent lies unused (L-CON-06).
+pub fn is_contact(reason: Reason, active: Option<Timestamp>, now: Timestamp) -> bool {
+    let is_advertising = reason.verdict() == Verdict::Pass && reason != Reason::Transactional;
+    is_advertising && active.is_none_or(|active| now.duration_since(active) > CONTACT_STEP)
+}
+
 /// Answers the question.
 pub fn decide(question: Question<'_>) -> Finding {
     let topic = question.classification.topic.as_deref().and_then(|name| Topic::parse(name).ok());
@@ -80,8 +90,6 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
     use crate::consent::{Event, EventKind, OptIn, Source, Suppression, TopicEntry};
     use crate::mail::{AnswerProfile, StreamClass};

@@ -22,7 +22,8 @@
 //! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
 //!   shared by the first two; [`credentials`] knows who may submit, [`entropy`] where randomness comes from.
 //! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`office`] (what operators
-//!   do), [`spooler`] (later attempts: what waits, and the gateway's own mails), [`retention`] (what goes when its time has come), [`http`] (the pages
+//!   do), [`spooler`] (later attempts: what waits, and the gateway's own mails), [`retention`] (what goes when its time has come),
+//!   [`simulate`] (what other rules would have done), [`http`] (the pages
 //!   and the API of desk and office).
 //! * [`config`] composes the rooms' settings; [`cli`] starts things.
 //!
@@ -62,6 +63,7 @@ pub mod relay;
 pub mod retention;
 pub mod rewrite;
 pub mod sign;
+pub mod simulate;
 pub mod smtp;
 pub mod spooler;
 pub mod store;

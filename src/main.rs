@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("consentry: {}", told(&error));
-            let config = error.is::<consentry::config::ConfigError>() || error.is::<consentry::compose::ComposeError>();
+            let config = error.is::<consentry::config::ConfigError>()
+                || error.is::<consentry::compose::ComposeError>()
+                || error.is::<consentry::cli::RulesRefused>();
             ExitCode::from(if config { EX_CONFIG } else { EX_SOFTWARE })
         }
     }

@@ -11,25 +11,33 @@ use crate::mail::{Class, Classification, Message, Step, Stream, StreamClass, Tru
 
 /// Classifies a message of a stream, with all that was found, in order of trust.
 pub fn classify(stream: &Stream, message: &Message) -> Classification {
-    let mut found = marks::find(message);
-    found.steps.insert(0, credential(stream.class));
-    if found.steps.len() == 1 && stream.class == StreamClass::Declared {
-        found.steps.push(Step { trust: Trust::Default, says: Class::Marketing, why: "nothing declares it".into() });
+    let found = marks::find(message);
+    let (class, steps) = judge(stream.class, found.steps);
+    Classification { class, topic: found.topic.or_else(|| stream.topic.clone()), campaign: found.campaign, steps }
+}
+
+/// What a message would be whose recorded steps are these, had its stream that class. The headers themselves are not kept,
+/// what they said is (L-AD-07).
+pub fn classify_again(class: StreamClass, steps: &[Step]) -> (Class, Vec<Step>) {
+    let of_message = |step: &&Step| !matches!(step.trust, Trust::Credential | Trust::Default);
+    judge(class, steps.iter().filter(of_message).cloned().collect())
+}
+
+/// The class, from the stream's and what the message says; and the steps to it.
+fn judge(class: StreamClass, mut steps: Vec<Step>) -> (Class, Vec<Step>) {
+    steps.insert(0, credential(class));
+    if steps.len() == 1 && class == StreamClass::Declared {
+        steps.push(Step { trust: Trust::Default, says: Class::Marketing, why: "nothing declares it".into() });
     }
     // An explicit word of an untrusted sender for transactional is no evidence for it.
-    let lowering_allowed = stream.class != StreamClass::Marketing;
-    let raised = found.steps.iter().skip(1).any(|step| step.says == Class::Marketing);
-    let lowered = match stream.class {
+    let lowering_allowed = class != StreamClass::Marketing;
+    let raised = steps.iter().skip(1).any(|step| step.says == Class::Marketing);
+    let lowered = match class {
         StreamClass::Transactional => true,
-        StreamClass::Declared => found.steps.iter().any(|step| step.trust == Trust::Declared && step.says == Class::Transactional),
+        StreamClass::Declared => steps.iter().any(|step| step.trust == Trust::Declared && step.says == Class::Transactional),
         StreamClass::Marketing => false,
     };
-    Classification {
-        class: if lowering_allowed && lowered && !raised { Class::Transactional } else { Class::Marketing },
-        topic: found.topic.or_else(|| stream.topic.clone()),
-        campaign: found.campaign,
-        steps: found.steps,
-    }
+    (if lowering_allowed && lowered && !raised { Class::Transactional } else { Class::Marketing }, steps)
 }
 
 fn credential(class: StreamClass) -> Step {
@@ -90,7 +98,13 @@ mod tests {
             (Declared, "X-MSYS-API: {broken\r\n", M),
             (Declared, "X-SMTPAPI: {\"asm_group_id\": 4}\r\n", M),
         ] {
-            assert_eq!(classify_as(stream, headers).class, expected, "{stream:?} {headers:?}");
+            let recorded = classify_as(stream, headers);
+            assert_eq!(recorded.class, expected, "{stream:?} {headers:?}");
+            // what the record says is enough to classify anew, under each class of the stream
+            for other in [Marketing, Transactional, Declared] {
+                let anew = classify_as(other, headers);
+                assert_eq!(classify_again(other, &recorded.steps), (anew.class, anew.steps), "{stream:?} {other:?} {headers:?}");
+            }
         }
     }
 

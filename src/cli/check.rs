@@ -11,7 +11,7 @@ use crate::relay::RelaySettings;
 use crate::smtp::Protocol;
 
 /// Prints the effective values without secrets; fails with all faults found.
-pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
     // What `serve` would stumble over, too: files and what only their room can judge.
     let signers = super::serve::signers(&config)?;
@@ -83,6 +83,10 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
             stream.answer,
             stream.from_domains.join(" ")
         );
+    }
+    super::rules::tell_state(&config).await;
+    for warning in super::rules::past_review(&config.policy(), jiff::Timestamp::now()) {
+        println!("warning     {warning}");
     }
     for signer in signers.iter() {
         let (name, _) = signer.dns_record();

@@ -5,13 +5,17 @@ mod demo;
 mod keys;
 mod operator;
 mod renew;
+mod rules;
 mod serve;
+mod simulate;
 mod spool;
 mod user;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+pub use rules::RulesRefused;
 
 /// SMTP gateway that enforces consent: no recorded legal basis, no marketing mail.
 #[derive(Debug, Parser)]
@@ -26,9 +30,22 @@ enum Command {
     /// Shows the whole product at work on this machine; needs no configuration.
     Demo(demo::Arguments),
     /// Runs the gateway.
-    Serve(Config),
+    Serve {
+        #[command(flatten)]
+        config: Config,
+        /// Starts with rules that nobody approved, if they only tighten those in force; why, for the audit log.
+        #[arg(long, value_name = "REASON")]
+        tighten: Option<String>,
+    },
     /// Reads the configuration and says what is wrong with it, or what it means.
     Check(Config),
+    /// Decides recorded decisions anew under other rules, and says what that changes.
+    Simulate(simulate::Arguments),
+    /// Which rules are in force, and their approval.
+    Rules {
+        #[command(subcommand)]
+        command: rules::Command,
+    },
     /// DKIM keys.
     Keys {
         #[command(subcommand)]
@@ -58,8 +75,10 @@ struct Config {
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Serve(Config { config }) => serve::run(&config).await,
-        Command::Check(Config { config }) => check::run(&config),
+        Command::Serve { config: Config { config }, tighten } => serve::run(&config, tighten.as_deref()).await,
+        Command::Check(Config { config }) => check::run(&config).await,
+        Command::Simulate(arguments) => simulate::run(arguments).await,
+        Command::Rules { command } => rules::run(command).await,
         Command::Keys { command } => keys::run(command),
         Command::Spool { command } => spool::run(command).await,
         Command::User { command } => user::run(command).await,

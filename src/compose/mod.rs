@@ -2,6 +2,7 @@
 //! Pure: addresses, times, links and the operator's files are arguments, nothing is sent here (only the relay sends).
 
 mod access;
+mod cell;
 mod confirmation;
 mod embedded;
 mod footer;
@@ -17,6 +18,7 @@ mod template;
 mod words;
 
 pub use access::AccessRequest;
+pub use cell::harmless;
 pub use confirmation::ConfirmationRequest;
 pub use footer::Footers;
 pub use form::{FormWords, Forms, squeezed};

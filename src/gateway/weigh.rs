@@ -1,11 +1,11 @@
 //! The decision on one copy: what the ledger knows of the recipient, asked and put to `decide`.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, Standing, SubjectId, Verdict};
-use crate::decide::{Finding, Question, decide};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId};
+use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
 use crate::mail::{Address, Class, Classification, Lane, Recipient, Stream};
 use crate::store::StoreError;
@@ -36,9 +36,8 @@ impl Gateway {
             policy: &self.policy,
             now,
         });
-        // One write in a month is enough to know whether a consent lies unused (L-CON-06).
         let active = standing.as_ref().and_then(|standing| standing.active(&incoming.stream.controller));
-        let is_contact = is_advertising(reason) && active.is_none_or(|active| now.duration_since(active) > CONTACT_STEP);
+        let is_contact = is_contact(reason, active, now);
         let id = DecisionId::new(now, random());
         Ok(Decision {
             id,
@@ -73,14 +72,6 @@ impl Gateway {
         let found = if class == Class::Marketing { self.store.standing(recipient).await? } else { None };
         Ok(found.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing))))
     }
-}
-
-/// How exactly it is known when somebody was last written to: a consent may count as idle that much early, never late.
-const CONTACT_STEP: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// True for what reaches a person as advertising.
-fn is_advertising(reason: Reason) -> bool {
-    reason.verdict() == Verdict::Pass && reason != Reason::Transactional
 }
 
 /// Transactional mail never waits behind a campaign.

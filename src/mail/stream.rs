@@ -4,7 +4,7 @@ use super::Address;
 use super::address::canonical_domain;
 
 /// What a stream's credential says about the class of its mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamClass {
     /// Everything is marketing, whatever the headers claim.
@@ -83,6 +83,11 @@ impl DomainPattern {
         // An address with that domain is valid exactly when the domain is.
         let address = Address::parse(&format!("x@{name}")).ok()?;
         (!name.starts_with('[')).then(|| Self { canonical: canonical_domain(address.domain()), below })
+    }
+
+    /// The pattern in its one spelling.
+    pub fn canonical(&self) -> String {
+        if self.below { format!("*.{}", self.canonical) } else { self.canonical.clone() }
     }
 
     fn matches(&self, canonical: &str) -> bool {

@@ -11,6 +11,7 @@ mod limiter;
 mod log;
 mod person;
 mod role;
+mod rules;
 mod totp;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
 pub use log::{DecisionStory, Figures};
 pub use person::Person;
 pub use role::Action;
+pub use rules::{Activation, RulesError};
 
 pub use crate::store::{
     AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, EventCount, Names, NewAuditLine, Object, Operator, OperatorId, Role,

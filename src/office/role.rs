@@ -23,6 +23,8 @@ pub enum Action {
     ReadAudit,
     /// See a person's evidence in full: IP address, browser, mail.
     Evidence,
+    /// Approve a change of the rules (S0-28).
+    ApproveRules,
 }
 
 const YES: bool = true;
@@ -30,7 +32,7 @@ const NO_: bool = false;
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 9] = [
+    pub const ALL: [Action; 10] = [
         Self::Overview,
         Self::Decisions,
         Self::FindSubject,
@@ -40,6 +42,7 @@ impl Action {
         Self::RevealAddress,
         Self::ReadAudit,
         Self::Evidence,
+        Self::ApproveRules,
     ];
 
     /// The word in templates.
@@ -54,6 +57,7 @@ impl Action {
             Self::RevealAddress => "reveal_address",
             Self::ReadAudit => "read_audit",
             Self::Evidence => "evidence",
+            Self::ApproveRules => "approve_rules",
         }
     }
 
@@ -70,6 +74,7 @@ impl Action {
             Self::RevealAddress   => [NO_, NO_, YES, YES],
             Self::ReadAudit       => [NO_, NO_, YES, YES],
             Self::Evidence        => [NO_, NO_, NO_, YES],
+            Self::ApproveRules    => [NO_, NO_, YES, YES],
         }
     }
 

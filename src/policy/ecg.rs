@@ -84,10 +84,10 @@ pub struct Ecg {
 }
 
 impl Ecg {
-    /// The copy in `file`, if there is one; it counts for `max_age`, or for 30 days.
+    /// The copy in `file`, if there is one; it counts for `max_age`.
     pub fn open(file: Option<&Path>, max_age: Option<Window>) -> Result<Self, EcgError> {
         let list = file.map(EcgList::read).transpose()?;
-        Ok(Self { list, max_age: max_age.unwrap_or(Window::days(30)) })
+        Ok(Self { list, max_age: Window::of_ecg_list(max_age) })
     }
 
     /// True when the address is on the list, or nobody can tell: there is no copy, or it is too old (J-04).

@@ -5,11 +5,13 @@ mod customer;
 mod ecg;
 mod profile;
 mod rules;
+mod ruleset;
 mod similarity;
 mod window;
 
 pub use ecg::{Ecg, EcgError, EcgList};
 pub use profile::{CustomerRule, Profile, ProfileChange, Regime, Similarity};
 pub use rules::{Applied, Case, Policy, PolicySettings};
+pub use ruleset::{Rules, RulesId, StreamRules};
 pub use similarity::SimilarTopics;
 pub use window::{Window, WindowError};

@@ -26,13 +26,14 @@ pub struct PolicySettings {
 }
 
 /// The rules in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
-    default: ProfileName,
-    profiles: BTreeMap<ProfileName, Profile>,
-    similar: Vec<SimilarTopics>,
+    pub(super) default: ProfileName,
+    pub(super) profiles: BTreeMap<ProfileName, Profile>,
+    pub(super) similar: Vec<SimilarTopics>,
     /// Where each controller has its seat.
-    seats: BTreeMap<String, Option<Country>>,
+    pub(super) seats: BTreeMap<String, Option<Country>>,
 }
 
 impl Default for Policy {

@@ -23,6 +23,11 @@ impl Window {
     /// Without an end.
     pub const UNLIMITED: Self = Self(None);
 
+    /// How old a copy of the ECG list may be: 30 days where nothing else is said (J-04).
+    pub fn of_ecg_list(said: Option<Self>) -> Self {
+        said.unwrap_or_else(|| Self::days(30))
+    }
+
     /// So many days.
     pub fn days(days: i8) -> Self {
         Self(Some(Span::new().days(days)))

@@ -48,11 +48,17 @@ pub enum Deed {
     MailReleased,
     /// Mail that waits was given up.
     MailDropped,
+    /// Rules were simulated on recorded decisions.
+    RulesSimulated,
+    /// A change of the rules was approved (S0-28).
+    RulesApproved,
+    /// Rules came into force (R-07: `rule_activated`).
+    RulesActivated,
 }
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Deed; 18] = [
+    pub const ALL: [Deed; 21] = [
         Self::LoggedIn,
         Self::LoggedOut,
         Self::LockedOut,
@@ -71,6 +77,9 @@ impl Deed {
         Self::MailHeld,
         Self::MailReleased,
         Self::MailDropped,
+        Self::RulesSimulated,
+        Self::RulesApproved,
+        Self::RulesActivated,
     ];
 
     /// The word in the log.
@@ -94,6 +103,9 @@ impl Deed {
             Self::MailHeld => "mail_held",
             Self::MailReleased => "mail_released",
             Self::MailDropped => "mail_dropped",
+            Self::RulesSimulated => "rules_simulated",
+            Self::RulesApproved => "rules_approved",
+            Self::RulesActivated => "rules_activated",
         }
     }
 

@@ -138,7 +138,8 @@ pub(super) fn read_reason(word: &str) -> Result<Reason, StoreError> {
     Reason::parse(word).ok_or(StoreError::Damaged("a decision's reason"))
 }
 
-fn read_steps(text: &str) -> Result<Vec<Step>, StoreError> {
+/// The explanation of a class, as stored.
+pub fn read_steps(text: &str) -> Result<Vec<Step>, StoreError> {
     let damaged = || StoreError::Damaged("a decision's explanation");
     let steps: Vec<(String, String, String)> = serde_json::from_str(text).map_err(|_| damaged())?;
     let read = |(trust, says, why): (String, String, String)| {

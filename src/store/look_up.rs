@@ -1,8 +1,9 @@
 //! The hot look-up: what is asked at the same time is answered by one statement. Caches nothing: a withdrawal acts on
 //! every look-up that begins after its answer (I3).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
@@ -125,15 +126,20 @@ fn read((key, subject, seq, state, contacted, suppressions): Row) -> Result<(Loo
         0 => Standing::default(),
         _ => serde_json::from_str(&state).map_err(|_| StoreError::Damaged("a standing"))?,
     };
-    if contacted != "{}" {
-        let times: HashMap<String, i64> = serde_json::from_str(&contacted).map_err(|_| StoreError::Damaged("a contact"))?;
-        standing.contacted =
-            times.into_iter().map(|(controller, at)| Ok((controller, timestamp(at)?))).collect::<Result<_, StoreError>>()?;
-    }
+    standing.contacted = contacts(&contacted)?;
     if suppressions != "[]" {
         let rows: Vec<(String, String, String)> = serde_json::from_str(&suppressions).map_err(|_| StoreError::Damaged("a suppression"))?;
         let rows = rows.into_iter().map(|(controller, topic, reason)| suppression(controller, &topic, &reason));
         standing.suppressions = rows.collect::<Result<_, _>>()?;
     }
     Ok((LookupKey(octets(&key)?), (SubjectId(octets(&subject)?), standing)))
+}
+
+/// When each controller last sent advertising, as stored.
+pub(super) fn contacts(stored: &str) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+    if stored == "{}" {
+        return Ok(BTreeMap::new());
+    }
+    let times: HashMap<String, i64> = serde_json::from_str(stored).map_err(|_| StoreError::Damaged("a contact"))?;
+    times.into_iter().map(|(controller, at)| Ok((controller, timestamp(at)?))).collect()
 }

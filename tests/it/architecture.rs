@@ -59,6 +59,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // what waits goes the gateway's way again
     ("spooler", &["gateway", "mail", "consent", "compose", "relay", "store", "wire", "entropy"]),
     ("retention", JOINER),
+    ("simulate", JOINER),
     ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];
 

@@ -1,0 +1,197 @@
+//! Rules: one id for one set of them, and what counts as tightening.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::consent::{Event, EventKind, Fact, Reason, Source, Standing, Trigger, Verdict};
+use crate::policy::{Case, PolicySettings};
+
+fn topic(text: &str) -> Topic {
+    Topic::parse(text).expect(text)
+}
+
+/// Rules from lines such as a configuration has, in the order given.
+fn rules(change: impl FnOnce(&mut Parts)) -> Rules {
+    let mut parts = Parts {
+        settings: PolicySettings::default(),
+        profiles: String::new(),
+        similar: vec![similar("acme", &["fashion"]), similar("acme", &["coffee.beans", "coffee.machines"])],
+        seats: vec![("acme", Some("DE")), ("globex", None)],
+        topics: vec![("news", "acme"), ("fashion.bags", "acme"), ("globex", "globex")],
+        streams: vec![
+            ("news", stream("acme", StreamClass::Marketing, Some("news"), &["acme.example", "*.acme.example"])),
+            ("mixed", stream("acme", StreamClass::Declared, Some("news"), &["acme.example"])),
+            ("shop", stream("acme", StreamClass::Transactional, None, &["acme.example"])),
+        ],
+        ecg_max_age: None,
+    };
+    change(&mut parts);
+    let changes = toml::from_str(&parts.profiles).expect("profiles");
+    let seats = parts.seats.into_iter().map(|(key, seat)| (key.to_owned(), seat.map(|code| code.parse_country())));
+    let policy = Policy::new(&parts.settings, changes, parts.similar, seats.collect());
+    let topics = parts.topics.into_iter().map(|(name, controller)| (topic(name), controller.to_owned()));
+    let streams = parts.streams.into_iter().map(|(name, stream)| (name.to_owned(), stream));
+    Rules::new(policy, Window::of_ecg_list(parts.ecg_max_age), topics, streams)
+}
+
+struct Parts {
+    settings: PolicySettings,
+    profiles: String,
+    similar: Vec<SimilarTopics>,
+    seats: Vec<(&'static str, Option<&'static str>)>,
+    topics: Vec<(&'static str, &'static str)>,
+    streams: Vec<(&'static str, StreamRules)>,
+    ecg_max_age: Option<Window>,
+}
+
+trait ParseCountry {
+    fn parse_country(&self) -> crate::consent::Country;
+}
+
+impl ParseCountry for str {
+    fn parse_country(&self) -> crate::consent::Country {
+        crate::consent::Country::parse(self).expect(self)
+    }
+}
+
+fn similar(controller: &str, topics: &[&str]) -> SimilarTopics {
+    let topics = topics.iter().map(|text| topic(text)).collect();
+    SimilarTopics { controller: controller.into(), topics, author: "Mia".into(), reviewed: jiff::civil::Date::constant(2026, 11, 1) }
+}
+
+fn stream(controller: &str, class: StreamClass, own: Option<&str>, domains: &[&str]) -> StreamRules {
+    let from_domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+    StreamRules { controller: controller.into(), class, topic: own.map(topic), mode: StreamMode::Enforce, from_domains }
+}
+
+/// A change of a profile, with who stands for it.
+fn profile(name: &str, change: &str) -> String {
+    format!("[{name}]\nsource = 'counsel'\nauthor = 'Mia'\nreviewed = '2026-11-01'\n{change}")
+}
+
+#[test]
+fn the_same_rules_have_one_id_in_whatever_order_they_are_written() {
+    // J-03
+    let id = rules(|_| {}).id();
+    let backwards = rules(|parts| {
+        parts.similar.reverse();
+        parts.similar[0].topics.reverse();
+        parts.seats.reverse();
+        parts.topics.reverse();
+        parts.streams.reverse();
+        parts.settings.default = Some(ProfileName::De);
+        parts.settings.ecg_list = Some("elsewhere".into());
+    });
+    assert_eq!(backwards.id(), id);
+    assert_eq!(Rules::parse(&backwards.text()), Some(rules(|_| {})), "and reads back");
+    assert!(Rules::is_text_of(&backwards.text(), id) && !Rules::is_text_of("{}", id));
+    assert_eq!(Rules::parse("{}"), None);
+}
+
+type Edit = fn(&mut Parts);
+
+/// What is changed, and a word of what must be called looser; none where it only tightens.
+const TABLE: &[(&str, Edit, Option<&str>)] = &[
+    ("a stream less", |parts| drop(parts.streams.remove(0)), None),
+    ("a stream more", |parts| parts.streams.push(("new", stream("acme", StreamClass::Marketing, None, &[]))), Some("stream new: is new")),
+    ("a topic less", |parts| drop(parts.topics.remove(0)), None),
+    ("a topic more", |parts| parts.topics.push(("sale", "acme")), Some("topic sale: is new")),
+    ("a topic changes hands", |parts| parts.topics[0].1 = "globex", Some("topic news: belongs to globex instead of acme")),
+    ("a stream changes hands", |parts| parts.streams[0].1.controller = "globex".into(), Some("sends for globex")),
+    ("declared becomes marketing", |parts| parts.streams[1].1.class = StreamClass::Marketing, None),
+    ("transactional becomes declared", |parts| parts.streams[2].1.class = StreamClass::Declared, None),
+    ("marketing becomes declared", |parts| parts.streams[0].1.class = StreamClass::Declared, Some("count as transactional")),
+    ("declared becomes transactional", |parts| parts.streams[1].1.class = StreamClass::Transactional, Some("count as transactional")),
+    ("a default topic less", |parts| parts.streams[0].1.topic = None, None),
+    ("another default topic", |parts| parts.streams[0].1.topic = Some(topic("fashion.bags")), Some("its topic is fashion.bags")),
+    ("only watched", |parts| parts.streams[0].1.mode = StreamMode::Shadow, Some("is only watched")),
+    ("a domain less", |parts| drop(parts.streams[0].1.from_domains.pop_first()), None),
+    ("a domain more", |parts| drop(parts.streams[2].1.from_domains.insert("b.example".into())), Some("from_domains has b.example more")),
+    ("a shorter window", |parts| parts.profiles = profile("de", "consent_idle = 'P6M'"), None),
+    ("a longer window", |parts| parts.profiles = profile("de", "consent_idle = 'unlimited'"), Some("profile de: is looser")),
+    ("a new review date", |parts| parts.profiles = profile("de", ""), None),
+    ("no condition of a notice", |parts| parts.profiles = profile("de", "[de.customer]\nnotice = false"), Some("profile de: is looser")),
+    ("silence is enough", |parts| parts.profiles = profile("eu", "regime = 'opt-out'"), Some("profile eu: is looser")),
+    (
+        "a looser default",
+        |parts| parts.settings.default = Some(ProfileName::UsCanspam),
+        Some("policy: default us-canspam is looser than de"),
+    ),
+    ("a looser seat", |parts| parts.seats[0].1 = Some("US"), Some("controller acme: its seat brings us-canspam instead of de")),
+    ("a seat of the same law", |parts| parts.seats[1].1 = Some("DE"), None),
+    ("a narrower similarity", |parts| parts.similar[0] = similar("acme", &["fashion.bags", "fashion.shoes"]), None),
+    ("a similarity less", |parts| drop(parts.similar.pop()), None),
+    ("a wider similarity", |parts| parts.similar[0] = similar("acme", &["fashion", "home"]), Some("similar of acme")),
+    ("a similarity of another", |parts| parts.similar.push(similar("globex", &["fashion"])), Some("similar of globex")),
+    ("an older list", |parts| parts.ecg_max_age = Some(Window::days(31)), Some("ecg_max_age is longer")),
+    ("a newer list", |parts| parts.ecg_max_age = Some(Window::days(7)), None),
+];
+
+#[test]
+fn what_only_tightens_is_told_from_what_loosens_by_name() {
+    let old = rules(|_| {});
+    for (what, edit, expected) in TABLE {
+        let new = rules(edit);
+        let said = new.is_within(&old).err().unwrap_or_default();
+        assert_ne!(new.id(), old.id(), "{what}");
+        match expected {
+            None => assert!(said.is_empty(), "{what}: {said:?}"),
+            Some(expected) => assert!(said.len() == 1 && said[0].contains(expected), "{what}: {said:?}"),
+        }
+    }
+    assert_eq!(old.is_within(&old), Ok(()));
+}
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let edits = proptest::collection::vec(0..TABLE.len(), 0..4);
+    edits.prop_map(|edits| {
+        rules(|parts| {
+            for n in edits {
+                // two that take the same thing away do not go together
+                if parts.streams.len() == 3 && parts.topics.len() == 3 && parts.similar.len() == 2 {
+                    TABLE[n].1(parts);
+                }
+            }
+        })
+    })
+}
+
+fn any_history() -> impl Strategy<Value = Vec<Event>> {
+    let one = (0..EventKind::ALL.len(), 0..Trigger::ALL.len(), any::<bool>(), 0..1_500i64, 0..8u64);
+    proptest::collection::vec(one, 0..8).prop_map(|lines| {
+        let event = |((kind, trigger, flag, days, answers), seq): ((usize, usize, bool, i64, u64), u64)| {
+            let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * days);
+            let fact = Fact {
+                occurred: Some(at),
+                trigger: Some(Trigger::ALL[trigger]),
+                own_address: true,
+                notice: flag.then(|| "00".repeat(32)),
+                ..Fact::default()
+            };
+            let bare = Event::new(EventKind::ALL[kind], "acme", vec![topic("fashion.bags")], Source::System, at);
+            Event { seq, answers: (answers < seq).then_some(answers), fact: Some(fact), until: Some(at), ..bare }
+        };
+        lines.into_iter().zip(1..).map(event).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_within_passes_nothing_that_the_old_block(
+        new in any_rules(), old in any_rules(), events in any_history(), days in 0..2_000i64, listed in any::<bool>()
+    ) {
+        if new.is_within(&old).is_ok() {
+            let standing = Standing::fold(&events);
+            let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * days);
+            for about in ["fashion.bags", "fashion.shoes", "coffee.beans"] {
+                let about = topic(about);
+                let said = |rules: &Rules| -> Reason {
+                    rules.policy.judge(Case { controller: "acme", topic: &about, standing: &standing, listed, now }).reason
+                };
+                let (new, old) = (said(&new), said(&old));
+                prop_assert!(new.verdict() != Verdict::Pass || old.verdict() == Verdict::Pass, "{about}: {new}, and {old} before");
+            }
+        }
+    }
+}
