@@ -159,8 +159,8 @@ impl Policy {
                 looser.push(format!("profile {name}: is looser"));
             }
         }
-        // A profile that takes another's place must be within it, in the words that each has now and had then.
-        let is_within = |own: ProfileName, before: ProfileName| self.profile(own).is_within(old.profile(before));
+        // A profile that takes another's place must be within what that one was; one that keeps its place is looked at above.
+        let is_within = |own: ProfileName, before: ProfileName| own == before || self.profile(own).is_within(old.profile(before));
         if !is_within(self.default, old.default) {
             looser.push(format!("policy: default {} is looser than {}", self.default, old.default));
         }

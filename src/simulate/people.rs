@@ -116,7 +116,8 @@ impl Person {
         let wanted = events.last().map_or(0, |event| event.seq);
         if wanted < self.standing.seq {
             let contacted = std::mem::take(&mut self.standing.contacted);
-            self.standing = Standing { contacted, ..Standing::default() };
+            self.standing = Standing::default();
+            self.standing.contacted = contacted;
         }
         let begin = events.partition_point(|event| event.seq <= self.standing.seq);
         self.standing = events[begin..].iter().fold(std::mem::take(&mut self.standing), Standing::with);

@@ -114,7 +114,7 @@ struct Names {
 }
 
 /// Figures by some name.
-pub type By = Vec<(String, Tally)>;
+pub(super) type By = Vec<(String, Tally)>;
 
 impl Report {
     pub(super) fn new(since: Timestamp, until: Timestamp, domains_lost: BTreeSet<String>) -> Self {
@@ -132,17 +132,17 @@ impl Report {
     }
 
     /// By stream, in alphabetical order.
-    pub fn streams(&self) -> By {
+    pub fn streams(&self) -> Vec<(String, Tally)> {
         self.by(|place| place.stream)
     }
 
     /// By topic as recorded, in alphabetical order; an empty one for mail without.
-    pub fn topics(&self) -> By {
+    pub fn topics(&self) -> Vec<(String, Tally)> {
         self.by(|place| place.topic)
     }
 
     /// By campaign, those first that change most; an empty one for mail without.
-    pub fn campaigns(&self) -> By {
+    pub fn campaigns(&self) -> Vec<(String, Tally)> {
         let mut campaigns = self.by(|place| place.campaign);
         campaigns.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.changed(), tally.number)));
         campaigns

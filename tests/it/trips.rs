@@ -8,6 +8,7 @@ mod demo;
 mod faults;
 mod full_disk;
 mod operator;
+mod rules;
 mod smuggling;
 mod spool;
 mod story;

@@ -42,6 +42,8 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
             Ok(Some(Deed::AddressRevealed))
         }
         Action::ReadAudit => office.audit_log(operator, None, 10).await.map(|_| None),
+        // by name and password, each time anew: see `trips::rules`
+        Action::ApproveRules => office.authorise(operator, action).map(|()| None),
         Action::Evidence => {
             let events = office.evidence(operator, subject, at).await?;
             assert!(events.iter().any(|event| event.evidence.is_some()));
@@ -56,7 +58,7 @@ async fn each_role_does_what_the_table_says_and_nothing_else() {
     let may = |role, action| match action {
         Action::Overview | Action::Decisions => true,
         Action::FindSubject | Action::SubjectTimeline | Action::Withdraw => role >= Role::Operator,
-        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit => role >= Role::Compliance,
+        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::ApproveRules => role >= Role::Compliance,
         Action::Evidence => role == Role::Legal,
     };
     let world = World::new(TotpPolicy::Optional).await;
