@@ -1,7 +1,7 @@
 //! `consentry rules`: which rules are in force, what others would have changed, and who approved them. And what `serve` says
 //! when it may not serve.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -215,7 +215,7 @@ async fn find(store: &Store, prefix: &str) -> anyhow::Result<RulesId> {
     }
 }
 
-async fn open(path: &PathBuf) -> anyhow::Result<(Config, Office, Store)> {
+async fn open(path: &Path) -> anyhow::Result<(Config, Office, Store)> {
     let config = Config::load(path)?;
     let store = Store::open_beside(&config.data_dir).await?;
     let office = Office::new(store.clone(), config.admin.clone());

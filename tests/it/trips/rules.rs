@@ -59,8 +59,8 @@ fn send(world: &World, stream: &str, from: &str, to: &str, message: &[u8]) -> u1
 }
 
 /// With more headers.
-fn with(headers: &str, message: Vec<u8>) -> Vec<u8> {
-    [headers.as_bytes(), &message].concat()
+fn with(headers: &str, message: &[u8]) -> Vec<u8> {
+    [headers.as_bytes(), message].concat()
 }
 
 /// Runs a simulation; standard output, and the lines of the CSV file without the headings.
@@ -215,7 +215,7 @@ fn haste_may_tighten_and_nothing_else() {
     take(&world);
     consentry(&["rules", "tighten", "--config", &new, "--reason", "a campaign was declared transactional"], "");
     world.restart();
-    let declared = with("Consentry-Class: transactional\r\n", receipt(OLIVIA, 1));
+    let declared = with("Consentry-Class: transactional\r\n", &receipt(OLIVIA, 1));
     assert_eq!(send(&world, "mixed", SHOP, OLIVIA, &declared), 550);
     assert!(world.stop());
 
@@ -234,7 +234,7 @@ fn a_simulation_says_what_would_have_become_of_each_mail() {
     let world = World::start(sink.address());
     world.sign_up(OLIVIA);
     world.confirm(&link(&sink.wait_for(1)[0].message, "/c/"));
-    let declared = |to: &str, n: u32| with("Consentry-Class: transactional\r\nConsentry-Campaign: spring\r\n", receipt(to, n));
+    let declared = |to: &str, n: u32| with("Consentry-Class: transactional\r\nConsentry-Campaign: spring\r\n", &receipt(to, n));
     for n in 1..=3 {
         let stranger = format!("stranger{n}@people.example");
         assert_eq!(send(&world, "mixed", SHOP, &stranger, &declared(&stranger, n)), 250);
@@ -245,7 +245,7 @@ fn a_simulation_says_what_would_have_become_of_each_mail() {
     for n in 7..=8 {
         assert_eq!(send(&world, "news", FROM, "nobody@people.example", &newsletter("nobody@people.example", n)), 550);
     }
-    let events = with("Consentry-Topic: news.events\r\n", newsletter(OLIVIA, 9));
+    let events = with("Consentry-Topic: news.events\r\n", &newsletter(OLIVIA, 9));
     assert_eq!(send(&world, "news", FROM, OLIVIA, &events), 250);
     let foreign = String::from_utf8(newsletter(OLIVIA, 10)).unwrap().replace("newsletter@acme.example", "x@evil.example");
     assert_eq!(send(&world, "news", FROM, OLIVIA, foreign.as_bytes()), 550);
@@ -301,7 +301,7 @@ fn the_report_is_one_page_that_needs_nothing_else_and_runs_nothing() {
     // S0-27
     let sink = Sink::start();
     let world = World::start(sink.address());
-    let evil = with("Consentry-Campaign: <script>alert(1)</script>\r\n", newsletter(OLIVIA, 1));
+    let evil = with("Consentry-Campaign: <script>alert(1)</script>\r\n", &newsletter(OLIVIA, 1));
     send(&world, "news", FROM, OLIVIA, &evil);
     let (_, new) = changed(&world, WATCHED);
     let html = world.dir.path().join("report.html").display().to_string();
