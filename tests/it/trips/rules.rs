@@ -208,6 +208,8 @@ fn haste_may_tighten_and_nothing_else() {
     let sink = Sink::start();
     let mut world = World::start(sink.address());
     changed(&world, ALL_MARKETING);
+    let declared = with("Consentry-Class: transactional\r\n", &receipt(OLIVIA, 1));
+    assert_eq!(send(&world, "mixed", SHOP, OLIVIA, &declared), 250);
     assert!(world.stop());
     let new = world.dir.path().join("new.toml").display().to_string();
     let told = run(&["serve", "--config", &new], "").2;
@@ -215,7 +217,7 @@ fn haste_may_tighten_and_nothing_else() {
     take(&world);
     consentry(&["rules", "tighten", "--config", &new, "--reason", "a campaign was declared transactional"], "");
     world.restart();
-    let declared = with("Consentry-Class: transactional\r\n", &receipt(OLIVIA, 1));
+    let declared = with("Consentry-Class: transactional\r\n", &receipt(OLIVIA, 2));
     assert_eq!(send(&world, "mixed", SHOP, OLIVIA, &declared), 550);
     assert!(world.stop());
 
