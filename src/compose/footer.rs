@@ -135,6 +135,7 @@ mod tests {
 
     #[test]
     fn the_footer_names_sender_reason_link_and_imprint() {
+        // L-ID-02, L-OBJ-03
         let (topic, catalogue) = (topic(), catalogue());
         let footers = made(&catalogue, Overrides::default()).expect("renders");
         let link = "https://mail.acme.example/u/TOKEN";
@@ -170,6 +171,7 @@ mod tests {
 
     #[test]
     fn an_operators_footer_without_link_sender_or_imprint_is_refused() {
+        // S1-15, L-ID-02
         const GOOD: &str = "{{ controller.name }}{% for line in controller.imprint %} {{ line }}{% endfor %} {{ link }}";
         for (name, from, to, fault) in [
             ("footer.de.txt", "", "", None),

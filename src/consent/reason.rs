@@ -340,6 +340,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_word_its_sentences_and_a_basis_when_it_passes() {
+        // S4-01
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
             assert_ne!(reason.sentence(Language::DE), reason.sentence(Language::EN));

@@ -25,7 +25,7 @@ fn get_and_head_never_unsubscribe_and_the_button_does() {
 
 #[test]
 fn one_click_works_in_every_encoding_and_may_be_repeated() {
-    // U-08, U-09, U-10, U-13
+    // U-06, U-08, U-09, U-10, U-13
     let multipart = "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
     for (kind, body) in [
         (FORM, "List-Unsubscribe=One-Click"),
@@ -78,7 +78,7 @@ fn an_unrelated_body_changes_nothing() {
 
 #[test]
 fn all_advertising_can_be_stopped_at_once() {
-    // L-OBJ-04
+    // L-OBJ-04, S1-06
     let world = World::new();
     let path = world.subscribed();
     for round in 0..2 {

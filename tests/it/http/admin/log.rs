@@ -67,6 +67,7 @@ fn link(html: &str, rel: &str) -> Option<String> {
 
 #[test]
 fn the_log_is_read_page_by_page_and_by_each_filter() {
+    // S0-17
     let world = World::new();
     world.add_operator(Role::Viewer);
     let ids = world.record_some(120);
