@@ -90,6 +90,59 @@ fn controllers_are_kept_apart() {
     assert_eq!(word(&Standing::fold(&given), "news"), "none");
 }
 
+#[test]
+fn a_confirmation_by_mail_says_nothing_about_calls_and_letters() {
+    // L-DOI-06, L-CON-04
+    let news = Topic::parse("news").expect("valid");
+    let given = [event(1, EventKind::Requested, "news", None), event(2, EventKind::Given, "news", Some(1))];
+    let standing = Standing::fold(&given);
+    assert_eq!(standing.of("acme", &news).as_str(), "given");
+    for channel in [Channel::Phone, Channel::Post] {
+        assert_eq!(standing.elsewhere("acme", channel, &news), TopicStanding::Nothing);
+    }
+    let no_calls = Event { channel: Channel::Phone, ..event(3, EventKind::Withdrawn, "news", None) };
+    let standing = standing.with(&no_calls);
+    assert_eq!(standing.of("acme", &news).as_str(), "given");
+    assert_eq!(standing.elsewhere("acme", Channel::Phone, &news).as_str(), "withdrawn");
+}
+
+#[test]
+fn the_order_is_the_number_and_not_the_clock() {
+    // the clock was set back between consent and withdrawal
+    let mut history = [
+        event(1, EventKind::Requested, "news", None),
+        event(2, EventKind::Given, "news", Some(1)),
+        event(3, EventKind::Withdrawn, "news", None),
+    ];
+    history[2].at = Timestamp::UNIX_EPOCH;
+    assert_eq!(word(&Standing::fold(&history), "news"), "withdrawn");
+}
+
+#[test]
+fn every_kind_of_event_has_its_word() {
+    //
+    for word in [
+        "requested",
+        "doi_mail_sent",
+        "doi_bounced",
+        "given",
+        "refused",
+        "withdrawn",
+        "objected",
+        "expired_idle",
+        "restricted",
+        "erased",
+        "disputed",
+        "imported",
+        "purchase",
+        "optout_notice_shown",
+        "complaint",
+        "bounce",
+    ] {
+        assert_eq!(EventKind::parse(word).map(EventKind::as_str), Some(word));
+    }
+}
+
 fn any_history() -> impl Strategy<Value = Vec<(usize, usize, u64)>> {
     proptest::collection::vec((0..EventKind::ALL.len(), 0..3usize, 0..12u64), 0..12)
 }

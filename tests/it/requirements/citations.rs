@@ -1,4 +1,4 @@
-//! Every place that names a requirement as proved: test code, dialogues, golden mails. Names in other code say why it is
+//! Every place that names a requirement as proved: test code, dialogues, truth tables, golden mails. Names in other code say why it is
 //! there, and prove nothing.
 
 use std::path::{Path, PathBuf};
@@ -35,8 +35,9 @@ fn of_file(path: &PathBuf) -> Vec<Citation> {
     let below = path.strip_prefix(repository()).unwrap().to_str().unwrap();
     let read = || std::fs::read_to_string(path).unwrap();
     if let Some(case) = case(Path::new(below)) {
-        // Only comments: what stands in the other lines is said by somebody.
-        return of_lines(below, read().lines().map(|line| if line.starts_with('#') { line } else { "" }), |_| vec![case.clone()]);
+        // Only comments, and what a table says that it proves: what stands in the other lines is said by somebody.
+        let says = |line: &str| line.starts_with('#') || line.starts_with("proves = ");
+        return of_lines(below, read().lines().map(|line| if says(line) { line } else { "" }), |_| vec![case.clone()]);
     }
     if path.extension().is_none_or(|extension| extension != "rs") {
         return Vec::new();
@@ -45,11 +46,12 @@ fn of_file(path: &PathBuf) -> Vec<Citation> {
     of_lines(below, code.lines(), |number| code.tests_behind(number))
 }
 
-/// A dialogue or a golden mail, by its name.
+/// A dialogue, a truth table or a golden mail, by its name.
 fn case(path: &Path) -> Option<String> {
     let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
     match path.extension()?.to_str()? {
         "smtp" if path.starts_with("tests/dialogues") => Some(format!("dialogue {}", name(path))),
+        "toml" if path.starts_with("tests/decisions") => Some(format!("table {}", name(path))),
         "toml" if path.starts_with("tests/messages") => Some(format!("mail {}", name(path.parent()?))),
         _ => None,
     }
@@ -67,6 +69,7 @@ fn of_lines<'a>(path: &str, lines: impl Iterator<Item = &'a str>, tests: impl Fn
 fn cases_are_known_by_their_place() {
     assert_eq!(case(Path::new("tests/dialogues/it_goes.smtp")).unwrap(), "dialogue it_goes");
     assert_eq!(case(Path::new("tests/messages/it_goes/case.toml")).unwrap(), "mail it_goes");
+    assert_eq!(case(Path::new("tests/decisions/it_goes.toml")).unwrap(), "table it_goes");
     assert_eq!(case(Path::new("tests/requirements.toml")), None);
     assert_eq!(case(Path::new("tests/dialogues/it_goes.out.eml")), None);
 }
