@@ -165,6 +165,12 @@ impl Standing {
         self.controllers.get(controller)?.stop(topic)
     }
 
+    /// The no that stands against any topic of `controller`.
+    pub fn any_stop(&self, controller: &str) -> Option<TopicStanding> {
+        let standing = self.controllers.get(controller)?;
+        standing.topics.keys().find_map(|topic| standing.stop(topic))
+    }
+
     /// What it says about another channel of `controller` about `topic`: nothing that concerns mail (S0-09).
     pub fn elsewhere(&self, controller: &str, channel: Channel, topic: &Topic) -> TopicStanding {
         let Some(standing) = self.controllers.get(controller) else { return TopicStanding::Nothing };
