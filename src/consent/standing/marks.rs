@@ -104,10 +104,17 @@ impl ControllerStanding {
             (EventKind::Paused, _) => self.pause = event.until.map(|until| Pause { mark, until }),
             (EventKind::Resumed, _) => self.pause = None,
             (EventKind::Objected, Channel::Email | Channel::Tracking) => self.objected = Some(mark),
+            (EventKind::Objected, channel) => self.object_elsewhere(channel, mark),
             (_, Channel::Tracking) => self.tracking.take(event, mark),
             (_, Channel::Email) => take_each(&mut self.topics, event, mark),
             (_, channel) => take_each(self.elsewhere.entry(channel).or_default(), event, mark),
         }
+    }
+
+    /// An objection to calls or letters says nothing about mail (S0-09), and ends every consent to them that is on record or
+    /// asked for.
+    fn object_elsewhere(&mut self, channel: Channel, mark: Mark) {
+        self.elsewhere.entry(channel).or_default().values_mut().for_each(|marks| marks.withdrawn = Some(mark));
     }
 
     /// What the marks say together, against what was said to the controller as a whole.
