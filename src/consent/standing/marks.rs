@@ -69,10 +69,10 @@ impl TopicMarks {
     fn take(&mut self, event: &Event, mark: Mark) {
         match event.kind {
             EventKind::Requested => self.requested = Some(mark),
-            // A grant that answers no request is no grant (I5, S0-10); a late answer to an old
+            // A grant that answers no request is no grant (I5, S0-10): requests count from 1. A late answer to an old
             // request does not take the place of an answer to a newer one.
             EventKind::Given => {
-                let grant = event.answers.map(|answers| Answer { mark, answers });
+                let grant = event.answers.filter(|request| *request > 0).map(|answers| Answer { mark, answers });
                 self.given = self.given.into_iter().chain(grant).max_by_key(|grant| grant.answers);
             }
             EventKind::Refused => self.refused = event.answers.map(|answers| Answer { mark, answers }),

@@ -64,6 +64,7 @@ fn what_was_asked_for_last_counts() {
         ),
         // I5: a grant without a request is none
         (&[(Given, "news", None)], "news", "none"),
+        (&[(Given, "news", Some(0))], "news", "none"),
     ];
     for (history, topic, expected) in rows {
         let events: Vec<Event> = history.iter().zip(1..).map(|((kind, topic, answers), seq)| event(seq, *kind, topic, *answers)).collect();
