@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod event;
 mod keys;
 mod operator;
 mod renew;
@@ -34,6 +35,8 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
+    /// Tells the ledger what another system knows: a purchase, a withdrawal, a complaint. Cannot give consent.
+    Event(Box<event::Arguments>),
     /// Mail that waits.
     Spool {
         #[command(subcommand)]
@@ -61,6 +64,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(Config { config }) => serve::run(&config).await,
         Command::Check(Config { config }) => check::run(&config),
         Command::Keys { command } => keys::run(command),
+        Command::Event(arguments) => event::run(*arguments).await,
         Command::Spool { command } => spool::run(command).await,
         Command::User { command } => user::run(command).await,
     }

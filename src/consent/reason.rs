@@ -174,6 +174,11 @@ impl Reason {
         )
     }
 
+    /// True for what the exemption for existing customers says, whichever way it goes.
+    pub fn is_of_customers(self) -> bool {
+        matches!(self, Self::ExistingCustomer | Self::CustomerWindowOver | Self::NotSimilar | Self::NoOptOutNotice | Self::OnOptOutList)
+    }
+
     /// One sentence for people: in German, or in English for everyone else.
     pub fn sentence(self, language: Language) -> &'static str {
         match (self, language) {

@@ -134,7 +134,20 @@ impl Standing {
 
     /// True when the person objected to all advertising after the event of that `seq`, whatever came later.
     pub fn objected_since(&self, seq: u64, controller: &str) -> bool {
-        self.controllers.get(controller).and_then(|standing| standing.objected).is_some_and(|mark| mark.seq > seq)
+        self.last(controller, EventKind::Objected).is_some_and(|mark| mark.seq > seq)
+    }
+
+    /// What was last said of that kind about `controller` as a whole, for the kinds of which one word concerns everything.
+    pub fn last(&self, controller: &str, kind: EventKind) -> Option<Mark> {
+        let standing = self.controllers.get(controller)?;
+        match kind {
+            EventKind::Objected => standing.objected,
+            EventKind::Complaint => standing.complained,
+            EventKind::Disputed => standing.disputed,
+            EventKind::Bounce => standing.bounced,
+            EventKind::Restricted => standing.restricted,
+            _ => None,
+        }
     }
 
     /// True when the person withdrew the consent to being measured after the event of that `seq`, whatever came later.
@@ -179,7 +192,7 @@ impl Standing {
 
     /// The restriction of processing by `controller` that is in force (GDPR Art. 18).
     pub fn restricted(&self, controller: &str) -> Option<Mark> {
-        self.controllers.get(controller)?.restricted
+        self.last(controller, EventKind::Restricted)
     }
 
     /// How the person is a customer of `controller`.

@@ -64,6 +64,7 @@ fn what_was_asked_for_last_counts() {
         ),
         // I5: a grant without a request is none
         (&[(Given, "news", None)], "news", "none"),
+        (&[(Given, "news", Some(0))], "news", "none"),
     ];
     for (history, topic, expected) in rows {
         let events: Vec<Event> = history.iter().zip(1..).map(|((kind, topic, answers), seq)| event(seq, *kind, topic, *answers)).collect();
@@ -79,6 +80,21 @@ fn an_objection_stands_until_a_consent_answers_it() {
     let events: Vec<Event> = history.iter().zip(1..).map(|((kind, answers), seq)| event(seq, *kind, "news", *answers)).collect();
     let stands = |upto: usize| Standing::fold(&events[..upto]).objection("acme").map(|mark| mark.seq);
     assert_eq!([1, 2, 3, 4, 5, 6].map(stands), [None, None, Some(3), Some(3), Some(3), None]);
+}
+
+#[test]
+fn an_objection_to_calls_ends_what_was_said_of_calls_and_nothing_else() {
+    // S0-09
+    use EventKind::{Given, Objected, Requested};
+    let by_phone = |seq, kind, answers| Event { channel: Channel::Phone, ..event(seq, kind, "news", answers) };
+    let mail = [event(1, Requested, "news", None), event(2, Given, "news", Some(1))];
+    let calls = [by_phone(3, Requested, None), by_phone(4, Given, Some(3)), by_phone(5, Objected, None), by_phone(6, Given, Some(3))];
+    let anew = [by_phone(7, Requested, None), by_phone(8, Given, Some(7))];
+    let events = [&mail[..], &calls, &anew].concat();
+    let topic = Topic::parse("news").expect("valid");
+    let said = |upto: usize| Standing::fold(&events[..upto]).elsewhere("acme", Channel::Phone, &topic).as_str();
+    assert_eq!([4, 5, 6, 7, 8].map(said), ["given", "withdrawn", "withdrawn", "requested", "given"]);
+    assert_eq!(word(&Standing::fold(&events), "news"), "given");
 }
 
 #[test]
