@@ -167,7 +167,7 @@ mod tests {
             (Transactional, None, None, true, day, (Reason::Transactional, None)),
             (Transactional, Some("news"), Some(&withdrawn), true, day, (Reason::Transactional, None)),
             (Transactional, Some("news"), Some(&objected), true, day, (Reason::Transactional, None)),
-            // S0-01, S0-02, S3-07: no consent, no advertising
+            // S0-01, S0-02, S3-07, S3-10, L-CON-01: no consent, no advertising
             (Marketing, Some("news"), None, true, day, (Reason::NoConsent, None)),
             (Marketing, Some("news"), Some(&unknown), true, day, (Reason::NoConsent, None)),
             // S1-07: single opt-in is not enough, and lapses

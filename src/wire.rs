@@ -173,6 +173,7 @@ mod tests {
 
     #[test]
     fn code_and_enhanced_code_stand_before_each_line() {
+        // M-17
         for (reply, expected) in [
             (Reply::new(250, Enhanced(2, 0, 0), ""), "250 2.0.0 \r\n"),
             (Reply::new(554, Enhanced(5, 7, 509), "a\nb"), "554-5.7.509 a\r\n554 5.7.509 b\r\n"),

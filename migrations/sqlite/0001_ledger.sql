@@ -60,6 +60,14 @@ CREATE TABLE event_tally (
     PRIMARY KEY (hour, controller, kind)
 ) WITHOUT ROWID;
 
+-- What other systems told with an id of their own, so that what is told twice is recorded once. Both are keyed hashes: of who
+-- told and the id, and of what was told, so that an id that is used for something else is found out. Kept for ever: an old no
+-- that is told again must not undo a newer yes.
+CREATE TABLE told (
+    id      BLOB NOT NULL PRIMARY KEY,
+    content BLOB NOT NULL
+) WITHOUT ROWID;
+
 -- Suppressions hang on the keyed hash, not on the subject: they survive its erasure (L-OBJ-07). An empty topic
 -- means all of the controller's marketing; NULL cannot be part of a key.
 CREATE TABLE suppression (

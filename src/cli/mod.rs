@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod event;
 mod keys;
 mod operator;
 mod renew;
@@ -51,6 +52,8 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
+    /// Tells the ledger what another system knows: a purchase, a withdrawal, a complaint. Cannot give consent.
+    Event(Box<event::Arguments>),
     /// Mail that waits.
     Spool {
         #[command(subcommand)]
@@ -80,6 +83,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Rules { command } => rules::run(command).await,
         Command::Keys { command } => keys::run(command),
+        Command::Event(arguments) => event::run(*arguments).await,
         Command::Spool { command } => spool::run(command).await,
         Command::User { command } => user::run(command).await,
     }

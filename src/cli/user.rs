@@ -27,7 +27,8 @@ pub(super) enum Command {
         /// Who will use it; stands in the evidence of sign-ups.
         #[arg(long)]
         name: String,
-        /// What it may do: `opt_in`, `decisions`; several with commas.
+        /// What it may do: `opt_in`, `decisions`, and one of `events:crm`, `events:erp`, `events:ma`, `events:staff`; several with
+        /// commas.
         #[arg(long, value_delimiter = ',', required = true)]
         scopes: Vec<String>,
     },
@@ -62,8 +63,14 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::AddToken { config, name, scopes } => {
             let scopes = scopes
                 .iter()
-                .map(|word| Scope::parse(word).with_context(|| format!("--scopes {word:?}: write opt_in or decisions")))
+                .map(|word| {
+                    Scope::parse(word)
+                        .with_context(|| format!("--scopes {word:?}: write any of {}", Scope::ALL.map(Scope::as_str).join(", ")))
+                })
                 .collect::<Result<Vec<_>, _>>()?;
+            if scopes.iter().filter(|scope| matches!(scope, Scope::Events(_))).count() > 1 {
+                bail!("--scopes: one token speaks for one system; make one token for each");
+            }
             let config = Config::load(&config)?;
             let (parts, _) = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
             println!("{}", parts.desk.add_api_token(&name, &scopes, Timestamp::now()).await?.as_str());

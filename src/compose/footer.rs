@@ -1,5 +1,5 @@
 //! The footer that every marketing mail gets (S1-15): who sends, why, how to stop, imprint.
-//! Rendered once per topic and language; a message only costs putting its link in.
+//! Rendered once per topic, ground and language; a message only costs putting its link in.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 
 use super::mails::Mails;
 use super::{ComposeError, Words};
-use crate::consent::{Catalogue, Controller, Language, Topic};
+use crate::consent::{Catalogue, Controller, Language, LegalBasis, Topic};
 
 /// Stands where the link goes; cannot occur in a template or in the configuration.
 const LINK: &str = "\u{1}";
@@ -21,8 +21,40 @@ pub struct Footers {
     words: Arc<Words>,
 }
 
+/// Why the person gets the mail: what the footer says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// They asked for it.
+    Consent,
+    /// They are a customer. Each mail must say that they may object, for no more than the basic rate (UWG §7(3) no. 4).
+    Customer,
+    /// Neither.
+    Other,
+}
+
+impl Ground {
+    const ALL: [Ground; 3] = [Self::Consent, Self::Customer, Self::Other];
+
+    fn of(basis: Option<LegalBasis>) -> Self {
+        match basis {
+            Some(LegalBasis::Consent) => Self::Consent,
+            Some(LegalBasis::ExistingCustomer) => Self::Customer,
+            _ => Self::Other,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Consent => "consent",
+            Self::Customer => "customer",
+            Self::Other => "other",
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Footer {
+    ground: Ground,
     language: Language,
     text: String,
     html: String,
@@ -36,7 +68,7 @@ impl Footers {
         for topic in &catalogue.topics {
             let controller =
                 catalogue.controller(&topic.controller).ok_or_else(|| ComposeError::Topic { topic: topic.name.to_string() })?;
-            let render = |language, extension| -> Result<String, ComposeError> {
+            let render = |ground: Ground, language, extension| -> Result<String, ComposeError> {
                 let values = context! {
                     controller => context! {
                         name => controller.name.as_str(),
@@ -44,16 +76,20 @@ impl Footers {
                         privacy_url => controller.privacy_url.as_str(),
                     },
                     topic => topic.title.as_str(),
+                    ground => ground.as_str(),
                     link => LINK,
                 };
                 let footer = mails.render(controller, "footer", language, extension, values)?.into_output();
                 let fault = |fault| format!("{}: {fault}", mails.path(controller, "footer", language, extension));
-                lint(&footer, controller).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
+                lint(&footer, controller, ground, language).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
                 Ok(footer)
             };
             let languages = words.languages(Some(&controller.key)).iter();
-            let footer = |&language| Ok(Footer { language, text: render(language, "txt")?, html: render(language, "html")? });
-            ready.insert(topic.name.clone(), languages.map(footer).collect::<Result<_, ComposeError>>()?);
+            let variants = languages.flat_map(|&language| Ground::ALL.map(|ground| (ground, language)));
+            let footer = |(ground, language)| {
+                Ok(Footer { ground, language, text: render(ground, language, "txt")?, html: render(ground, language, "html")? })
+            };
+            ready.insert(topic.name.clone(), variants.map(footer).collect::<Result<_, ComposeError>>()?);
         }
         Ok(Self { ready, words: Arc::clone(words) })
     }
@@ -66,26 +102,36 @@ impl Footers {
 
     /// The footer as plain text, lines ended by LF; `None` for a topic or a language that there is not.
     /// `link` is made by [`super::PublicUrl::unsubscribe`].
-    pub fn text(&self, topic: &Topic, language: Language, link: &str) -> Option<String> {
-        Some(self.footer(topic, language)?.text.replace(LINK, link))
+    pub fn text(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language, link: &str) -> Option<String> {
+        Some(self.footer(topic, basis, language)?.text.replace(LINK, link))
     }
 
     /// The footer as one HTML element.
-    pub fn html(&self, topic: &Topic, language: Language, link: &str) -> Option<String> {
-        Some(self.footer(topic, language)?.html.replace(LINK, link))
+    pub fn html(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language, link: &str) -> Option<String> {
+        Some(self.footer(topic, basis, language)?.html.replace(LINK, link))
     }
 
-    fn footer(&self, topic: &Topic, language: Language) -> Option<&Footer> {
-        self.ready.get(topic)?.iter().find(|footer| footer.language == language)
+    fn footer(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language) -> Option<&Footer> {
+        let ground = Ground::of(basis);
+        self.ready.get(topic)?.iter().find(|footer| footer.ground == ground && footer.language == language)
     }
 }
 
 /// Refuses an operator's footer that does not do a footer's job, or does another.
-fn lint(footer: &str, controller: &Controller) -> Result<(), &'static str> {
+fn lint(footer: &str, controller: &Controller, ground: Ground, language: Language) -> Result<(), &'static str> {
     let seen = footer.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
     let lower = footer.to_ascii_lowercase();
+    // L-SOFT-02: "free of charge" was held insufficient. In other languages the operator answers for the words.
+    let clause = match language {
+        Language::DE => "basistarif",
+        Language::EN => "basic rates",
+        _ => "",
+    };
     match () {
         () if !footer.contains(LINK) => Err("lacks {{ link }}: every advertising mail has a link to withdraw (S1-15)"),
+        () if ground == Ground::Customer && !lower.contains(clause) => {
+            Err("lacks, where ground is \"customer\", that objecting costs no more than the basic rates (UWG s.7(3) no. 4, L-SOFT-02)")
+        }
         () if !seen.contains(&controller.name) => Err("lacks {{ controller.name }}: every advertising mail names its sender (L-ID-02)"),
         () if controller.imprint.trim().lines().any(|line| !seen.contains(line)) => {
             Err("lacks a line of {{ controller.imprint }}: every advertising mail has the imprint (L-ID-02)")
@@ -135,15 +181,17 @@ mod tests {
 
     #[test]
     fn the_footer_names_sender_reason_link_and_imprint() {
+        // L-ID-02, L-OBJ-03
         let (topic, catalogue) = (topic(), catalogue());
         let footers = made(&catalogue, Overrides::default()).expect("renders");
         let link = "https://mail.acme.example/u/TOKEN";
         for language in [Language::DE, Language::EN] {
-            let text = footers.text(&topic, language, link).expect("configured");
+            let consent = Some(LegalBasis::Consent);
+            let text = footers.text(&topic, consent, language, link).expect("configured");
             for needle in ["Müller & Söhne", "Wochenbrief <neu>", link, "Hauptstraße 1", "12345 Musterstadt"] {
                 assert!(text.contains(needle), "{needle} in {text}");
             }
-            let html = footers.html(&topic, language, link).expect("configured");
+            let html = footers.html(&topic, consent, language, link).expect("configured");
             for needle in
                 ["Müller &amp; Söhne", "Wochenbrief &lt;neu&gt;", &format!("href=\"{link}\""), "Hauptstraße 1", "12345 Musterstadt"]
             {
@@ -151,9 +199,33 @@ mod tests {
             }
             assert!(!html.contains(LINK) && !html.contains("<script") && !html.contains("<img") && !html.contains("background"));
         }
-        assert_eq!(footers.text(&Topic::parse("other").expect("valid"), Language::DE, link), None);
+        assert_eq!(footers.text(&Topic::parse("other").expect("valid"), Some(LegalBasis::Consent), Language::DE, link), None);
         assert!(made(&Catalogue { controllers: vec![], ..catalogue }, Overrides::default()).is_err());
     }
+
+    #[test]
+    fn a_customer_is_told_what_objecting_costs_and_nobody_that_they_confirmed_who_did_not() {
+        // L-SOFT-02
+        let footers = made(&catalogue(), Overrides::default()).expect("renders");
+        for (language, clause, confirmed) in [
+            (Language::DE, "keine anderen als die Übermittlungskosten nach den Basistarifen", "bestätigt"),
+            (Language::EN, "basic rates", "confirmed"),
+        ] {
+            for (basis, told, asked) in [
+                (LegalBasis::Consent, false, true),
+                (LegalBasis::ExistingCustomer, true, false),
+                (LegalBasis::OptOut, false, false),
+                (LegalBasis::None, false, false),
+            ] {
+                let text = footers.text(&topic(), Some(basis), language, "https://x.example").expect("configured").replace('\n', " ");
+                let html = footers.html(&topic(), Some(basis), language, "https://x.example").expect("configured");
+                for footer in [text, html] {
+                    assert_eq!((footer.contains(clause), footer.contains(confirmed)), (told, asked), "{basis:?}: {footer}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_mail_gets_the_footer_of_its_language_or_of_its_sender() {
         let footers = made(&catalogue(), Overrides::default()).expect("renders");
@@ -170,7 +242,9 @@ mod tests {
 
     #[test]
     fn an_operators_footer_without_link_sender_or_imprint_is_refused() {
-        const GOOD: &str = "{{ controller.name }}{% for line in controller.imprint %} {{ line }}{% endfor %} {{ link }}";
+        // S1-15, L-ID-02
+        const GOOD: &str =
+            "{{ controller.name }}{% for line in controller.imprint %} {{ line }}{% endfor %} {{ link }} Basistarif basic rates";
         for (name, from, to, fault) in [
             ("footer.de.txt", "", "", None),
             ("footer.en.html", "", "", None),
@@ -178,6 +252,7 @@ mod tests {
             ("footer.de.html", "{{ controller.name }}", "", Some("acme/mail/footer.de.html: lacks {{ controller.name }}")),
             ("footer.en.txt", "{{ line }}", "", Some("acme/mail/footer.en.txt: lacks a line")),
             ("footer.de.html", "{{ link }}", "<img src=x>{{ link }}", Some("acme/mail/footer.de.html: holds a script or an image")),
+            ("footer.de.html", "Basistarif", "kostenlos", Some("acme/mail/footer.de.html: lacks, where ground is")),
             ("footer.de.html", "{{ link }}", "{{ lnk }}", Some("undefined value")),
         ] {
             let mut overrides = Overrides::default();

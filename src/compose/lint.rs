@@ -68,6 +68,7 @@ mod tests {
 
     #[test]
     fn advertising_is_refused() {
+        // L-DOI-02, S4-09
         let link = "https://x.example/c/t";
         let text = |more: &str| format!("Please confirm:\n{link}\n{more}\n");
         for (more, fine) in [

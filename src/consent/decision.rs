@@ -79,6 +79,14 @@ pub struct Decision {
     pub size: u64,
 }
 
+impl Decision {
+    /// True for a mail that could only have left on the exemption for existing customers: it did, or would have been blocked by a
+    /// condition of it if the stream were more than watched.
+    pub fn is_of_customers(&self) -> bool {
+        self.shadowed.unwrap_or(self.reason).is_of_customers()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

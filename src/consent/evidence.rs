@@ -127,6 +127,9 @@ pub struct ChoiceEvidence {
     /// What the member of staff wrote about it, e.g. how the person's wish came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Name of the API token by which another system told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
 }
 
 /// What a person who has proven to read the mailbox agreed to, and what speaks for a person having done it.

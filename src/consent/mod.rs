@@ -1,5 +1,6 @@
 //! Nouns of consent: who, about what, on which evidence. Pure: no clock, no database, no sockets.
 
+mod articles;
 mod basis;
 mod brand;
 mod catalogue;

@@ -174,6 +174,11 @@ impl Reason {
         )
     }
 
+    /// True for what the exemption for existing customers says, whichever way it goes.
+    pub fn is_of_customers(self) -> bool {
+        matches!(self, Self::ExistingCustomer | Self::CustomerWindowOver | Self::NotSimilar | Self::NoOptOutNotice | Self::OnOptOutList)
+    }
+
     /// One sentence for people: in German, or in English for everyone else.
     pub fn sentence(self, language: Language) -> &'static str {
         match (self, language) {
@@ -340,6 +345,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_its_word_its_sentences_and_a_basis_when_it_passes() {
+        // S4-01
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
             assert_ne!(reason.sentence(Language::DE), reason.sentence(Language::EN));

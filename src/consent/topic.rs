@@ -63,6 +63,7 @@ mod tests {
 
     #[test]
     fn a_parent_covers_its_children_and_nobody_else() {
+        // S3-06
         for (parent, child, expected) in [
             ("news", "news", true),
             ("news", "news.weekly", true),

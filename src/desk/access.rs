@@ -11,7 +11,9 @@ use super::preference::{Choice, Subscription};
 use super::request::SignUpError;
 use super::{Actor, Desk, StoreError};
 use crate::compose::{AccessRequest, Letter};
-use crate::consent::{Agreement, ChoiceEvidence, Controller, Event, Evidence, Language, Reason, Source, Standing, Topic, TopicStanding};
+use crate::consent::{
+    Agreement, ChoiceEvidence, Controller, Event, Evidence, Language, ProfileName, Reason, Source, Standing, Topic, TopicStanding,
+};
 use crate::entropy::random;
 use crate::mail::ReversePath;
 use crate::store::{AccessLink, NewAccess, NewChoice};
@@ -70,6 +72,8 @@ pub struct Why {
     pub topic: String,
     /// Why it passed.
     pub reason: Reason,
+    /// Under which policy profile.
+    pub profile: Option<ProfileName>,
     /// The sign-up behind it.
     pub sign_up: Option<SignUpFacts>,
 }
@@ -193,6 +197,6 @@ impl Desk {
             _ => None,
         };
         let topic = row.decision.topic.as_ref().unwrap_or(&link.topic);
-        Ok(Some(Why { at: row.decision.at, topic: self.title(topic), reason: row.decision.reason, sign_up }))
+        Ok(Some(Why { at: row.decision.at, topic: self.title(topic), reason: row.decision.reason, profile: row.decision.profile, sign_up }))
     }
 }

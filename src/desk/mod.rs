@@ -11,6 +11,8 @@ mod report;
 mod request;
 mod sign_up;
 mod stamp;
+mod tell;
+mod telling;
 
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ pub use opt_in::{AskedFor, OptInPage, Press};
 pub use preference::{Choice, Glimpse, Subscription};
 pub use request::{Asked, SignUpError};
 pub use sign_up::{FieldProblem, SignUp};
+pub use tell::{Informant, MAY_SAY, TellError};
+pub use telling::FIELDS;
 
 use self::limits::Limits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};

@@ -48,6 +48,8 @@ pub struct Glimpse {
     pub address: String,
     /// The end of a rest that is in force.
     pub paused_until: Option<Timestamp>,
+    /// The mail was sent to a customer without a consent of theirs: to unsubscribe from it is to object (L-OBJ-04).
+    pub as_customer: bool,
 }
 
 impl Subscription {
@@ -75,12 +77,13 @@ impl Desk {
         Ok(Glimpse {
             address: address.map(|address| address.masked()).unwrap_or_default(),
             paused_until: standing.and_then(|standing| standing.pause(&link.controller, now)).map(|pause| pause.until),
+            as_customer: self.was_sent_as_customer(link).await,
         })
     }
 
     /// Does what the holder of the link chooses, durably before it returns (I3). The answer is the same when it was so
-    /// before (U-13); false when the ledger does not know the subject of the link, and for what the link cannot choose. No
-    /// mail is sent about it (L-OBJ-08).
+    /// before (U-13): what was done; `None` when the ledger does not know the subject of the link, and for what the link cannot
+    /// choose. No mail is sent about it (L-OBJ-08).
     pub async fn choose(
         &self,
         subscription: &Subscription,
@@ -88,16 +91,31 @@ impl Desk {
         source: Source,
         actor: Actor,
         now: Timestamp,
-    ) -> Result<bool, SignUpError> {
+    ) -> Result<Option<Choice>, SignUpError> {
         let link = &subscription.link;
         match choice {
-            Choice::Resume => return Ok(false),
+            Choice::Resume => return Ok(None),
             // Each one is a line in the ledger; a no that is repeated is none.
             Choice::Pause { .. } if !self.inner.limits.admits(actor.ip.as_deref()) => return Err(SignUpError::TooMany),
             _ => {}
         }
         let evidence = ChoiceEvidence { decision: Some(link.decision.to_string()), ..actor.evidence() };
-        Ok(self.do_choose(link.subject, &link.controller, &link.topic, choice, source, evidence, now).await?)
+        // L-OBJ-04: who was written to without having agreed to a topic cannot be asked which one they mean.
+        let choice = if choice == Choice::Topic && self.was_sent_as_customer(link).await { Choice::Object } else { choice };
+        let done = self.do_choose(link.subject, &link.controller, &link.topic, choice, source, evidence, now).await?;
+        Ok(done.then_some(choice))
+    }
+
+    /// True for a link of a mail that left on the exemption for existing customers. Where the decision cannot be read, the link
+    /// is about its topic: that much is signed.
+    async fn was_sent_as_customer(&self, link: &Link) -> bool {
+        match self.inner.store.decision(link.decision).await {
+            Ok(row) => row.is_some_and(|row| row.decision.is_of_customers()),
+            Err(error) => {
+                tracing::warn!(%error, "the decision behind an unsubscribe link cannot be read");
+                false
+            }
+        }
     }
 
     /// Takes back what was stopped by mistake: a new sign-up for the topic of the link, which the owner of the mailbox has to

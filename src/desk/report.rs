@@ -240,6 +240,7 @@ mod tests {
 
     #[test]
     fn each_fault_names_its_field_and_its_mend() {
+        // S0-24, S1-08, S1-13, S4-02, L-CON-02, L-CON-03, L-TRK-06
         type Row = (&'static str, &'static str, fn(&mut SignUp));
         let rows: &[Row] = &[
             ("email", "one address", |s| s.email = "olivia".into()),

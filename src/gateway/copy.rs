@@ -47,12 +47,13 @@ impl Gateway {
         });
         let url = self.public_url.unsubscribe(&token);
         let language = self.footers.language(&entry.controller, declared.as_deref());
+        let basis = decision.reason.basis();
         let marketing = Marketing {
             unsubscribe_url: &url,
             list_id_phrase: &entry.title,
             list_id: &entry.list_id,
-            footer_text: &self.footers.text(&entry.name, language, &url).unwrap_or_default(),
-            footer_html: &self.footers.html(&entry.name, language, &url).unwrap_or_default(),
+            footer_text: &self.footers.text(&entry.name, basis, language, &url).unwrap_or_default(),
+            footer_html: &self.footers.html(&entry.name, basis, language, &url).unwrap_or_default(),
         };
         rewrite(message, &Plan { on_top: on_top.as_bytes(), marketing: Some(marketing) })
     }

@@ -109,7 +109,7 @@ fn view(access: &Access, language: Language) -> AccessView {
                 topic: why.topic.clone(),
                 reason: why.reason.as_str(),
                 // What had none was not sent, so no link of it is out there.
-                articles: why.reason.basis()?.articles(language),
+                articles: why.reason.articles(why.profile, language)?,
                 sign_up: why.sign_up.as_ref().map(|facts| SignUpView {
                     requested_at: facts.requested_at,
                     form_url: facts.form_url.clone(),

@@ -108,7 +108,11 @@ fn view(row: &DecisionRow) -> Value {
         "verdict": reason.verdict().as_str(),
         "reason": reason.as_str(),
         "sentence": { "de": reason.sentence(Language::DE), "en": reason.sentence(Language::EN) },
-        "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": basis.articles(Language::EN) })),
+        "would_have_to_be": { "de": reason.remedy(Language::DE), "en": reason.remedy(Language::EN) },
+        "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": reason.articles(decision.profile, Language::EN) })),
+        "articles": { "de": reason.articles(decision.profile, Language::DE), "en": reason.articles(decision.profile, Language::EN) },
+        "profile": decision.profile,
+        "shadowed": decision.shadowed.map(|reason| reason.as_str()),
         "event": decision.event,
         "folded_from": decision.folded_from,
         "size": decision.size,
@@ -118,25 +122,38 @@ fn view(row: &DecisionRow) -> Value {
 
 /// Who asks, if they may.
 async fn authorise(desk: &Desk, headers: &HeaderMap, needed: Scope) -> Result<ApiToken, Problem> {
+    let token = bearer(desk, headers).await?;
+    if token.scopes.contains(&needed) { Ok(token) } else { Err(Problem::forbidden(needed)) }
+}
+
+/// Who asks, whatever they may.
+pub(super) async fn bearer(desk: &Desk, headers: &HeaderMap) -> Result<ApiToken, Problem> {
     let given = headers.get(header::AUTHORIZATION).ok_or_else(|| Problem::unauthenticated(false))?;
     let text = given.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, text) = text.ok_or_else(|| Problem::unauthenticated(false))?;
     let token = desk.api_token(text.trim()).await.map_err(|error| Problem::unavailable(&error))?;
-    let token = token.ok_or_else(|| Problem::unauthenticated(true))?;
-    if token.scopes.contains(&needed) { Ok(token) } else { Err(Problem::forbidden(needed)) }
+    token.ok_or_else(|| Problem::unauthenticated(true))
+}
+
+/// Without its parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> &str {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// The body, unless it is longer than the route takes.
+pub(super) fn whole(body: Result<Bytes, BytesRejection>, limit: usize) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {limit} octets")),
+        status => Problem::new(status, "the body could not be read"),
+    })
 }
 
 fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<SignUp, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+    if !media_type(headers).eq_ignore_ascii_case("application/json") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json"));
     }
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {BODY_LIMIT} octets"))
-        }
-        status => Problem::new(status, "the body could not be read"),
-    })?;
+    let body = whole(body, BODY_LIMIT)?;
     match Json::from_bytes(&body) {
         Ok(Json(sign_up)) => Ok(sign_up),
         Err(JsonRejection::JsonDataError(error)) => Err(misfit(&error)),

@@ -29,6 +29,8 @@ pub struct Content<'a> {
     pub until: Option<Timestamp>,
     /// What was just chosen: names the text that says so.
     pub chosen: &'a str,
+    /// True when the mail went to a customer without a consent of theirs, so that to unsubscribe is to object (L-OBJ-04).
+    pub as_customer: bool,
     /// What pressing "undo" declares; `None` where it cannot be undone by a mail.
     pub consent_text: Option<String>,
     /// On the pages of a sign-up form.

@@ -11,6 +11,7 @@ mod choice;
 mod confirm;
 mod connection;
 mod content;
+mod events;
 mod extract;
 mod form;
 mod page;
@@ -86,7 +87,7 @@ pub fn router(desk: &Desk, office: &Office, settings: &HttpSettings, more: Route
         .merge(access::router(answers.clone()))
         .merge(brand::router(answers.clone()))
         .merge(subscribe::router(answers.clone()))
-        .nest("/api", api::router(desk.clone()))
+        .nest("/api", api::router(desk.clone()).merge(events::router(desk.clone())))
         .merge(admin::router(office, &answers)?)
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))

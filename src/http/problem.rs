@@ -48,6 +48,10 @@ impl Problem {
             Scope::Decisions => {
                 ("the token lacks the scope decisions", "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"decisions\"")
             }
+            Scope::Events(_) => (
+                "the token does not say which system talks: make one with exactly one of the scopes events:crm, events:erp, events:ma, events:staff",
+                "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"events:crm events:erp events:ma events:staff\"",
+            ),
         };
         let header = Some((header::WWW_AUTHENTICATE, challenge));
         Self { header, ..Self::new(StatusCode::FORBIDDEN, detail) }
@@ -64,9 +68,21 @@ impl Problem {
     }
 }
 
+impl Problem {
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The document: of an answer, or of one item of a batch.
+    pub(super) fn document(&self) -> Document<'_> {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        Document { r#type: "about:blank", title, status: self.status.as_u16(), detail: &self.detail, errors: &self.errors }
+    }
+}
+
 /// RFC 9457 s.3.1; `about:blank` says that the status code is the type.
 #[derive(serde::Serialize)]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     r#type: &'static str,
     title: &'a str,
     status: u16,
@@ -77,9 +93,7 @@ struct Document<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let document = Document { r#type: "about:blank", title, status: self.status.as_u16(), detail: &self.detail, errors: &self.errors };
-        let mut response = (self.status, Json(document)).into_response();
+        let mut response = (self.status, Json(self.document())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.extend(self.header.map(|(name, value)| (name, HeaderValue::from_static(value))));

@@ -80,6 +80,7 @@ fn unsubscribe(controller: &str, much: bool) -> Content<'_> {
         again: much,
         address: if much { "p…@p….example".into() } else { String::new() },
         until: much.then_some(NOW),
+        as_customer: much,
         consent_text: much.then(|| "A text.".into()),
         ..Content::default()
     }
@@ -93,6 +94,7 @@ fn chosen<'a>(controller: &'a str, word: &'a str, much: bool) -> Content<'a> {
         stamp: stamp(),
         until: (word == "paused").then_some(NOW),
         chosen: word,
+        as_customer: much && word == "objection",
         consent_text: much.then(|| "A text.".into()),
         ..Content::default()
     }

@@ -59,7 +59,7 @@ async fn act(
     if is_one_click(&body, posted.as_ref()) {
         // U-06, U-08: exactly the list of the link, at once; the answer is for a mail program
         return match choose(&answers, &visitor, &subscription, Choice::Topic, Source::OneClick).await {
-            Ok(()) => "unsubscribed\n".into_response(),
+            Ok(_) => "unsubscribed\n".into_response(),
             Err(refusal) => refusal,
         };
     }
@@ -73,24 +73,31 @@ async fn act(
     let done = match chosen {
         // Only the owner of the mailbox lets more come in than before.
         Chosen::Tracking | Chosen::Choice(Choice::Resume) => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
-        Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await,
-        Chosen::Undo => undo(&answers, &visitor, &subscription, &headers).await,
+        Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await.map(Chosen::Choice),
+        Chosen::Undo => undo(&answers, &visitor, &subscription, &headers).await.map(|()| chosen),
         Chosen::Why => {
             let language = language(&answers, &visitor, &subscription);
             let asked = answers.desk.ask_access(&subscription, language, Timestamp::now()).await;
-            asked.map_err(|error| choice::failed(&answers, &visitor, &error))
+            asked.map(|()| chosen).map_err(|error| choice::failed(&answers, &visitor, &error))
         }
     };
     match done {
-        Ok(()) => said(&answers, &visitor, &token, &subscription, chosen),
+        Ok(done) => said(&answers, &visitor, &token, &subscription, done, done != chosen),
         Err(refusal) => refusal,
     }
 }
 
-async fn choose(answers: &Answers, visitor: &Visitor, subscription: &Subscription, choice: Choice, source: Source) -> Result<(), Response> {
+/// What was done, which may be more than what was chosen (L-OBJ-04).
+async fn choose(
+    answers: &Answers,
+    visitor: &Visitor,
+    subscription: &Subscription,
+    choice: Choice,
+    source: Source,
+) -> Result<Choice, Response> {
     match answers.desk.choose(subscription, choice, source, visitor.clone().actor(), Timestamp::now()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(unknown(answers, visitor)),
+        Ok(Some(done)) => Ok(done),
+        Ok(None) => Err(unknown(answers, visitor)),
         Err(error) => Err(choice::failed(answers, visitor, &error)),
     }
 }
@@ -130,6 +137,7 @@ async fn landing(answers: &Answers, visitor: &Visitor, token: &str, subscription
     let content = Content {
         address: glimpse.address,
         until: glimpse.paused_until,
+        as_customer: glimpse.as_customer,
         again: again.is_some(),
         stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token), Timestamp::now())),
         consent_text: answers.desk.consent_to(subscription, language(answers, visitor, subscription)),
@@ -138,11 +146,12 @@ async fn landing(answers: &Answers, visitor: &Visitor, token: &str, subscription
     page(answers, Page::Unsubscribe, visitor, subscription, &content)
 }
 
-/// What was done, in words.
-fn said(answers: &Answers, visitor: &Visitor, token: &str, subscription: &Subscription, chosen: Chosen) -> Response {
+/// What was done, in words; `as_customer` when it is more than what was chosen.
+fn said(answers: &Answers, visitor: &Visitor, token: &str, subscription: &Subscription, chosen: Chosen, as_customer: bool) -> Response {
     let language = language(answers, visitor, subscription);
     let content = Content {
         chosen: chosen.word(),
+        as_customer,
         stamp: answers.desk.stamp(&purpose(token), Timestamp::now()),
         until: chosen.ends(Timestamp::now()),
         consent_text: answers.desk.consent_to(subscription, language),

@@ -11,7 +11,7 @@ use super::customer::{Offer, exemption};
 use super::profile::{Profile, ProfileChange, Regime};
 use super::similarity::SimilarTopics;
 use super::window::Window;
-use crate::consent::{Country, OptIn, ProfileName, Reason, Standing, Topic, TopicStanding, Verdict};
+use crate::consent::{Country, Mark, OptIn, ProfileName, Reason, Standing, Topic, TopicStanding, Verdict};
 
 /// `[policy]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -172,6 +172,10 @@ impl Policy {
             return (Reason::OptOutRegime, None);
         }
         let Case { controller, topic, standing, now, .. } = case;
+        // L-OBJ-04: who unsubscribed from one list has objected, as far as the exemption goes, to all of them
+        if let Some(Mark { seq, .. }) = standing.any_stop(controller).and_then(TopicStanding::mark) {
+            return if nothing.0 == Reason::NoConsent { (Reason::Withdrawn, Some(seq)) } else { nothing };
+        }
         let offer = Offer { controller, topic, mapping: &self.similar, listed, now };
         match exemption(&profile.customer, standing.relations(controller), offer) {
             Some((Reason::ExistingCustomer, event)) => (Reason::ExistingCustomer, Some(event)),

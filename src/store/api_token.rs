@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::column::ms;
 use super::{Store, StoreError};
+use crate::consent::Teller;
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +13,8 @@ pub enum Scope {
     OptIn,
     /// Read decisions.
     Decisions,
+    /// Tell what that system knows (S0-07).
+    Events(Teller),
 }
 
 /// A known token.
@@ -25,19 +28,38 @@ pub struct ApiToken {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Scope; 2] = [Self::OptIn, Self::Decisions];
+    pub const ALL: [Scope; 6] = [
+        Self::OptIn,
+        Self::Decisions,
+        Self::Events(Teller::Crm),
+        Self::Events(Teller::Erp),
+        Self::Events(Teller::Ma),
+        Self::Events(Teller::Staff),
+    ];
 
     /// The word on the command line, in tables and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OptIn => "opt_in",
             Self::Decisions => "decisions",
+            Self::Events(Teller::Crm) => "events:crm",
+            Self::Events(Teller::Erp) => "events:erp",
+            Self::Events(Teller::Ma) => "events:ma",
+            Self::Events(Teller::Staff) => "events:staff",
         }
     }
 
     /// The inverse of [`Scope::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
+}
+
+impl ApiToken {
+    /// Which system talks with it. A token speaks for one: one of two says nothing about which.
+    pub fn teller(&self) -> Option<Teller> {
+        let mut tellers = self.scopes.iter().filter_map(|scope| if let Scope::Events(teller) = scope { Some(*teller) } else { None });
+        tellers.next().filter(|_| tellers.next().is_none())
     }
 }
 

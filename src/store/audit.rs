@@ -42,6 +42,10 @@ pub enum Deed {
     Withdrew,
     /// All advertising was objected to on behalf of a person.
     Objected,
+    /// What another system, or staff, knows of a person was told to the ledger.
+    Told,
+    /// Somebody tried to say a person's consent for them; it was refused (S0-11).
+    GrantRefused,
     /// Mail that waits was held.
     MailHeld,
     /// Held mail was released.
@@ -58,7 +62,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Deed; 21] = [
+    pub const ALL: [Deed; 23] = [
         Self::LoggedIn,
         Self::LoggedOut,
         Self::LockedOut,
@@ -74,6 +78,8 @@ impl Deed {
         Self::Exported,
         Self::Withdrew,
         Self::Objected,
+        Self::Told,
+        Self::GrantRefused,
         Self::MailHeld,
         Self::MailReleased,
         Self::MailDropped,
@@ -100,6 +106,8 @@ impl Deed {
             Self::Exported => "exported",
             Self::Withdrew => "withdrew",
             Self::Objected => "objected",
+            Self::Told => "told",
+            Self::GrantRefused => "grant_refused",
             Self::MailHeld => "mail_held",
             Self::MailReleased => "mail_released",
             Self::MailDropped => "mail_dropped",

@@ -54,7 +54,7 @@ pub(super) async fn restore_all(connection: &mut SqliteConnection, evidence: &mu
 }
 
 /// Takes the text out and returns its hash.
-async fn keep(tx: &mut SqliteConnection, text: &mut String) -> Result<String, StoreError> {
+pub(super) async fn keep(tx: &mut SqliteConnection, text: &mut String) -> Result<String, StoreError> {
     let text = std::mem::take(text);
     let id = Sha256::digest(text.as_bytes());
     sqlx::query("INSERT INTO text_version (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")

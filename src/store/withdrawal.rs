@@ -6,9 +6,11 @@ use sqlx::SqliteConnection;
 
 use super::column::{ms, topic};
 use super::ledger::Place;
+use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
 use crate::consent::{
     Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, OptIn, Reason, Source, Standing, SubjectId, Suppression, Topic,
+    TopicStanding,
 };
 
 /// What a person wants to stop.
@@ -27,21 +29,35 @@ pub enum Stop {
     Advertising,
     /// Being measured (L-TRK-05).
     Tracking,
+    /// All advertising of the controller: somebody complained of it (U-35).
+    Complaint,
+    /// All advertising of the controller: the person says that the consent was not theirs (L-DOI-08).
+    Dispute,
+    /// Calls or letters; says nothing about mail (S0-09).
+    Elsewhere {
+        /// Which of them.
+        channel: Channel,
+        /// Consent to these is withdrawn; none for all: objection.
+        topics: Vec<Topic>,
+    },
 }
 
 impl Stop {
-    fn kind(&self) -> EventKind {
+    pub(super) fn kind(&self) -> EventKind {
         match self {
-            Self::Topics(_) | Self::Tracking => EventKind::Withdrawn,
+            Self::Elsewhere { topics, .. } if topics.is_empty() => EventKind::Objected,
+            Self::Topics(_) | Self::Tracking | Self::Elsewhere { .. } => EventKind::Withdrawn,
             Self::Request { .. } => EventKind::Refused,
             Self::Advertising => EventKind::Objected,
+            Self::Complaint => EventKind::Complaint,
+            Self::Dispute => EventKind::Disputed,
         }
     }
 
     fn topics(&self) -> &[Topic] {
         match self {
-            Self::Topics(topics) | Self::Request { topics, .. } => topics,
-            Self::Advertising | Self::Tracking => &[],
+            Self::Topics(topics) | Self::Request { topics, .. } | Self::Elsewhere { topics, .. } => topics,
+            Self::Advertising | Self::Tracking | Self::Complaint | Self::Dispute => &[],
         }
     }
 
@@ -50,7 +66,11 @@ impl Stop {
     }
 
     fn channel(&self) -> Channel {
-        if *self == Self::Tracking { Channel::Tracking } else { Channel::Email }
+        match self {
+            Self::Tracking => Channel::Tracking,
+            Self::Elsewhere { channel, .. } => *channel,
+            _ => Channel::Email,
+        }
     }
 
     /// What must stay blocked though the person be erased; an empty topic means all advertising.
@@ -58,8 +78,10 @@ impl Stop {
         match self {
             Self::Topics(topics) => topics.iter().map(|topic| (topic.as_str(), Reason::Withdrawn)).collect(),
             Self::Advertising => vec![("", Reason::Objected)],
+            Self::Complaint => vec![("", Reason::Complained)],
+            Self::Dispute => vec![("", Reason::Disputed)],
             // A no to one sign-up says nothing about consents that are there already.
-            Self::Request { .. } | Self::Tracking => vec![],
+            Self::Request { .. } | Self::Tracking | Self::Elsewhere { .. } => vec![],
         }
     }
 }
@@ -102,33 +124,47 @@ impl Store {
             return Ok(WithdrawAnswer::Repeated);
         }
         let keys = self.keys_of(&place).await?;
-        suppress(&mut tx, place.key, &controller, &stop, at).await?;
-        let event = Event {
-            channel: stop.channel(),
-            answers: stop.answers(),
-            evidence: Some(Evidence::Choice(evidence)),
-            ..Event::new(stop.kind(), controller, stop.topics().to_vec(), source, at)
-        };
-        place.append(&mut tx, &keys, event).await?;
+        let event = Event { evidence: Some(Evidence::Choice(evidence)), ..Event::new(stop.kind(), controller, vec![], source, at) };
+        record_stop(&mut tx, &mut place, &keys, &stop, event).await?;
         tx.commit().await?;
         Ok(WithdrawAnswer::Done)
     }
 }
 
+/// Writes a no: its event, and the suppression that outlives it. `event` says who, when, and by what proof.
+pub(super) async fn record_stop(
+    tx: &mut SqliteConnection,
+    place: &mut Place,
+    keys: &DataKeys,
+    stop: &Stop,
+    event: Event,
+) -> Result<(), StoreError> {
+    suppress(tx, place.key, &event.controller, stop, event.at).await?;
+    let (kind, channel, topics, answers) = (stop.kind(), stop.channel(), stop.topics().to_vec(), stop.answers());
+    place.append(tx, keys, Event { kind, channel, topics, answers, ..event }).await?;
+    Ok(())
+}
+
 /// True when the person said the same, or more, since anything was last asked for or given. A request still open for
 /// any topic makes it news: saying no again must void that request too. Asked of the fold and not of the events: whoever
 /// repeats a no a thousand times costs nobody a wait.
-fn is_in_force(standing: &Standing, controller: &str, stop: &Stop) -> bool {
+pub(super) fn is_in_force(standing: &Standing, controller: &str, stop: &Stop) -> bool {
     // An objection ends measuring, too (L-OBJ-06): whoever agreed to that since has said something else.
     let channel = if *stop == Stop::Advertising { None } else { Some(stop.channel()) };
     let asked = standing.last_ask(controller, channel);
-    standing.objected_since(asked, controller)
-        || match stop {
-            Stop::Advertising => false,
-            Stop::Tracking => standing.tracking_withdrawn_since(asked, controller),
-            Stop::Topics(topics) => topics.iter().all(|topic| standing.withdrawn_since(asked, controller, topic)),
-            Stop::Request { topics, .. } => topics.iter().all(|topic| standing.refused_since(asked, controller, topic)),
+    let objected = standing.objected_since(asked, controller);
+    match stop {
+        Stop::Advertising => objected,
+        Stop::Tracking => objected || standing.tracking_withdrawn_since(asked, controller),
+        Stop::Topics(topics) => objected || topics.iter().all(|topic| standing.withdrawn_since(asked, controller, topic)),
+        Stop::Request { topics, .. } => objected || topics.iter().all(|topic| standing.refused_since(asked, controller, topic)),
+        // These say more than an objection: why.
+        Stop::Complaint | Stop::Dispute => standing.last(controller, stop.kind()).is_some_and(|mark| mark.seq > asked),
+        Stop::Elsewhere { channel, topics } => {
+            let withdrawn = |topic| matches!(standing.elsewhere(controller, *channel, topic), TopicStanding::Withdrawn(_));
+            !topics.is_empty() && topics.iter().all(withdrawn)
         }
+    }
 }
 
 async fn suppress(tx: &mut SqliteConnection, key: LookupKey, controller: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Many connections at the same time: what one costs the server in memory.
 
-    crowd.py HOST PORT PID idle COUNT     greeted and said EHLO, nothing more
-    crowd.py HOST PORT PID mail COUNT     each is in the middle of a message of 10 KiB
+    crowd.py HOST PORT PID idle COUNT [tls]   greeted and said EHLO, nothing more
+    crowd.py HOST PORT PID mail COUNT [tls]   each is in the middle of a message of 10 KiB
+
+With `tls` under TLS from the first octet, whatever the certificate.
 
 Clients connect from 127.0.0.0/8, so that limits per address do not stop them. Prints resident memory of process PID
 before, with all connections, and after. Standard library only.
@@ -10,6 +12,7 @@ before, with all connections, and after. Standard library only.
 
 import asyncio
 import resource
+import ssl
 import sys
 
 MESSAGE = b"From: a@x.example\r\nSubject: x\r\n\r\n" + b"x" * 76 + b"\r\n"
@@ -28,9 +31,16 @@ async def reply(reader):
             return line
 
 
-async def join(host, port, number, mail):
+def tls():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def join(host, port, number, mail, context):
     local = f"127.{1 + number // 250 // 250}.{number // 250 % 250}.{1 + number % 250}"
-    reader, writer = await asyncio.open_connection(host, port, local_addr=(local, 0))
+    reader, writer = await asyncio.open_connection(host, port, local_addr=(local, 0), ssl=context)
     said = [await reply(reader)]
     lines = [b"EHLO crowd.example"]
     if mail:
@@ -46,14 +56,14 @@ async def join(host, port, number, mail):
     return reader, writer
 
 
-async def main(host, port, pid, what, count):
+async def main(host, port, pid, what, count, context):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 1000), hard))
     before = resident(pid)
     guests = []
     for start in range(0, count, 100):
         numbers = range(start, min(start + 100, count))
-        guests += await asyncio.gather(*(join(host, port, number, what == "mail") for number in numbers))
+        guests += await asyncio.gather(*(join(host, port, number, what == "mail", context) for number in numbers))
     await asyncio.sleep(3)  # idle connections give their buffers back after a second
     during = resident(pid)
     each = (during - before) / count
@@ -65,5 +75,5 @@ async def main(host, port, pid, what, count):
 
 
 if __name__ == "__main__":
-    host, port, pid, what, count = sys.argv[1:]
-    asyncio.run(main(host, int(port), int(pid), what, int(count)))
+    host, port, pid, what, count, *more = sys.argv[1:]
+    asyncio.run(main(host, int(port), int(pid), what, int(count), tls() if more == ["tls"] else None))

@@ -221,7 +221,8 @@ fn repository_files() -> Vec<PathBuf> {
     paths
 }
 
-fn walk(directory: &Path, paths: &mut Vec<PathBuf>) {
+/// Every file below `directory` that no build or package manager made.
+pub(crate) fn walk(directory: &Path, paths: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let generated = [".git", "target", "node_modules", "__pycache__"].iter().any(|name| entry.file_name() == *name);

@@ -21,7 +21,7 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("tls = {", "# tls = {", "streams with a username need TLS off the loopback; write listen.tls"),
         (
             "[smtp]",
-            "[[listener]]\naddress = \"10.0.0.5:25\"\nprotocol = \"lmtp\"\n[smtp]",
+            "[[listener]]\naddress = \"10.0.0.5:25\"\nprotocol = \"lmtp\"\n[smtp]", // M-57
             "listener \"10.0.0.5:25\": LMTP must not use port 25",
         ),
         ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\nstream = \"nothing\"\n[smtp]", "stream = \"nothing\" is no [[stream]] name"),

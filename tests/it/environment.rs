@@ -1,4 +1,4 @@
-//! What `tests/run` tells the tests through the environment; read here and nowhere else.
+//! What `tests/run` and `tests/requirements` tell the tests through the environment; read here and nowhere else.
 //!
 //! Without `tests/run` (a plain `cargo test`) the defaults point to where it once installed the tools.
 
@@ -35,6 +35,11 @@ pub(crate) fn long_or<T>(short: T, long: T) -> T {
 pub(crate) fn seed() -> u64 {
     let given = variable("CONSENTRY_TEST_SEED").map(|seed| seed.parse().expect("CONSENTRY_TEST_SEED is a number"));
     given.unwrap_or_else(|| RandomState::new().build_hasher().finish())
+}
+
+/// Where `tests/requirements` wants its table.
+pub(crate) fn requirements_table() -> Option<PathBuf> {
+    variable("CONSENTRY_TEST_REQUIREMENTS").map(PathBuf::from)
 }
 
 /// Says something past the runner's capture: counts, and what is skipped.

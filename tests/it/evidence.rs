@@ -1,4 +1,4 @@
-//! What a court wants to see: a double opt-in through the running program, read back from its ledger.
+//! What a court wants to see (R-02, S2-10): a double opt-in through the running program, read back from its ledger.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

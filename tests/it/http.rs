@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod api;
 mod confirm;
+mod events;
 mod everywhere;
 mod subscribe;
 mod unsubscribe;
@@ -233,6 +234,11 @@ impl World {
 
     /// The same, with the decision of the mail that carries the link.
     fn subscribed_with_decision(&self) -> String {
+        self.subscribed_with(Reason::DoiConsent, None)
+    }
+
+    /// The same, where that mail passed for another reason.
+    fn subscribed_with(&self, reason: Reason, shadowed: Option<Reason>) -> String {
         let path = self.subscribed();
         let subject = self.subject().expect("known");
         let id = DecisionId([7; 16]);
@@ -246,11 +252,11 @@ impl World {
             subject,
             classification: Classification { class: Class::Marketing, topic: Some("news".into()), campaign: None, steps: vec![step] },
             topic: Some(Topic::parse("news").expect("valid")),
-            reason: Reason::DoiConsent,
+            reason,
             folded_from: 2,
             event: Some(2),
             profile: None,
-            shadowed: None,
+            shadowed,
             is_contact: false,
             message: None,
             copy: None,

@@ -23,6 +23,7 @@ mod messages;
 mod office;
 mod peers;
 mod relay;
+mod requirements;
 #[path = "../bench/season.rs"]
 mod season;
 mod sink;

@@ -57,7 +57,7 @@ fn texts(message: &mail_parser::Message<'_>) -> Vec<String> {
 
 #[test]
 fn copies_are_as_expected() {
-    // U-46: a corpus of structures, each with the link in every text that is read, once
+    // U-46, S1-15, S3-09: a corpus of structures, each with the link in every text that is read, once
     let mut wrong = Vec::new();
     for path in cases() {
         let name = path.file_name().expect("a directory").to_string_lossy().into_owned();

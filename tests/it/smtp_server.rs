@@ -337,6 +337,7 @@ async fn a_shutdown_waits_for_no_peer_longer_than_its_deadline() {
 
 #[tokio::test]
 async fn large_messages_arrive_whole_over_plaintext_and_tls() {
+    // M-31
     let message: Vec<u8> = (0..20_000).flat_map(|line| format!("..line {line}\r\n").into_bytes()).collect();
     let mut wire = Vec::new();
     consentry::wire::stuff(&message, &mut wire);

@@ -4,6 +4,7 @@ mod choices;
 mod consent;
 mod decisions;
 mod disk;
+mod facts;
 mod rules;
 mod search;
 mod spooler;

@@ -49,7 +49,7 @@ pub(crate) fn count(message: &[u8], name: &str) -> usize {
 }
 
 /// Fails when one of the words stands in a file below `dir` or in `log`: as such, in other case, in
-/// base64 at any offset, in hexadecimal or as UTF-16 (I8, S2-06).
+/// base64 at any offset, in hexadecimal or as UTF-16 (I8).
 pub(crate) fn assert_nowhere(dir: &Path, log: &str, words: &[String]) {
     let mut places: Vec<(PathBuf, Vec<u8>)> = files(dir).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
     assert!(places.iter().any(|(_, content)| content.starts_with(b"SQLite format 3")), "there is a ledger to look into");

@@ -69,10 +69,10 @@ impl TopicMarks {
     fn take(&mut self, event: &Event, mark: Mark) {
         match event.kind {
             EventKind::Requested => self.requested = Some(mark),
-            // A grant that answers no request is no grant (I5, S0-10); a late answer to an old
+            // A grant that answers no request is no grant (I5, S0-10): requests count from 1. A late answer to an old
             // request does not take the place of an answer to a newer one.
             EventKind::Given => {
-                let grant = event.answers.map(|answers| Answer { mark, answers });
+                let grant = event.answers.filter(|request| *request > 0).map(|answers| Answer { mark, answers });
                 self.given = self.given.into_iter().chain(grant).max_by_key(|grant| grant.answers);
             }
             EventKind::Refused => self.refused = event.answers.map(|answers| Answer { mark, answers }),
@@ -104,10 +104,17 @@ impl ControllerStanding {
             (EventKind::Paused, _) => self.pause = event.until.map(|until| Pause { mark, until }),
             (EventKind::Resumed, _) => self.pause = None,
             (EventKind::Objected, Channel::Email | Channel::Tracking) => self.objected = Some(mark),
+            (EventKind::Objected, channel) => self.object_elsewhere(channel, mark),
             (_, Channel::Tracking) => self.tracking.take(event, mark),
             (_, Channel::Email) => take_each(&mut self.topics, event, mark),
             (_, channel) => take_each(self.elsewhere.entry(channel).or_default(), event, mark),
         }
+    }
+
+    /// An objection to calls or letters says nothing about mail (S0-09), and ends every consent to them that is on record or
+    /// asked for.
+    fn object_elsewhere(&mut self, channel: Channel, mark: Mark) {
+        self.elsewhere.entry(channel).or_default().values_mut().for_each(|marks| marks.withdrawn = Some(mark));
     }
 
     /// What the marks say together, against what was said to the controller as a whole.

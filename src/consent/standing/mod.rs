@@ -134,7 +134,20 @@ impl Standing {
 
     /// True when the person objected to all advertising after the event of that `seq`, whatever came later.
     pub fn objected_since(&self, seq: u64, controller: &str) -> bool {
-        self.controllers.get(controller).and_then(|standing| standing.objected).is_some_and(|mark| mark.seq > seq)
+        self.last(controller, EventKind::Objected).is_some_and(|mark| mark.seq > seq)
+    }
+
+    /// What was last said of that kind about `controller` as a whole, for the kinds of which one word concerns everything.
+    pub fn last(&self, controller: &str, kind: EventKind) -> Option<Mark> {
+        let standing = self.controllers.get(controller)?;
+        match kind {
+            EventKind::Objected => standing.objected,
+            EventKind::Complaint => standing.complained,
+            EventKind::Disputed => standing.disputed,
+            EventKind::Bounce => standing.bounced,
+            EventKind::Restricted => standing.restricted,
+            _ => None,
+        }
     }
 
     /// True when the person withdrew the consent to being measured after the event of that `seq`, whatever came later.
@@ -165,6 +178,12 @@ impl Standing {
         self.controllers.get(controller)?.stop(topic)
     }
 
+    /// The no that stands against any topic of `controller`.
+    pub fn any_stop(&self, controller: &str) -> Option<TopicStanding> {
+        let standing = self.controllers.get(controller)?;
+        standing.topics.keys().find_map(|topic| standing.stop(topic))
+    }
+
     /// What it says about another channel of `controller` about `topic`: nothing that concerns mail (S0-09).
     pub fn elsewhere(&self, controller: &str, channel: Channel, topic: &Topic) -> TopicStanding {
         let Some(standing) = self.controllers.get(controller) else { return TopicStanding::Nothing };
@@ -173,7 +192,7 @@ impl Standing {
 
     /// The restriction of processing by `controller` that is in force (GDPR Art. 18).
     pub fn restricted(&self, controller: &str) -> Option<Mark> {
-        self.controllers.get(controller)?.restricted
+        self.last(controller, EventKind::Restricted)
     }
 
     /// How the person is a customer of `controller`.

@@ -64,6 +64,7 @@ fn what_was_asked_for_last_counts() {
         ),
         // I5: a grant without a request is none
         (&[(Given, "news", None)], "news", "none"),
+        (&[(Given, "news", Some(0))], "news", "none"),
     ];
     for (history, topic, expected) in rows {
         let events: Vec<Event> = history.iter().zip(1..).map(|((kind, topic, answers), seq)| event(seq, *kind, topic, *answers)).collect();
@@ -82,12 +83,80 @@ fn an_objection_stands_until_a_consent_answers_it() {
 }
 
 #[test]
+fn an_objection_to_calls_ends_what_was_said_of_calls_and_nothing_else() {
+    // S0-09
+    use EventKind::{Given, Objected, Requested};
+    let by_phone = |seq, kind, answers| Event { channel: Channel::Phone, ..event(seq, kind, "news", answers) };
+    let mail = [event(1, Requested, "news", None), event(2, Given, "news", Some(1))];
+    let calls = [by_phone(3, Requested, None), by_phone(4, Given, Some(3)), by_phone(5, Objected, None), by_phone(6, Given, Some(3))];
+    let anew = [by_phone(7, Requested, None), by_phone(8, Given, Some(7))];
+    let events = [&mail[..], &calls, &anew].concat();
+    let topic = Topic::parse("news").expect("valid");
+    let said = |upto: usize| Standing::fold(&events[..upto]).elsewhere("acme", Channel::Phone, &topic).as_str();
+    assert_eq!([4, 5, 6, 7, 8].map(said), ["given", "withdrawn", "withdrawn", "requested", "given"]);
+    assert_eq!(word(&Standing::fold(&events), "news"), "given");
+}
+
+#[test]
 fn controllers_are_kept_apart() {
     // L-SOFT-06, R-02: consent names its controller
     let mut given = vec![event(1, EventKind::Requested, "news", None), event(2, EventKind::Given, "news", Some(1))];
     given[0].controller = "other".into();
     given[1].controller = "other".into();
     assert_eq!(word(&Standing::fold(&given), "news"), "none");
+}
+
+#[test]
+fn a_confirmation_by_mail_says_nothing_about_calls_and_letters() {
+    // L-DOI-06, L-CON-04
+    let news = Topic::parse("news").expect("valid");
+    let given = [event(1, EventKind::Requested, "news", None), event(2, EventKind::Given, "news", Some(1))];
+    let standing = Standing::fold(&given);
+    assert_eq!(standing.of("acme", &news).as_str(), "given");
+    for channel in [Channel::Phone, Channel::Post] {
+        assert_eq!(standing.elsewhere("acme", channel, &news), TopicStanding::Nothing);
+    }
+    let no_calls = Event { channel: Channel::Phone, ..event(3, EventKind::Withdrawn, "news", None) };
+    let standing = standing.with(&no_calls);
+    assert_eq!(standing.of("acme", &news).as_str(), "given");
+    assert_eq!(standing.elsewhere("acme", Channel::Phone, &news).as_str(), "withdrawn");
+}
+
+#[test]
+fn the_order_is_the_number_and_not_the_clock() {
+    // the clock was set back between consent and withdrawal
+    let mut history = [
+        event(1, EventKind::Requested, "news", None),
+        event(2, EventKind::Given, "news", Some(1)),
+        event(3, EventKind::Withdrawn, "news", None),
+    ];
+    history[2].at = Timestamp::UNIX_EPOCH;
+    assert_eq!(word(&Standing::fold(&history), "news"), "withdrawn");
+}
+
+#[test]
+fn every_kind_of_event_has_its_word() {
+    //
+    for word in [
+        "requested",
+        "doi_mail_sent",
+        "doi_bounced",
+        "given",
+        "refused",
+        "withdrawn",
+        "objected",
+        "expired_idle",
+        "restricted",
+        "erased",
+        "disputed",
+        "imported",
+        "purchase",
+        "optout_notice_shown",
+        "complaint",
+        "bounce",
+    ] {
+        assert_eq!(EventKind::parse(word).map(EventKind::as_str), Some(word));
+    }
 }
 
 fn any_history() -> impl Strategy<Value = Vec<(usize, usize, u64)>> {

@@ -8,7 +8,7 @@ use minijinja::{Value, context};
 
 use super::super::extract::Path;
 use super::{Admin, Inside, time};
-use crate::consent::{Decision, DecisionId, Event, Standing, Topic};
+use crate::consent::{Decision, DecisionId, Event, ProfileName, Standing, Topic};
 use crate::office::DecisionStory;
 
 /// Events shown; a person with more has them on their own page.
@@ -39,7 +39,9 @@ fn view(inside: &Inside, DecisionStory { row, events }: &DecisionStory) -> Value
         reason => reason.as_str(),
         sentence => reason.sentence(inside.language),
         remedy => reason.remedy(inside.language),
-        articles => reason.basis().map(|basis| basis.articles(inside.language)),
+        articles => reason.articles(decision.profile, inside.language),
+        profile => decision.profile.map(ProfileName::as_str),
+        shadowed => decision.shadowed.map(|reason| reason.sentence(inside.language)),
         class => classification.class.as_str(),
         steps => classification.steps.iter().map(step).collect::<Vec<_>>(),
         stream => decision.stream.as_str(),

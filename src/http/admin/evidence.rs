@@ -82,6 +82,7 @@ fn view(evidence: &Evidence) -> Value {
                 ("dwell", choice.agreed.as_ref().map(|agreed| seconds(agreed.dwell_ms))),
                 ("staff", choice.staff.clone()),
                 ("note", choice.note.clone()),
+                ("reported_by", choice.told_by.clone()),
             ],
             vec![("tracking_text", choice.agreed.as_ref().map(|agreed| agreed.text.clone()))],
         ),

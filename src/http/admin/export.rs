@@ -21,8 +21,22 @@ const MOST: usize = 50_000;
 /// Rows read in one go.
 const GO: u32 = 1_000;
 
-const HEADINGS: [&str; 12] =
-    ["ref", "time", "verdict", "reason", "class", "stream", "controller", "topic", "campaign", "outcome", "reply_code", "subject"];
+const HEADINGS: [&str; 14] = [
+    "ref",
+    "time",
+    "verdict",
+    "reason",
+    "class",
+    "stream",
+    "controller",
+    "topic",
+    "campaign",
+    "outcome",
+    "reply_code",
+    "subject",
+    "profile",
+    "shadowed",
+];
 
 pub(super) fn router() -> Router<Admin> {
     Router::new().route("/decisions/export", post(export))
@@ -116,5 +130,7 @@ fn record(row: &DecisionRow) -> [String; HEADINGS.len()] {
         word,
         code.map(|code| code.to_string()).unwrap_or_default(),
         decision.subject.to_string(),
+        decision.profile.map(|profile| profile.as_str()).unwrap_or_default().into(),
+        decision.shadowed.map(|reason| reason.as_str()).unwrap_or_default().into(),
     ]
 }

@@ -10,7 +10,7 @@ use minijinja::{Value, context};
 
 use super::super::extract::{Path, Query};
 use super::{Admin, Inside, Posted, evidence, see_other, time};
-use crate::consent::{Channel, Controller, Event, SubjectId, Topic, TopicStanding};
+use crate::consent::{Channel, Controller, Event, SubjectId, Teller, Topic, TopicStanding, Trigger};
 use crate::office::{Action, DecisionRow, Person, Stop};
 
 pub(super) fn router() -> Router<Admin> {
@@ -136,6 +136,7 @@ fn controller(inside: &Inside, person: &Person, key: &str, now: Timestamp) -> Va
         topics => rows.collect::<Vec<_>>(),
         tracking => context! { state => tracking, at => tracking_at },
         objected => person.standing.objection(key).map(|mark| time(mark.at)),
+        restricted => person.standing.restricted(key).map(|mark| time(mark.at)),
         paused_until => person.standing.pause(key, now).map(|pause| time(pause.until)),
     }
 }
@@ -146,6 +147,7 @@ fn state(standing: TopicStanding) -> (&'static str, Option<String>) {
 
 /// An event without its evidence.
 pub(super) fn event_view(inside: &Inside, event: &Event) -> Value {
+    let fact = event.fact.as_ref();
     context! {
         seq => event.seq,
         at => time(event.at),
@@ -156,6 +158,10 @@ pub(super) fn event_view(inside: &Inside, event: &Event) -> Value {
         source => event.source.as_str(),
         answers => event.answers,
         until => event.until.map(time),
+        channel => event.channel.as_str(),
+        teller => fact.and_then(|fact| fact.teller).map(Teller::as_str),
+        trigger => fact.and_then(|fact| fact.trigger).map(Trigger::as_str),
+        occurred => fact.and_then(|fact| fact.occurred).map(time),
     }
 }
 

@@ -111,6 +111,7 @@ fn printed_evidence_holds_the_mail_and_the_pages_in_full() {
 
 #[test]
 fn from_an_smtp_reply_to_the_evidence_by_one_search_and_two_clicks_on_the_keyboard() {
+    // L-PRV-01
     let sink = Sink::start();
     let (world, reply) = world(&sink);
     let front = Front::of(&world);

@@ -195,7 +195,7 @@ impl Session {
         self.mail.message.clear();
         loop {
             let line = self.line().await?;
-            assert!(line.ends_with(b"\r\n"), "bare LF in the message"); // M-42
+            assert!(line.ends_with(b"\r\n"), "bare LF in the message"); // RFC 5321 s.2.3.8
             match line.as_slice() {
                 b".\r\n" => return Ok(()),
                 [b'.', rest @ ..] => self.mail.message.extend_from_slice(rest),

@@ -45,6 +45,7 @@ fn the_mailbox_is_asked_before_anything_is_shown() {
 
 #[test]
 fn why_names_basis_date_and_source() {
+    // L-GDPR-01
     let world = World::new();
     let path = world.subscribed_with_decision();
     world.choose(&path, "choice=why");

@@ -36,6 +36,7 @@ fn a_sign_up_is_answered_alike_whatever_the_address_and_mailed_once() {
 
 #[test]
 fn each_fault_of_a_sign_up_names_its_field() {
+    // S4-02, L-DOI-01
     let world = World::new();
     type Row = (&'static str, u16, fn(&mut Value));
     let rows: &[Row] = &[

@@ -91,7 +91,7 @@ fn a_link_that_cannot_be_confirmed_says_what_to_do() {
 
 #[test]
 fn the_link_asks_once_and_the_first_answer_stands() {
-    // S1-17: whoever wants to stop what was confirmed has the link of every mail for it (L-WD-01)
+    // S1-17: whoever wants to stop what was confirmed has the link of every mail for it (L-CON-03)
     let world = World::new();
     let link = world.signed_up(SignedDuration::from_mins(5));
     assert_eq!(world.press(&link, "yes").status, 200);

@@ -86,7 +86,7 @@ fn what_cannot_be_read_gets_a_page_of_ours() {
 
 #[test]
 fn a_link_works_with_what_mail_programs_leave_at_its_end() {
-    // L-WD-01: who wants to say no gets to the page
+    // L-CON-03: who wants to say no gets to the page
     let world = World::new();
     let link = world.signed_up(jiff::SignedDuration::from_mins(5));
     for end in [".", "=", "/", ").", "%3D", ",%20"] {
@@ -121,7 +121,7 @@ fn a_path_that_is_nothing_gets_a_page() {
 
 #[test]
 fn no_log_line_tells_of_a_person() {
-    // I8: no token, no address, no IP, not even at the finest level
+    // I8, L-TOM-03: no token, no address, no IP, not even at the finest level
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(move || writer.clone()).finish();

@@ -20,7 +20,7 @@ fn stamp_of(world: &World, ago: SignedDuration) -> String {
 
 #[test]
 fn the_form_asks_for_one_thing_with_an_unticked_box_and_names_what_the_law_wants() {
-    // S1-08, S1-13, S1-14, S2-09, L-CON-02, L-TRK-06
+    // S1-08, S1-13, S1-14, S2-08, S2-09, S3-08, L-CON-02, L-CON-03, L-TRK-06
     let world = World::new();
     let page = world.get(PATH);
     assert_eq!((page.status, page.header("content-language")), (200, Some("de")));

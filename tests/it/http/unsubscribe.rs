@@ -1,6 +1,6 @@
 //! `/u/{token}`: one click, the buttons, and everything that must change nothing.
 
-use consentry::consent::{Channel, DecisionId, EventKind, Evidence, Source, SubjectId, TopicStanding};
+use consentry::consent::{Channel, DecisionId, EventKind, Evidence, Language, Reason, Source, SubjectId, TopicStanding};
 
 use super::{BY_HAND, FORM, READ, SCANNER, World, body};
 
@@ -25,7 +25,7 @@ fn get_and_head_never_unsubscribe_and_the_button_does() {
 
 #[test]
 fn one_click_works_in_every_encoding_and_may_be_repeated() {
-    // U-08, U-09, U-10, U-13
+    // U-06, U-08, U-09, U-10, U-13
     let multipart = "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
     for (kind, body) in [
         (FORM, "List-Unsubscribe=One-Click"),
@@ -78,7 +78,7 @@ fn an_unrelated_body_changes_nothing() {
 
 #[test]
 fn all_advertising_can_be_stopped_at_once() {
-    // L-OBJ-04
+    // L-OBJ-04, S1-06
     let world = World::new();
     let path = world.subscribed();
     for round in 0..2 {
@@ -93,6 +93,55 @@ fn all_advertising_can_be_stopped_at_once() {
     let Some(Evidence::Choice(evidence)) = last.evidence else { panic!("no evidence") };
     assert_eq!(evidence.decision, Some(DecisionId([7; 16]).to_string()));
     assert_eq!(world.links().len(), 1, "no mail about it, only the one that asked for the confirmation (L-OBJ-08)");
+}
+
+#[test]
+fn who_got_a_mail_as_a_customer_objects_by_one_click() {
+    // L-OBJ-04, RFC 8058 s.3.1
+    use Reason::{DoiConsent, ExistingCustomer, NoConsent, NotSimilar, OptOutRegime, Shadow};
+    for (reason, shadowed, all) in [
+        (ExistingCustomer, None, true),
+        (Shadow, Some(NotSimilar), true),
+        (Shadow, Some(NoConsent), false),
+        (DoiConsent, None, false),
+        (OptOutRegime, None, false),
+    ] {
+        let world = World::new();
+        let path = world.subscribed_with(reason, shadowed);
+        for round in 0..2 {
+            let answer = world.post(&path, FORM, "List-Unsubscribe=One-Click");
+            assert_eq!((answer.status, answer.body.as_str()), (200, "unsubscribed\n"), "{reason} round {round}");
+        }
+        let last = world.events().pop().expect("one");
+        assert_eq!((last.kind, last.source), (if all { EventKind::Objected } else { EventKind::Withdrawn }, Source::OneClick), "{reason}");
+        assert_eq!(matches!(world.standing("offers"), TopicStanding::Objected(_)), all, "{reason} {shadowed:?}");
+    }
+    // a decision that cannot be read leaves what the link says
+    let world = World::new();
+    let path = world.subscribed_with(ExistingCustomer, None);
+    world.break_table("decision");
+    assert_eq!(world.post(&path, FORM, "List-Unsubscribe=One-Click").status, 200);
+    assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)) && matches!(world.standing("offers"), TopicStanding::Given(_)));
+}
+
+#[test]
+fn the_page_says_that_unsubscribing_as_a_customer_stops_all_advertising() {
+    // L-OBJ-04
+    for (language, before, after) in [
+        (Language::DE, "als Kundin oder Kunde von", "gilt die Abmeldung als Widerspruch"),
+        (Language::EN, "as a customer of", "counts as an objection"),
+    ] {
+        let world = World::new();
+        world.subscribed_with(Reason::ExistingCustomer, None);
+        let path = world.unsubscribe_path_in(world.subject().expect("known"), Some(language));
+        assert!(world.get(&path).body.contains(before), "{}", world.get(&path).body);
+        let page = world.choose(&path, "choice=topic").body;
+        assert!(page.contains(after), "{page}");
+        assert!(matches!(world.standing("offers"), TopicStanding::Objected(_)));
+    }
+    let world = World::new();
+    let path = world.subscribed_with_decision();
+    assert!(!world.get(&path).body.contains("als Kundin") && !world.choose(&path, "choice=topic").body.contains("als Kundin"));
 }
 
 #[test]

@@ -54,7 +54,7 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
 
 #[tokio::test]
 async fn each_role_does_what_the_table_says_and_nothing_else() {
-    // The table once more, written down apart from the code.
+    // L-TOM-02: the table once more, written down apart from the code.
     let may = |role, action| match action {
         Action::Overview | Action::Decisions => true,
         Action::FindSubject | Action::SubjectTimeline | Action::Withdraw => role >= Role::Operator,

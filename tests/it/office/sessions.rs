@@ -143,6 +143,7 @@ async fn neither_token_nor_password_nor_second_factor_nor_reason_lies_on_the_dis
 
 #[tokio::test]
 async fn the_audit_log_only_grows_and_no_operator_is_deleted() {
+    // L-TOM-02
     let world = World::new(TotpPolicy::Optional).await;
     world.add(Role::Viewer).await;
     inside(world.login("viewer", PASSWORD, start()).await);

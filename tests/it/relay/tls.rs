@@ -12,7 +12,7 @@ fn trusting(mta: &FakeMta, certificate: &TestCertificate, tls: RelayTls) -> Rela
 
 #[tokio::test]
 async fn nothing_goes_out_in_clear_where_tls_is_required() {
-    // M-33
+    // M-33, S3-05
     let certificate = TestCertificate::make();
     let other = TestCertificate::make();
     for (script, host, trusted, expected) in [

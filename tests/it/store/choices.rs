@@ -166,7 +166,7 @@ async fn a_mailbox_gets_its_link_and_few_of_them() {
 
 #[tokio::test]
 async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
-    // L-DOI-04, GDPR Art. 5(1)(e)
+    // L-DOI-04, L-OBJ-07, E-09, E-15, GDPR Art. 5(1)(e)
     let (dir, store) = new_store().await;
     request(&store, WHO, "news", 1, start()).await;
     request(&store, "confirmed@people.example", "news", 2, start()).await;

@@ -121,6 +121,7 @@ async fn every_event_has_its_evidence() {
 
 #[tokio::test]
 async fn a_mail_that_cannot_be_delivered_is_on_record() {
+    // M-66
     let (_dir, store) = new_store().await;
     request(&store, WHO, "news", 1, start()).await;
     let id = store.due_letters(start(), 10).await.expect("reads")[0].id;

@@ -44,6 +44,7 @@ async fn a_decision_is_durable_when_it_says_so_and_unknown_people_get_one_subjec
 
 #[tokio::test]
 async fn a_decision_reads_back_as_it_was_with_its_outcome() {
+    // S0-17, L-AD-07
     let (dir, store) = new_store().await;
     let mut recorded = Vec::new();
     for n in 0..5 {

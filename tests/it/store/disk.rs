@@ -11,7 +11,7 @@ use super::*;
 
 #[tokio::test]
 async fn no_address_is_readable_in_any_file() {
-    // I8, S2-06, L-TOM-01: also in the WAL, so before closing and after
+    // I8, S2-06, S3-05, L-TOM-01: also in the WAL, so before closing and after
     let (dir, store) = new_store().await;
     let who = "Olivia.Carter@mail.example.org";
     request(&store, who, "news", 1, start()).await;

@@ -90,3 +90,59 @@ fn accounts_are_managed_beside_the_running_gateway() {
         assert!(!output.status.success() && told.contains(mend), "{command} {more:?}: {told}");
     }
 }
+
+#[test]
+fn facts_are_told_beside_the_running_gateway_and_act_on_the_next_mail() {
+    // S0-07, S0-11, S0-12
+    let sink = Sink::start();
+    let mut world = World::start(sink.address());
+    let dir = world.dir.path().to_owned();
+    let file = dir.join("consentry.toml").display().to_string();
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_consentry"));
+        let output = crate::peers::run_with_input(command.args(["event", "--config", &file]).args(more), b"", false);
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let send = |world: &World, n: u32| Client::login(world.smtp, "news").send(FROM, OLIVIA, &newsletter(OLIVIA, n));
+    assert!(send(&world, 1).1.contains("no_consent"));
+
+    let notice = dir.join("notice.txt").display().to_string();
+    std::fs::write(&notice, "Sie können der Werbung jederzeit widersprechen.").unwrap();
+    let about = ["--controller", "acme", "--email", OLIVIA];
+    let bought = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
+    let purchase = ["--kind", "purchase", "--topics", "news", "--trigger", "sale", "--own-address", "--notice-file", &notice];
+    let purchase = [&purchase[..], &about, &["--occurred", &bought, "--country", "DE", "--id", "order-1"]].concat();
+    let (done, _, told) = run(&purchase);
+    assert!(!done && told.contains("staff may not say purchase") && told.contains("erp, crm"), "{told}");
+    let (done, said, told) = run(&[&["--as", "erp"], &purchase[..]].concat());
+    assert!(done && said == "recorded\n", "{said}{told}");
+    assert_eq!(send(&world, 2).0, 250, "an existing customer");
+
+    let rows = format!(
+        "{}\n{}\n\nno json\n{}\n",
+        serde_json::json!({ "kind": "given", "email": OLIVIA, "controller": "acme", "topics": ["news"] }),
+        serde_json::json!({ "kind": "objected", "email": OLIVIA, "controller": "acme", "actor": "mia", "reason": "called" }),
+        serde_json::json!({ "kind": "withdrawn", "email": OLIVIA, "controller": "acme" }),
+    );
+    let path = dir.join("rows.ndjson").display().to_string();
+    std::fs::write(&path, rows).unwrap();
+    let (done, said, told) = run(&["--from", &path]);
+    assert!(!done && told.contains("3 lines were refused"), "{told}");
+    for line in ["line 1: refused: nobody can say", "line 2: recorded", "line 4: refused: no JSON", "line 5: refused: topics names nothing"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains("olivia") && !told.contains("olivia"), "I8: {said}{told}");
+    assert!(send(&world, 3).1.contains("objected"));
+
+    // by the API, with a token of the command line
+    let token = consentry(&["user", "add-token", "--config", &file, "--name", "crm", "--scopes", "events:crm"], "");
+    world.token = token.trim().to_owned();
+    let body = serde_json::json!({ "kind": "given", "email": OLIVIA, "controller": "acme", "topics": ["news"] }).to_string();
+    assert_eq!(world.ask("POST", &format!("{PUBLIC_URL}/api/v1/events"), &body, "application/json").status, 403);
+    let mut refused = Command::new(env!("CARGO_BIN_EXE_consentry"));
+    refused.args(["user", "add-token", "--config", &file, "--name", "both", "--scopes", "events:crm,events:erp"]);
+    let output = crate::peers::run_with_input(&mut refused, b"", false);
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("one system"));
+}

@@ -70,7 +70,7 @@ fn several_recipients_get_a_copy_each_and_the_sender_a_report_on_the_others() {
 
 #[test]
 fn a_withdrawal_acts_on_mail_that_waits() {
-    // I3, M-54
+    // I3, M-54, S0-16, L-OBJ-01
     let (runtime, mta, world) = start();
     consents(&runtime, &mta, &world, OLIVIA);
     let mut client = Client::login(world.smtp, "news");

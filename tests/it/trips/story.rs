@@ -61,7 +61,7 @@ fn a_newsletter_waits_for_consent_and_stops_at_its_withdrawal_through_postfix() 
         front.expect_blocked(&to, "opt_in_pending");
         assert_eq!(world.confirm(&confirm).status, 200);
 
-        // U-01 … U-04, U-19: one of each, ours, signed
+        // U-01 … U-04, U-19, U-40: one of each, ours, signed after our changes
         let answer = front.send("news", &to, &newsletter(&to, 2));
         assert!(answer.accepted, "{tool:?}: {}", answer.text);
         arrived += 1;
@@ -80,7 +80,7 @@ fn a_newsletter_waits_for_consent_and_stops_at_its_withdrawal_through_postfix() 
         assert!(parsed.body_html(0).unwrap().contains(&unsubscribe) && text.contains(&format!("<{unsubscribe}>")));
         assert!(parsed.body_text(0).unwrap().starts_with("Schöne Grüße aus der Redaktion.\r\n.\r\nEin Punkt allein.\r\n"));
 
-        // U-08, U-09, U-11, I3: GET shows a page, the bare POST acts at once
+        // S0-18, U-08, U-09, U-11, I3: GET shows a page, the bare POST acts at once
         assert_eq!(world.ask("GET", &unsubscribe, "", FORM).status, 200);
         let body = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
         let (body, kind) =
@@ -104,6 +104,7 @@ fn a_newsletter_waits_for_consent_and_stops_at_its_withdrawal_through_postfix() 
     assert!(world.stop(), "SIGTERM ends it with success");
     let mut words = vec!["192.0.2.77".to_owned(), "testbrowser".to_owned()];
     words.extend(addresses.iter().flat_map(|to| [to.to_lowercase(), to.split('@').next().unwrap().to_lowercase()]));
+    // I8, S2-06, L-TOM-03
     assert_nowhere(&world.data_dir(), &world.log(), &words);
     tell(&format!("story: 3 MA tools x Postfix: {arrived} mails at the far end, {} decisions, no address in data or log", decisions.len()));
 }

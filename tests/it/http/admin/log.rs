@@ -67,6 +67,7 @@ fn link(html: &str, rel: &str) -> Option<String> {
 
 #[test]
 fn the_log_is_read_page_by_page_and_by_each_filter() {
+    // S0-17
     let world = World::new();
     world.add_operator(Role::Viewer);
     let ids = world.record_some(120);
@@ -215,7 +216,7 @@ fn every_reason_has_its_page() {
             let page = browser.get(&format!("/admin/decisions/{id}"));
             assert_eq!((page.status, unbalanced(&page.body)), (200, None), "{reason}: {}", page.body);
             let body = page.body.replace("&#39;", "'");
-            let articles = reason.basis().map_or("", |basis| basis.articles(language));
+            let articles = reason.articles(None, language).unwrap_or_default();
             for part in [reason.sentence(language), reason.remedy(language), articles] {
                 assert!(body.contains(part), "{part}: {body}");
             }

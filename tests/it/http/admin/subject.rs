@@ -16,7 +16,7 @@ fn world() -> (World, String) {
 
 #[test]
 fn a_person_is_shown_masked_and_the_address_only_for_a_reason_on_record() {
-    // L-TOM-03, R-04
+    // S3-01, L-TOM-03, R-04
     let (world, subject) = world();
     world.add_operator(Role::Operator);
     world.add_operator(Role::Compliance);
@@ -45,7 +45,7 @@ fn a_person_is_shown_masked_and_the_address_only_for_a_reason_on_record() {
 
 #[test]
 fn the_evidence_in_full_is_two_clicks_from_a_decision_and_for_legal_only() {
-    // L-DOI-07, L-PRV-01
+    // L-DOI-07, L-PRV-01, L-PRV-03
     let (world, subject) = world();
     for role in Role::ALL {
         world.add_operator(role);
