@@ -23,10 +23,11 @@ use crate::desk::Desk;
 use crate::office::{Action, Operator, Session, SessionToken, Stage, StoreError};
 
 /// The navigation: path, name, and what one must be allowed to do to see it.
-const NAV: [(&str, &str, Option<Action>); 5] = [
+const NAV: [(&str, &str, Option<Action>); 6] = [
     ("/admin", "overview", Some(Action::Overview)),
     ("/admin/decisions", "decisions", Some(Action::Decisions)),
     ("/admin/subjects", "subjects", Some(Action::FindSubject)),
+    ("/admin/rules", "rules", Some(Action::Rules)),
     ("/admin/audit", "audit", Some(Action::ReadAudit)),
     ("/admin/account", "account", None),
 ];
@@ -199,7 +200,7 @@ impl Caller {
         let mut response = match html {
             Ok(html) => (status, [(header::CONTENT_LANGUAGE, self.language.as_str())], Html(html)).into_response(),
             Err(error) => {
-                tracing::error!(%error, template, "admin page not rendered");
+                tracing::error!(?error, template, "admin page not rendered");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         };
