@@ -201,8 +201,8 @@ CREATE TABLE decision_of_subject (
     PRIMARY KEY (run, subject, decision)
 ) WITHOUT ROWID;
 
--- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words may hold an
--- address and are sealed under the ledger key.
+-- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words are sealed under the
+-- ledger key, without what looked like an address: erasing a person does not reach them.
 CREATE TABLE outcome (
     decision BLOB NOT NULL PRIMARY KEY,
     at       INTEGER NOT NULL,

@@ -46,7 +46,9 @@ pub enum EventKind {
     ExpiredIdle,
     /// Another system has a consent on its books, without complete evidence: on record, and nothing to send on.
     Imported,
-    /// A sign-up was never confirmed: address and evidence of it were destroyed (L-DOI-04, GDPR Art. 5(1)(e)).
+    /// What this controller had of the person was erased: because a sign-up was never confirmed (L-DOI-04, GDPR Art. 5(1)(e)),
+    /// or because the person wanted it (GDPR Art. 17); then an objection stands before it, which outlives it (L-OBJ-07).
+    /// Evidence of consent stays for as long as claims may be raised (GDPR Art. 17(3)(e)).
     Erased,
 }
 

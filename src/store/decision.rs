@@ -16,7 +16,7 @@ use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, ProfileName, Reason, Standing};
 use crate::entropy::random;
-use crate::mail::{Classification, Outcome};
+use crate::mail::{Classification, Outcome, redact};
 
 /// Decisions and outcomes per commit.
 const MOST: usize = 256;
@@ -87,14 +87,15 @@ impl Store {
         Durable(durable)
     }
 
-    /// Records what became of a decision's copy, with one of the next commits. The first outcome of a decision stays.
+    /// Records what became of a decision's copy, with one of the next commits. The first outcome of a decision stays, for good
+    /// and under the ledger's key: so no address may be in the MTA's words (L-DSR-02).
     pub fn settle(&self, id: DecisionId, at: Timestamp, outcome: &Outcome) {
         let (code, text) = match outcome {
             Outcome::Accept { text } => (Some(250), text),
             Outcome::Defer { code, text } | Outcome::Reject { code, text } => (Some(*code), text),
             Outcome::Unreachable { why } | Outcome::Uncertain { why } => (None, why),
         };
-        let row = self.seal(&outcome_context(id), text).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
+        let row = self.seal(&outcome_context(id), &redact(text)).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
         let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(row)).map_err(|_| StoreError::Closed));
         if let Err(error) = sent {
             tracing::error!(decision = %id, %error, "outcome was not recorded");

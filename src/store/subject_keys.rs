@@ -95,6 +95,17 @@ impl SubjectKeys {
         Ok(())
     }
 
+    /// Destroys the contact key of a person, and where `evidence` says so the evidence key, in one commit (E-09).
+    pub(super) async fn shred(&self, subject: SubjectId, evidence: bool) -> Result<(), StoreError> {
+        let mut connection = self.connection.lock().await;
+        let statement = match evidence {
+            true => "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = ?1",
+            false => "UPDATE subject_key SET contact = NULL WHERE subject = ?1",
+        };
+        sqlx::query(statement).bind(&subject.0[..]).execute(&mut *connection).await?;
+        Ok(())
+    }
+
     fn unwrap(&self, subject: SubjectId, (contact, evidence, since): Wrapped) -> Result<DataKeys, StoreError> {
         let unwrap = |kind, wrapped: Option<Vec<u8>>| {
             let open = |wrapped: Vec<u8>| self.keyring.unwrap(&context(kind, subject), &wrapped);

@@ -4,6 +4,7 @@ mod choices;
 mod consent;
 mod decisions;
 mod disk;
+mod erasure;
 mod facts;
 mod rules;
 mod search;
