@@ -57,7 +57,7 @@ pub fn is_contact(reason: Reason, active: Option<Timestamp>, now: Timestamp) -> 
 pub fn decide(question: Question<'_>) -> Finding {
     let topic = question.classification.topic.as_deref().and_then(|name| Topic::parse(name).ok());
     let (reason, event, profile) = reason(question, topic.as_ref());
-    // A watched stream lets pass what merely lacks a basis; a no stays a no.
+    // A watched stream lets pass what merely lacks a basis; a no stays a no (`Policy::judge` says it before what was asked for since).
     let watched = question.stream.mode == StreamMode::Shadow && reason.merely_lacks_basis();
     let (reason, shadowed) = if watched { (Reason::Shadow, Some(reason)) } else { (reason, None) };
     Finding { reason, event, topic, profile, shadowed }
@@ -79,13 +79,13 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
     }
     let nobody = Standing::default();
     let standing = question.standing.unwrap_or(&nobody);
-    // L-OBJ-07: the suppression outlives the events it came from
-    if let Some(suppression) = standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
-        return (suppression.reason, None, None);
-    }
     let case = Case { controller: &entry.controller, topic: &entry.name, standing, listed: question.listed, now: question.now };
     let applied = question.policy.judge(case);
-    (applied.reason, applied.event, Some(applied.profile))
+    // L-OBJ-07: the suppression outlives the events it came from; as long as they are there, they say more: which, and when (L-PRV-01)
+    match standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
+        Some(suppression) if !applied.reason.is_a_no() => (suppression.reason, None, None),
+        _ => (applied.reason, applied.event, Some(applied.profile)),
+    }
 }
 
 #[cfg(test)]

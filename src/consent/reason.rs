@@ -174,6 +174,11 @@ impl Reason {
         )
     }
 
+    /// True for what the person said against advertising, or had done about it: nothing that merely lacks.
+    pub fn is_a_no(self) -> bool {
+        matches!(self, Self::Withdrawn | Self::Objected | Self::Complained | Self::Disputed | Self::Restricted)
+    }
+
     /// True for what the exemption for existing customers says, whichever way it goes.
     pub fn is_of_customers(self) -> bool {
         matches!(self, Self::ExistingCustomer | Self::CustomerWindowOver | Self::NotSimilar | Self::NoOptOutNotice | Self::OnOptOutList)

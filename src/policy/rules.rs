@@ -136,7 +136,12 @@ impl Policy {
         if let Some(mark) = standing.restricted(controller) {
             return (Reason::Restricted, Some(mark.seq)); // GDPR Art. 18
         }
-        let said = standing.of(controller, topic);
+        // L-OBJ-05: a no that no confirmed opt-in has answered says more than what was asked for since: anybody can type an
+        // address into a form, and no other basis passes over it either.
+        let said = match (standing.of(controller, topic), standing.stop(controller, topic)) {
+            (TopicStanding::Requested(_), Some(stop)) => stop,
+            (said, _) => said,
+        };
         let (reason, event) = match said {
             TopicStanding::Given(mark) => {
                 // L-CON-06: by the clock alone, at the time of the decision (S0-05)
@@ -153,12 +158,9 @@ impl Policy {
             TopicStanding::Requested(mark) if now.duration_since(mark.at) <= OptIn::LIFETIME => (Reason::OptInPending, Some(mark.seq)),
             TopicStanding::Requested(_) | TopicStanding::Nothing => (Reason::NoConsent, None),
         };
-        // L-OBJ-05: no other basis passes over a no that no confirmed opt-in has answered, whatever was asked for since
-        let stands = !matches!(reason, Reason::NoConsent | Reason::OptInPending | Reason::ConsentStale);
-        let (reason, event) = if stands || standing.stop(controller, topic).is_some() {
-            (reason, event)
-        } else {
-            self.without_consent(profile, case, listed, (reason, event))
+        let (reason, event) = match reason {
+            Reason::NoConsent | Reason::OptInPending | Reason::ConsentStale => self.without_consent(profile, case, listed, (reason, event)),
+            _ => (reason, event),
         };
         match standing.pause(controller, now).filter(|_| reason.verdict() == Verdict::Pass) {
             Some(pause) => (Reason::Paused, Some(pause.mark.seq)),
