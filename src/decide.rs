@@ -49,7 +49,8 @@ const CONTACT_STEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// True when the standing should know of this contact: it reaches the person as advertising, and they were last `active` more
 /// than a month ago. One write in a month is enough to know whether a consent lies unused (L-CON-06).
 pub fn is_contact(reason: Reason, active: Option<Timestamp>, now: Timestamp) -> bool {
-    let is_advertising = reason.verdict() == Verdict::Pass && reason != Reason::Transactional;
+    // What left without a basis, because the stream is only watched, keeps no consent from lapsing.
+    let is_advertising = reason.verdict() == Verdict::Pass && !matches!(reason, Reason::Transactional | Reason::Shadow);
     is_advertising && active.is_none_or(|active| now.duration_since(active) > CONTACT_STEP)
 }
 
@@ -144,6 +145,17 @@ mod tests {
             policy: &Policy::default(),
             now: Timestamp::UNIX_EPOCH + age,
         })
+    }
+
+    #[test]
+    fn a_mail_without_a_basis_does_not_bring_a_lapsed_consent_back() {
+        // L-CON-06
+        let (old, now) = (Some(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + CONTACT_STEP * 30);
+        for reason in Reason::ALL {
+            let is_use = matches!(reason, Reason::DoiConsent | Reason::ExistingCustomer | Reason::OptOutRegime);
+            assert_eq!(is_contact(reason, old, now), is_use, "{reason}");
+        }
+        assert!(!is_contact(Reason::DoiConsent, old, Timestamp::UNIX_EPOCH + CONTACT_STEP), "one a month is enough");
     }
 
     #[test]
