@@ -118,14 +118,11 @@ impl Policy {
         for name in self.applicable(case.controller, case.standing.country(case.controller)) {
             let (reason, event) = self.under(self.profile(name), case);
             let applied = Applied { reason, event, profile: name };
-            match (reason, passes.map(|passes| passes.reason)) {
-                (Reason::DoiConsent | Reason::ExistingCustomer | Reason::OptOutRegime, before) => {
-                    // the basis that the strictest asks for is the one that the mail leaves on
-                    if before.is_none_or(|before| before == Reason::OptOutRegime) {
-                        passes = Some(applied);
-                    }
-                }
-                _ => return applied,
+            if reason.verdict() != Verdict::Pass {
+                return applied;
+            }
+            if passes.is_none_or(|before| demands(reason) > demands(before.reason)) {
+                passes = Some(applied);
             }
         }
         passes.unwrap_or(Applied { reason: Reason::NoConsent, event: None, profile: self.default })
@@ -185,5 +182,15 @@ impl Policy {
             Some((reason, event)) if nothing.0 == Reason::NoConsent => (reason, Some(event)),
             _ => nothing,
         }
+    }
+}
+
+/// How much a basis asks of the mail itself. It leaves on the one that asks most, and so does what every profile asks for: where
+/// one of them has only the exemption, the notice of it must be in the mail (UWG §7(3) no. 4).
+fn demands(basis: Reason) -> u8 {
+    match basis {
+        Reason::OptOutRegime => 0,
+        Reason::DoiConsent => 1,
+        _ => 2,
     }
 }
