@@ -62,7 +62,8 @@ fn similar(controller: &str, topics: &[&str]) -> SimilarTopics {
 
 fn stream(controller: &str, class: StreamClass, own: Option<&str>, domains: &[&str]) -> StreamRules {
     let from_domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
-    StreamRules { controller: controller.into(), class, topic: own.map(topic), mode: StreamMode::Enforce, from_domains }
+    let sources = ["login tool".into(), "network 10.1.0.0/16".into()].into();
+    StreamRules { controller: controller.into(), class, topic: own.map(topic), mode: StreamMode::Enforce, from_domains, sources }
 }
 
 /// A change of a profile, with who stands for it.
@@ -108,6 +109,12 @@ const TABLE: &[(&str, Edit, Option<&str>)] = &[
     ("only watched", |parts| parts.streams[0].1.mode = StreamMode::Shadow, Some("is only watched")),
     ("a domain less", |parts| drop(parts.streams[0].1.from_domains.pop_first()), None),
     ("a domain more", |parts| parts.streams[2].1.from_domains.extend(["b.example".into()]), Some("from_domains has b.example more")),
+    ("a network less", |parts| drop(parts.streams[2].1.sources.pop_last()), None),
+    (
+        "the campaign tool's login",
+        |parts| parts.streams[2].1.sources.extend(["login campaigns".into()]),
+        Some("stream shop: takes mail of login campaigns besides"),
+    ),
     ("a shorter window", |parts| parts.profiles = profile("de", "consent_idle = 'P6M'"), None),
     ("a longer window", |parts| parts.profiles = profile("de", "consent_idle = 'unlimited'"), Some("profile de: is looser")),
     ("a new review date", |parts| parts.profiles = profile("de", ""), None),

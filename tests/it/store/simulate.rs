@@ -1,7 +1,7 @@
 //! A simulation of the rules that were in force finds nothing to tell: whatever was decided, in whatever order people signed up,
 //! confirmed, bought, withdrew and were written to, is decided again as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use consentry::classify::classify_again;
@@ -106,7 +106,8 @@ fn trial() -> Trial {
             class: stream.class,
             topic: Some(topic("news")),
             mode: stream.mode,
-            from_domains: Default::default(),
+            from_domains: BTreeSet::new(),
+            sources: BTreeSet::new(),
         };
         (stream.name.clone(), rules)
     };
@@ -204,8 +205,12 @@ async fn happens(store: &Store, trial: &Trial, life: &mut Life, deed: &Deed) {
                 confirm(store, token, life.now).await;
             }
         }
-        (Deed::Withdraw(about), Some(subject)) => drop(withdraw(store, subject, TOPICS[*about], life.now).await),
-        (Deed::Object, Some(subject)) => drop(withdraw(store, subject, "", life.now).await),
+        (Deed::Withdraw(about), Some(subject)) => {
+            withdraw(store, subject, TOPICS[*about], life.now).await;
+        }
+        (Deed::Object, Some(subject)) => {
+            withdraw(store, subject, "", life.now).await;
+        }
         (Deed::Tell(what, about), _) => {
             let about = topics(TOPICS[*about]);
             let country = |code| Fact { country: Country::parse(code).ok(), ..Fact::default() };
@@ -230,9 +235,11 @@ async fn happens(store: &Store, trial: &Trial, life: &mut Life, deed: &Deed) {
             tell(store, life, Told::Purchase(topics(TOPICS[*product])), fact, *notice).await;
         }
         (Deed::Pause, Some(subject)) => {
-            drop(store.pause(choice(subject), life.now + SignedDuration::from_hours(24 * 30)).await.expect("pauses"));
+            store.pause(choice(subject), life.now + SignedDuration::from_hours(24 * 30)).await.expect("pauses");
         }
-        (Deed::Resume, Some(subject)) => drop(store.resume(choice(subject)).await.expect("resumes")),
+        (Deed::Resume, Some(subject)) => {
+            store.resume(choice(subject)).await.expect("resumes");
+        }
         (Deed::Mail { stream, topic, declared }, _) => mail(store, trial, life, *stream, *topic, *declared).await,
         (_, None) => {}
     }
