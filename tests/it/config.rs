@@ -162,6 +162,11 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
         assert!(told.contains(expected), "{expected} in {told}");
     }
     assert!(!told.contains("argon2"), "{told}");
+    // J-02
+    let old = "\n[profile.at]\nsource = \"counsel\"\nauthor = \"Mia\"\nreviewed = \"2020-01-01\"\n";
+    let warned = String::from_utf8(check(&format!("{good}{old}")).stdout).unwrap();
+    let warning = "warning     policy profile at was last checked against the law on 2020-01-01";
+    assert!(warned.contains(warning) && !told.contains(warning), "{warned}");
     // what `serve` would refuse, `check` refuses
     for (from, to, expected) in [
         (certificate.display().to_string(), "/nowhere/smtp.crt".to_owned(), "listen.tls: cannot read /nowhere/smtp.crt"),
