@@ -8,6 +8,7 @@ mod erasure;
 mod facts;
 mod rules;
 mod search;
+mod simulate;
 mod spooler;
 
 use std::path::Path;
