@@ -123,6 +123,7 @@ impl Parts {
         let words = words(config, &catalogue)?;
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
+        let desk = desk.with_outbound(config.outbound.hops().into_iter().map(|hop| hop.host).collect());
         let ecg = Ecg::open(config.policy.ecg_list.as_deref(), config.policy.ecg_max_age).context("policy: ecg_list")?;
         let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {

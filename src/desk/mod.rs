@@ -3,6 +3,8 @@
 
 mod access;
 mod api_token;
+mod dossier;
+mod erasure;
 mod form;
 mod limits;
 mod opt_in;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 
 pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
 pub use access::{Access, AccessPage, SignUpFacts, TopicRow, Why};
+pub use dossier::{Dossier, FORMAT, decision_value};
+pub use erasure::{EVIDENCE_YEARS, PersonError};
 pub use form::{Entry, EntryFault, FormPage};
 pub use opt_in::{AskedFor, OptInPage, Press};
 pub use preference::{Choice, Glimpse, Subscription};
@@ -37,6 +41,8 @@ use crate::token::LinkRing;
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Inner>,
+    /// Hosts that mail is handed to.
+    outbound: Arc<[String]>,
 }
 
 struct Inner {
@@ -74,7 +80,15 @@ impl Desk {
         let composer = Composer::new(&catalogue, &words)?;
         let forms = Forms::new(&catalogue, &words)?;
         let limits = Limits::new();
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }) })
+        Ok(Self {
+            inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }),
+            outbound: Arc::default(),
+        })
+    }
+
+    /// The same, for mail that is handed to these hosts: recipients of personal data (GDPR Art. 15(1)(c)).
+    pub fn with_outbound(self, hosts: Vec<String>) -> Self {
+        Self { outbound: hosts.into(), ..self }
     }
 
     /// The words of mails and pages.

@@ -6,6 +6,7 @@ mod api;
 mod confirm;
 mod events;
 mod everywhere;
+mod subjects;
 mod subscribe;
 mod unsubscribe;
 

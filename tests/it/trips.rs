@@ -12,6 +12,7 @@ mod rules;
 mod smuggling;
 mod spool;
 mod story;
+mod subject;
 
 use std::path::{Path, PathBuf};
 

@@ -91,6 +91,7 @@ fn access(much: bool) -> AccessView {
     let states = [("given", Some(at())), ("requested", Some(at())), ("withdrawn", Some(at())), ("objected", Some(at())), ("none", None)];
     let topics = states.map(|(state, at)| StandingView { name: "news".into(), title: HOSTILE.into(), state, at });
     AccessView {
+        data: "/consent/p/x/data".into(),
         address: if much { "<b>@people.example".into() } else { String::new() },
         why: much.then(|| WhyView {
             at: at(),
