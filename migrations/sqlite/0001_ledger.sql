@@ -226,6 +226,18 @@ CREATE TABLE api_token (
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Runs that destroyed evidence at the end of its retention (E-15): how many, and nobody's name. `next`: the subject after which
+-- the next run goes on, a random id; NULL when all were looked at.
+CREATE TABLE evidence_run (
+    seq       INTEGER NOT NULL PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    looked_at INTEGER NOT NULL,
+    destroyed INTEGER NOT NULL,
+    next      BLOB
+);
+CREATE TRIGGER evidence_run_is_not_changed BEFORE UPDATE ON evidence_run BEGIN SELECT RAISE(ABORT, 'evidence_run: append-only'); END;
+CREATE TRIGGER evidence_run_is_not_deleted BEFORE DELETE ON evidence_run BEGIN SELECT RAISE(ABORT, 'evidence_run: append-only'); END;
+
 -- Facts about this ledger; `check` tells whether a key file is the one it was written with.
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,

@@ -124,6 +124,7 @@ impl Parts {
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
         let desk = desk.with_outbound(config.outbound.hops().into_iter().map(|hop| hop.host).collect());
+        let desk = desk.with_evidence_kept(config.policy().evidence());
         let ecg = Ecg::open(config.policy.ecg_list.as_deref(), config.policy.ecg_max_age).context("policy: ecg_list")?;
         let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {
@@ -198,7 +199,7 @@ pub(super) async fn start(
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
     running.spawn(spooler::run(Arc::clone(&parts.gateway), config.spool.clone(), late, stopped.clone()));
-    running.spawn(retention::run(parts.store.clone(), until(stopped)));
+    running.spawn(retention::run(parts.store.clone(), parts.gateway.policy.evidence(), until(stopped)));
     Ok(running)
 }
 

@@ -9,9 +9,6 @@ use crate::consent::{ChoiceEvidence, Fact, Language, Source, SubjectId, Teller};
 use crate::mail::Address;
 use crate::store::{Deed, Erasure, EvidenceFate, NewAuditLine, NewErasure, NewFact, Object, Told};
 
-/// Evidence is kept so many years after the end of the year in which it was last used (BGB §§195, 199; L-PRV-02).
-pub const EVIDENCE_YEARS: i16 = 3;
-
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum PersonError {
@@ -94,7 +91,7 @@ impl Desk {
     pub fn erasure_answer(&self, erasure: &Erasure, controller: &str, language: Language) -> Result<Vec<String>, minijinja::Error> {
         let name = self.inner.catalogue.controller(controller).map_or(controller, |known| &known.name);
         let year = Zoned::new(erasure.at, jiff::tz::TimeZone::UTC).year();
-        let values = context! { company => name, year, until => year + EVIDENCE_YEARS };
+        let values = context! { company => name, year, until => year + i16::from(self.evidence.email) };
         let contact = if erasure.contact_gone { "contact_gone" } else { "contact_kept" };
         let evidence = match erasure.evidence {
             EvidenceFate::Destroyed => "evidence_destroyed",

@@ -161,7 +161,7 @@ async fn forget(tx: &mut SqliteConnection, subject: SubjectId, controller: &str)
 }
 
 /// Deletes what was sealed under the contact key.
-async fn forget_contact(tx: &mut SqliteConnection, subject: SubjectId) -> Result<(), StoreError> {
+pub(super) async fn forget_contact(tx: &mut SqliteConnection, subject: SubjectId) -> Result<(), StoreError> {
     for statement in ["DELETE FROM letter WHERE subject = ?1", "DELETE FROM subject WHERE id = ?1"] {
         sqlx::query(statement).bind(&subject.0[..]).execute(&mut *tx).await?;
     }

@@ -5,6 +5,7 @@ mod consent;
 mod decisions;
 mod disk;
 mod erasure;
+mod evidence_end;
 mod facts;
 mod rules;
 mod search;
