@@ -5,6 +5,7 @@ mod consent;
 mod decisions;
 mod disk;
 mod facts;
+mod journal;
 mod rules;
 mod search;
 mod simulate;
