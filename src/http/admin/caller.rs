@@ -170,6 +170,15 @@ impl Caller {
         })
     }
 
+    /// A number with its thousands apart.
+    pub(super) fn number(&self, number: u64) -> String {
+        let written = self.admin.answers.desk.words().number(self.language, number);
+        written.unwrap_or_else(|error| {
+            tracing::error!(%error, "number not written");
+            number.to_string()
+        })
+    }
+
     /// The ledger is away; logged here.
     pub(super) fn unavailable(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "the ledger did not answer an admin page");

@@ -24,7 +24,7 @@ fn simulation() -> Simulation {
         rules: [2; 32],
         text: "{}".into(),
         follows: 0,
-        since: start(),
+        since: start() - jiff::SignedDuration::from_hours(7 * 24),
         until: start(),
         number: 0,
         newly_passed: 0,
@@ -62,17 +62,26 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
         }
         Action::ReadAudit => office.audit_log(operator, None, 10).await.map(|_| None),
         Action::Rules => office.rules_on_record(operator).await.map(|record| assert!(record.history.is_empty())).map(|()| None),
-        Action::SimulateRules => office.propose_rules(operator, simulation()).await.map(|()| Some(Deed::RulesSimulated)),
-        Action::ApproveRules => match office.approve_rules(operator, RulesId([2; 32]), "weighed", at).await {
-            Ok(()) => Ok(Some(Deed::RulesApproved)),
-            Err(RulesError::Office(error)) => Err(error),
-            Err(error) => panic!("{error}"),
-        },
+        Action::SimulateRules => {
+            let short = Simulation { since: at, ..simulation() };
+            let refused = office.propose_rules(operator, short).await;
+            assert!(matches!(refused, Err(RulesError::SpanTooShort | RulesError::Office(OfficeError::NotForRole))));
+            done(office.propose_rules(operator, simulation()).await, Deed::RulesSimulated)
+        }
+        Action::ApproveRules => done(office.approve_rules(operator, RulesId([2; 32]), "weighed", at).await, Deed::RulesApproved),
         Action::Evidence => {
             let events = office.evidence(operator, subject, at).await?;
             assert!(events.iter().any(|event| event.evidence.is_some()));
             Ok(Some(Deed::EvidenceRead))
         }
+    }
+}
+
+fn done(result: Result<(), RulesError>, deed: Deed) -> Result<Option<Deed>, OfficeError> {
+    match result {
+        Ok(()) => Ok(Some(deed)),
+        Err(RulesError::Office(error)) => Err(error),
+        Err(error) => panic!("{error}"),
     }
 }
 
