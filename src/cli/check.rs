@@ -114,4 +114,7 @@ fn places(config: &Config) {
         let holder = residency.processor(&place).map_or("the controller itself", |processor| processor.name.as_str());
         println!("place       {}{host} in {}, held by {holder}", place.what.as_str(), place.country.as_str());
     }
+    for gap in residency.gaps() {
+        println!("warning     {gap}");
+    }
 }

@@ -67,13 +67,22 @@ impl Residency {
         places
     }
 
-    /// What nobody said and a reader of the documents will ask for; keys of texts.
+    /// What nobody said and an auditor will ask for, each with the mend.
     pub fn gaps(&self) -> Vec<&'static str> {
         let declared = |what: PlaceKind| self.settings.places.iter().any(|place| place.what == what);
         let gaps = [
-            (self.local.is_none() && !declared(PlaceKind::Data), "seat"),
-            (!declared(PlaceKind::Backup), "backup"),
-            (!declared(PlaceKind::KeyBackup), "key_backup"),
+            (
+                self.local.is_none() && !declared(PlaceKind::Data),
+                "no controller says its country, so nobody knows where data_dir is; write country",
+            ),
+            (
+                !declared(PlaceKind::Backup),
+                "where backups of the ledger are is not declared (S1-03); write [[residency.place]] what = \"backup\"",
+            ),
+            (
+                !declared(PlaceKind::KeyBackup),
+                "where backups of the keys are is not declared (S1-03); write [[residency.place]] what = \"key-backup\"",
+            ),
         ];
         gaps.into_iter().filter(|(is_gap, _)| *is_gap).map(|(_, gap)| gap).collect()
     }

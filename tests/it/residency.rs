@@ -101,5 +101,9 @@ fn what_is_not_said_is_on_this_machine_in_the_country_of_the_seat() {
     let places = config.residency().places();
     let told: Vec<_> = places.iter().map(|place| (place.what.as_str(), place.country.as_str(), place.processor.is_none())).collect();
     assert_eq!(told, [("data", "DE", true), ("keys", "DE", true), ("outbound", "DE", true)]);
-    assert_eq!(config.residency().gaps(), ["backup", "key_backup"]);
+    let gaps = config.residency().gaps();
+    assert!(
+        matches!(gaps[..], [ledger, keys] if ledger.contains("what = \"backup\"") && keys.contains("what = \"key-backup\"")),
+        "{gaps:?}"
+    );
 }
