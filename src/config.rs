@@ -21,6 +21,7 @@ use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode}
 use crate::office::OfficeSettings;
 use crate::policy::{Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
+use crate::residency::{Residency, ResidencySettings};
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
 
@@ -75,6 +76,9 @@ pub struct Config {
     /// Which topics serve the same need (UWG §7(3) no. 2).
     #[serde(default, rename = "similar")]
     pub similar: Vec<SimilarTopics>,
+    /// Where data is, and who holds it there.
+    #[serde(default)]
+    pub residency: ResidencySettings,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -176,6 +180,13 @@ impl Config {
         let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
         let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules(&self.listeners)));
         Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams)
+    }
+
+    /// Where data is, under the law of the controllers' seats.
+    pub fn residency(&self) -> Residency {
+        let seats: Vec<_> = self.controllers.iter().map(|controller| controller.country).collect();
+        let hosts = self.outbound.hops().into_iter().map(|hop| hop.host).collect();
+        Residency::new(&self.residency, &seats, self.policy.default.unwrap_or(ProfileName::De), hosts)
     }
 
     /// The streams and how they are recognised. Patterns that are none were refused by the check.

@@ -34,6 +34,7 @@ impl Config {
         self.check_topics(&mut faults);
         self.check_forms(&mut faults);
         self.check_policy(&mut faults);
+        faults.extend(self.residency().faults());
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
         unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
         for (n, stream) in self.streams.iter().enumerate() {

@@ -7,6 +7,7 @@ mod disk;
 mod erasure;
 mod evidence_end;
 mod facts;
+mod journal;
 mod rules;
 mod search;
 mod simulate;
