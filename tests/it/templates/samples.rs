@@ -17,6 +17,7 @@ pub(super) fn controller() -> Controller {
         language: Language::DE,
         from: "news@acme.example".into(),
         brand: Brand::default(),
+        headers: Default::default(),
     }
 }
 
