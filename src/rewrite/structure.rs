@@ -183,7 +183,8 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let Some((close, behind)) = delimiter_line(area, at + delimiter.len()) else { continue };
-            if let Some(start) = start {
+            // between two delimiters right behind each other others see no part
+            if let Some(start) = start.filter(|start| *start < at) {
                 children.push(Entity::of_part(self.raw, start..(at - 2).max(start)));
             }
             if close {

@@ -31,5 +31,7 @@ mod smtp_server;
 mod smuggling;
 mod store;
 mod templates;
+mod tracking;
 mod trips;
+mod wild;
 mod world;
