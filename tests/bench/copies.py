@@ -3,7 +3,7 @@ and writing the message anew with a footer (which signs nothing, and does not ke
 
 Usage: copies.py BENCH_COPIES [ROUNDS]
 
-BENCH_COPIES is target/release/examples/bench_copies. Needs openssl and opendkim (Debian: opendkim, opendkim-tools for its test mode).
+BENCH_COPIES is target/release/examples/bench_copies. Needs openssl and opendkim.
 """
 
 import email
@@ -49,8 +49,7 @@ def python(raw, rounds):
 
 
 def opendkim(raw, directory, rounds):
-    """Its test mode (-t) reads and judges a message and cannot sign; so its library's own work is timed by signing through the filter's
-    test: one process for many copies of the message, minus one process for one."""
+    """Its test mode signs the messages of files: one process for many copies of the message, minus one process for one."""
     path = directory / "mail.eml"
     path.write_bytes(raw)
     configuration = directory / "opendkim.conf"
@@ -70,7 +69,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
         openssl = lambda *arguments, name: subprocess.run(["openssl", *arguments, "-out", directory / name], check=True, capture_output=True)
-        openssl("genrsa", "2048", name="key.pem")
+        openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", name="key.pem")
         openssl("genpkey", "-algorithm", "ed25519", name="ed.pem")
         for size in (10_240, 51_200):
             raw = mail(size)
