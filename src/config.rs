@@ -181,7 +181,7 @@ impl Config {
     /// All that a decision depends on: what is simulated, approved and activated.
     pub fn rules(&self) -> Rules {
         let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
-        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules()));
+        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules(&self.listeners)));
         Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams)
     }
 
@@ -203,13 +203,21 @@ impl Config {
 }
 
 impl StreamEntry {
-    fn rules(&self) -> StreamRules {
+    fn rules(&self, listeners: &[ListenerEntry]) -> StreamRules {
+        let listeners = listeners.iter().filter(|listener| listener.stream.as_ref() == Some(&self.name)).flat_map(|listener| {
+            let own = format!("listener {}", listener.address);
+            let from = listener.networks.iter().map(|network| format!("listener {} from {}", listener.address, network.trunc()));
+            std::iter::once(own).chain(from).collect::<Vec<_>>()
+        });
+        let networks = self.networks.iter().map(|network| format!("network {}", network.trunc()));
+        let logins = self.username.iter().map(|name| format!("login {name}"));
         StreamRules {
             controller: self.controller.clone(),
             class: self.class,
             topic: self.topic.clone(),
             mode: self.mode,
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
+            sources: logins.chain(networks).chain(listeners).collect(),
         }
     }
 

@@ -31,13 +31,7 @@ enum Command {
     /// Shows the whole product at work on this machine; needs no configuration.
     Demo(demo::Arguments),
     /// Runs the gateway.
-    Serve {
-        #[command(flatten)]
-        config: Config,
-        /// Starts with rules that nobody approved, if they only tighten those in force; why, for the audit log.
-        #[arg(long, value_name = "REASON")]
-        tighten: Option<String>,
-    },
+    Serve(Config),
     /// Reads the configuration and says what is wrong with it, or what it means.
     Check(Config),
     /// Decides recorded decisions anew under other rules, and says what that changes.
@@ -78,7 +72,7 @@ struct Config {
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Serve { config: Config { config }, tighten } => serve::run(&config, tighten.as_deref()).await,
+        Command::Serve(Config { config }) => serve::run(&config).await,
         Command::Check(Config { config }) => check::run(&config).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Rules { command } => rules::run(command).await,

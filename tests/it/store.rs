@@ -7,6 +7,7 @@ mod disk;
 mod facts;
 mod rules;
 mod search;
+mod simulate;
 mod spooler;
 
 use std::path::Path;
