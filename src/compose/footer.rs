@@ -112,6 +112,12 @@ impl Footers {
             let footer = |(ground, language)| {
                 let mut must_say = vec![controller.name.clone()];
                 must_say.extend(controller.imprint.trim().lines().map(str::to_owned));
+                // GDPR Art. 21(4), L-OBJ-09
+                must_say.extend(match language {
+                    Language::DE => Some("widersprech".to_owned()),
+                    Language::EN => Some("object".to_owned()),
+                    _ => None,
+                });
                 // L-SOFT-02
                 must_say.extend((ground == Ground::Customer).then(|| clause(language).to_owned()));
                 let words = words.text(Some(&controller.key), language, "footer.unsubscribe", &minijinja::Value::UNDEFINED)?;
@@ -279,8 +285,9 @@ mod tests {
         let link = "https://mail.acme.example/u/TOKEN";
         for (language, right) in [(Language::DE, "jeder Werbung widersprechen"), (Language::EN, "object to all advertising")] {
             for basis in [LegalBasis::Consent, LegalBasis::ExistingCustomer, LegalBasis::OptOut, LegalBasis::None] {
-                let text = footers.text(&topic(), Some(basis), language, link).expect("configured");
-                let html = footers.html(&topic(), Some(basis), language, link).expect("configured");
+                let filled = footers.filled(&topic(), Some(basis), language, link).expect("configured");
+                let text = filled.text;
+                let html = filled.html;
                 for (footer, between) in [(text.replace("\r\n", "\n"), "\n\n"), (html, "<p")] {
                     let own: Vec<&str> = footer.split(between).filter(|part| part.contains(right)).collect();
                     let [own] = own[..] else { panic!("{basis:?}: {footer}") };

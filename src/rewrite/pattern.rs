@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     pieces: Vec<Piece>,
-    /// The longest literal: what lacks it cannot match.
+    /// The longest literal.
     core: Vec<u8>,
 }
 
@@ -47,11 +47,13 @@ impl Pattern {
         Ok(Self { pieces, core })
     }
 
-    /// Whether it fits an address: one in lower case for a glance, and as it is written.
+    /// What an address has that it fits.
+    pub(super) fn core(&self) -> &[u8] {
+        &self.core
+    }
+
+    /// Whether it fits an address, which is in lower case.
     pub(super) fn fits(&self, lower: &[u8]) -> bool {
-        if memchr::memmem::find(lower, &self.core).is_none() {
-            return false;
-        }
         // where the last `*` stands and what it has taken: the pieces behind are tried again further on
         let (mut piece, mut at) = (0, 0);
         let mut star: Option<(usize, usize)> = None;

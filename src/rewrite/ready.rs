@@ -91,7 +91,7 @@ impl Ready {
         let measured = match self.part.kind {
             Kind::Text => tracking::in_text(text, trackers),
             Kind::Html => {
-                self.language = html::tags(text).find(|tag| tag.is(text, "html")).and_then(|tag| {
+                self.language = html::tags(text).take(4).find(|tag| tag.is(text, "html")).and_then(|tag| {
                     let language = tag.value(text, "lang")?;
                     Some(String::from_utf8_lossy(language).into_owned())
                 });

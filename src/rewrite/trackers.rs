@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use ::base64::Engine as _;
 use ::base64::alphabet;
 use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
 use super::pattern::Pattern;
@@ -81,10 +82,18 @@ pub struct Target {
 /// All that is known, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Trackers {
-    pixels: Vec<Pattern>,
-    redirects: Vec<(Pattern, Option<Target>)>,
-    unsubscribe: Vec<Pattern>,
+    /// Finds the cores of all patterns in one pass; most addresses have none.
+    cores: AhoCorasick,
+    patterns: Vec<(Pattern, Shape)>,
     parameters: HashSet<String>,
+}
+
+/// What an address is that a pattern fits.
+#[derive(Debug, Clone)]
+enum Shape {
+    Pixel,
+    Redirect(Option<Target>),
+    Unsubscribe,
 }
 
 /// What a link is.
@@ -113,14 +122,14 @@ impl Trackers {
     /// The built-in ones, and the operator's before them.
     pub fn new(own: &[Tracker]) -> Result<Self, String> {
         let File { parameters, tool } = BUILT_IN.as_ref().map_err(Clone::clone)?;
-        let (mut pixels, mut redirects, mut unsubscribe) = (Vec::new(), Vec::new(), Vec::new());
+        let mut patterns = Vec::new();
         for tracker in own.iter().chain(tool) {
             let read = |text: &String| Pattern::parse(text).map_err(|fault| format!("{}: {fault}", tracker.name));
             for text in &tracker.pixels {
-                pixels.push(read(text)?);
+                patterns.push((read(text)?, Shape::Pixel));
             }
             for text in &tracker.unsubscribe {
-                unsubscribe.push(read(text)?);
+                patterns.push((read(text)?, Shape::Unsubscribe));
             }
             for Redirect { url, target } in &tracker.redirects {
                 if let Some(target) = target
@@ -128,11 +137,12 @@ impl Trackers {
                 {
                     return Err(format!("{}: {url:?}: a target is in a query or in a segment", tracker.name));
                 }
-                redirects.push((read(url)?, target.clone()));
+                patterns.push((read(url)?, Shape::Redirect(target.clone())));
             }
         }
         let parameters = parameters.names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Ok(Self { pixels, redirects, unsubscribe, parameters })
+        let cores = AhoCorasick::builder().ascii_case_insensitive(true).build(patterns.iter().map(|(pattern, _)| pattern.core()));
+        Ok(Self { cores: cores.map_err(|error| error.to_string())?, patterns, parameters })
     }
 
     /// Names of the built-in tools.
@@ -142,22 +152,32 @@ impl Trackers {
 
     /// True for an image that tells that the mail was opened.
     pub(super) fn is_pixel(&self, url: &str) -> bool {
-        bare(url).is_some_and(|address| {
-            let lower = address.to_ascii_lowercase();
-            self.pixels.iter().any(|pattern| pattern.fits(lower.as_bytes()))
-        })
+        bare(url).is_some_and(|address| self.shapes(address).iter().any(|shape| matches!(shape, Shape::Pixel)))
+    }
+
+    /// What it is, in the order in which the patterns stand.
+    fn shapes(&self, address: &str) -> Vec<&Shape> {
+        let mut numbers: Vec<usize> = self.cores.find_overlapping_iter(address).map(|found| found.pattern().as_usize()).collect();
+        if numbers.is_empty() {
+            return Vec::new();
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let lower = address.to_ascii_lowercase();
+        let fitting = numbers.into_iter().map(|number| &self.patterns[number]).filter(|(pattern, _)| pattern.fits(lower.as_bytes()));
+        fitting.map(|(_, shape)| shape).collect()
     }
 
     /// What a link is.
     pub(super) fn link(&self, url: &str) -> Link {
         let Some(address) = bare(url) else { return Link::Plain };
-        let lower = address.to_ascii_lowercase();
-        if self.unsubscribe.iter().any(|pattern| pattern.fits(lower.as_bytes())) {
+        let shapes = self.shapes(address);
+        if shapes.iter().any(|shape| matches!(shape, Shape::Unsubscribe)) {
             return Link::Unsubscribe;
         }
-        let tracked = self.redirects.iter().filter(|(pattern, _)| pattern.fits(lower.as_bytes()));
         let mut found = false;
-        for (_, target) in tracked {
+        for shape in shapes {
+            let Shape::Redirect(target) = shape else { continue };
             found = true;
             if let Some(target) = target.as_ref().and_then(|target| target.read(url)) {
                 return Link::Tracked(Some(self.without_names(&target).unwrap_or(target)));
@@ -174,7 +194,11 @@ impl Trackers {
     pub(super) fn without_names(&self, url: &str) -> Option<String> {
         let (rest, fragment) = url.split_once('#').map_or((url, None), |(rest, fragment)| (rest, Some(fragment)));
         let (place, query) = rest.split_once('?')?;
-        let names = |pair: &&str| self.parameters.contains(&pair.split('=').next().unwrap_or_default().to_ascii_lowercase());
+        let names = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            self.parameters.contains(name)
+                || name.bytes().any(|byte| byte.is_ascii_uppercase()) && self.parameters.contains(&name.to_ascii_lowercase())
+        };
         let kept: Vec<&str> = query.split('&').filter(|pair| !names(pair)).collect();
         if kept.len() == query.split('&').count() {
             return None;

@@ -24,17 +24,22 @@ pub(super) fn in_html(html: &[u8], trackers: &Trackers) -> Measured {
             continue;
         }
         for attribute in tag.attributes(html) {
-            let name = html[attribute.name].to_ascii_lowercase();
+            let name = &html[attribute.name];
+            let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+            let is_link = is("href");
+            if !is_link && !["src", "background", "poster"].iter().any(|known| is(known)) {
+                continue;
+            }
             let value = attribute.value;
             let url = resolved(html[value.clone()].trim_ascii());
             let Ok(url) = std::str::from_utf8(&url) else { continue };
             if bare(url).is_none() {
                 continue;
             }
-            match name.as_slice() {
-                b"href" => found.link(value, url, trackers, escaped),
-                b"src" | b"background" | b"poster" => found.image(value, url, trackers, escaped),
-                _ => {}
+            if is_link {
+                found.link(value, url, trackers, escaped);
+            } else {
+                found.image(value, url, trackers, escaped);
             }
         }
     }
