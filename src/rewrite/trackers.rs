@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use ::base64::Engine as _;
 use ::base64::alphabet;
 use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
 use super::pattern::Pattern;
@@ -141,7 +141,8 @@ impl Trackers {
             }
         }
         let parameters = parameters.names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let cores = AhoCorasick::builder().ascii_case_insensitive(true).build(patterns.iter().map(|(pattern, _)| pattern.core()));
+        let dfa = Some(AhoCorasickKind::DFA); // small, and twice as fast
+        let cores = AhoCorasick::builder().ascii_case_insensitive(true).kind(dfa).build(patterns.iter().map(|(pattern, _)| pattern.core()));
         Ok(Self { cores: cores.map_err(|error| error.to_string())?, patterns, parameters })
     }
 

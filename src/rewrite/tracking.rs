@@ -19,7 +19,8 @@ pub(super) struct Measured {
 pub(super) fn in_html(html: &[u8], trackers: &Trackers) -> Measured {
     let mut found = Measured::default();
     for tag in tags(html) {
-        if tag.is(html, "img") && is_pixel(&tag, html, trackers) {
+        let is_image = tag.is(html, "img");
+        if is_image && is_pixel(&tag, html, trackers) {
             found.changes.push((tag.range, String::new()));
             continue;
         }
@@ -38,8 +39,10 @@ pub(super) fn in_html(html: &[u8], trackers: &Trackers) -> Measured {
             }
             if is_link {
                 found.link(value, url, trackers, escaped);
-            } else {
-                found.image(value, url, trackers, escaped);
+            } else if !is_image && trackers.is_pixel(url) {
+                found.changes.push((value, String::new()));
+            } else if let Some(bare) = trackers.without_names(url) {
+                found.changes.push((value, escaped(&bare)));
             }
         }
     }
@@ -77,14 +80,6 @@ impl Measured {
             Link::Tracked(Some(target)) | Link::Named(target) => self.changes.push((range, written(&target))),
             Link::Tracked(None) => self.blind += 1,
             Link::Plain | Link::Unsubscribe => {}
-        }
-    }
-
-    fn image(&mut self, range: Range<usize>, url: &str, trackers: &Trackers, written: fn(&str) -> String) {
-        if trackers.is_pixel(url) {
-            self.changes.push((range, String::new()));
-        } else if let Some(bare) = trackers.without_names(url) {
-            self.changes.push((range, written(&bare)));
         }
     }
 }

