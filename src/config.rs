@@ -22,6 +22,7 @@ use crate::office::OfficeSettings;
 use crate::policy::{Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
 use crate::residency::{Residency, ResidencySettings};
+use crate::rewrite::RewriteSettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
 
@@ -79,6 +80,9 @@ pub struct Config {
     /// Where data is, and who holds it there.
     #[serde(default)]
     pub residency: ResidencySettings,
+    /// What is done to mails besides unsubscribe link and signature.
+    #[serde(default)]
+    pub rewrite: RewriteSettings,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -130,8 +134,11 @@ pub struct DkimEntry {
     pub domain: String,
     /// The selector, `s=`.
     pub selector: String,
-    /// The RSA key, PEM; made by `consentry keys dkim-generate`.
+    /// The key, RSA or Ed25519, PEM; made by `consentry keys dkim-generate`.
     pub key_file: PathBuf,
+    /// When it begins to sign, in place of the one before it; at once where nothing is said.
+    #[serde(default)]
+    pub sign_from: Option<jiff::Timestamp>,
 }
 
 /// Why the file cannot be used. Each fault names its place and the mend.

@@ -21,6 +21,7 @@ use crate::gateway::{Gateway, Late, Twins};
 use crate::office::Office;
 use crate::policy::Ecg;
 use crate::relay::Relay;
+use crate::rewrite::Trackers;
 use crate::sign::{Signer, Signers};
 use crate::store::Store;
 use crate::token::LinkRing;
@@ -136,6 +137,8 @@ impl Parts {
             ecg,
             links: LinkRing::new(store.keyring().link_keys()),
             footers,
+            trackers: Trackers::new(&config.rewrite.trackers).map_err(anyhow::Error::msg).context("rewrite")?,
+            rewriting: config.rewrite.clone(),
             signers,
             hostname: config.smtp.hostname.clone(),
             public_url,
@@ -174,7 +177,7 @@ pub(super) fn signers(config: &Config) -> anyhow::Result<Signers> {
     let read = |entry: &crate::config::DkimEntry| -> anyhow::Result<Signer> {
         let place = || format!("dkim {:?}: key_file {}", entry.domain, entry.key_file.display());
         let pem = std::fs::read_to_string(&entry.key_file).with_context(place)?;
-        Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)
+        Ok(Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)?.from(entry.sign_from))
     };
     Ok(Signers::new(config.dkim.iter().map(read).collect::<Result<_, _>>()?))
 }

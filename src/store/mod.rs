@@ -1,7 +1,7 @@
 //! The ledger on disk: the only room with SQL. Keeps what `consent` defines, seals what is personal, and answers the
 //! hot path in batches. Decides nothing, and knows no network.
 //!
-//! Read `ledger` for how an event is appended, `look_up` and `decision` for the hot path.
+//! Read `ledger` for how an event is appended, `look_up` and `recorder` for the hot path.
 //!
 //! Every write goes through one connection behind a fair lock, so a gateway never waits for itself; only for a command
 //! beside it ([`Store::open_beside`]), as long as that writes its row. A future that is dropped half-way leaves a transaction that is rolled back before the next one begins.
@@ -29,6 +29,7 @@ mod operator;
 mod opt_in;
 mod preference;
 mod projection;
+mod recorder;
 mod replay;
 mod retention;
 mod rules;
@@ -74,9 +75,9 @@ pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
 use data_dir::DataDir;
-use decision::Recorder;
 use journal::Journal;
 use look_up::LookUps;
+use recorder::Recorder;
 use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;

@@ -32,5 +32,7 @@ mod smtp_server;
 mod smuggling;
 mod store;
 mod templates;
+mod tracking;
 mod trips;
+mod wild;
 mod world;

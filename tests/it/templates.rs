@@ -1,7 +1,7 @@
 //! Every page in every language with every sample: it renders, its tags balance, and it holds no
 //! script, no style of its own and nothing from elsewhere. (The mail templates are tested in `compose`.)
 
-mod samples;
+pub(crate) mod samples;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod admin;
 mod beside;
 mod browser;
+mod copies;
 mod crash;
 mod demo;
 mod faults;

@@ -7,7 +7,7 @@ use consentry::consent::{Brand, Controller, Language};
 use consentry::http::{AccessView, CHOSEN, Content, FormView, Page, SignUpView, StandingView, WhyView};
 use jiff::Timestamp;
 
-pub(super) fn controller() -> Controller {
+pub(crate) fn controller() -> Controller {
     Controller {
         key: "acme".into(),
         name: "Müller & <Söhne> GmbH".into(),
@@ -17,6 +17,7 @@ pub(super) fn controller() -> Controller {
         language: Language::DE,
         from: "news@acme.example".into(),
         brand: Brand::default(),
+        headers: Default::default(),
     }
 }
 
