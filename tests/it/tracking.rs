@@ -174,7 +174,7 @@ const OURS: &str = "https://consent.example/u/TOKEN";
 
 #[test]
 fn what_tools_measure_with_is_taken_out_and_content_stays() {
-    // L-TRK-01, L-TRK-02, U-17: the table that the README tells of
+    // L-TRK-01, L-TRK-02, S0-21, U-17: the table that the README tells of
     tell("tracking: tool | pixel gone | link unwrapped | content image kept");
     for sample in SAMPLES {
         let Sample { tool, pixel, link: (link, target), image, leave } = sample;

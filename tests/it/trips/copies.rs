@@ -37,7 +37,7 @@ fn sign_up(world: &World, sink: &Sink, email: &str, tracking: bool) {
 
 #[test]
 fn only_who_agreed_is_measured_and_no_longer_than_they_agree() {
-    // L-TRK-01, L-TRK-02, L-TRK-05, L-TRK-06
+    // L-TRK-01, L-TRK-02, L-TRK-05, L-TRK-06, S0-21, S1-16
     let sink = Sink::start();
     let world = World::start(sink.address());
     let (with, without) = ("with@people.example", "without@people.example");
