@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::column::{int, json, ms};
+use super::db::{Connection, Pool, query};
 use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, ProfileName, Reason, Standing};
@@ -203,7 +203,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Starts the task; it shares `writer` with the other writes.
-    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>, run: Run) -> Self {
+    pub(super) fn start(writer: Arc<Pool>, run: Run) -> Self {
         let (lines, written) = mpsc::unbounded_channel();
         tokio::spawn(commit_all(writer, written, run));
         Self { lines }
@@ -235,7 +235,7 @@ struct Batch {
     closing: Option<oneshot::Sender<()>>,
 }
 
-async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>, run: Run) {
+async fn commit_all(writer: Arc<Pool>, mut lines: mpsc::UnboundedReceiver<Line>, run: Run) {
     let mut batch = Batch { run, ..Batch::default() };
     let mut arrived = Vec::with_capacity(MOST);
     while batch.closing.is_none() {
@@ -286,9 +286,9 @@ impl Batch {
     }
 
     /// Commits all or nothing, and tells those who wait.
-    async fn commit(&mut self, connection: &mut SqliteConnection) {
+    async fn commit(&mut self, connection: &mut Connection) {
         let minutes = json(self.tally.minutes().collect::<Vec<_>>());
-        let written = sqlx::query(COMMIT)
+        let written = query(COMMIT)
             .bind(ledger::state(&Standing::default()))
             .bind(array(&self.unknown))
             .bind(array(&self.contacts))
@@ -335,10 +335,10 @@ impl Batch {
 }
 
 /// Takes back what a failed commit began.
-async fn undo(connection: &mut SqliteConnection, error: sqlx::Error) -> StoreError {
+async fn undo(connection: &mut Connection, error: sqlx::Error) -> StoreError {
     tracing::error!(%error, "commit of decisions failed");
     // Fails where SQLite rolled back by itself; then there is nothing to take back.
-    let _ = sqlx::query("ROLLBACK").execute(connection).await;
+    let _ = query("ROLLBACK").execute(connection).await;
     error.into()
 }
 

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::column::{ms, octets, timestamp};
+use super::db::{Connection, query, query_as};
 use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
 use super::subject_keys::DataKeys;
@@ -52,10 +52,10 @@ impl Store {
     pub async fn due_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingLetter>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT id, subject, mail, queued_at, attempts FROM letter WHERE next_at <= ?1 ORDER BY next_at, id LIMIT ?2")
+            query_as("SELECT id, subject, mail, queued_at, attempts FROM letter WHERE next_at <= $1 ORDER BY next_at, id LIMIT $2")
                 .bind(ms(now))
                 .bind(limit)
-                .fetch_all(&mut *reader)
+                .fetch_all(&mut reader)
                 .await?;
         drop(reader);
         let mut due = Vec::with_capacity(rows.len());
@@ -75,7 +75,7 @@ impl Store {
     /// When the next letter comes due; now or earlier for one that is.
     pub async fn next_letter(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let (next,): (Option<i64>,) = sqlx::query_as("SELECT min(next_at) FROM letter").fetch_one(&mut *reader).await?;
+        let (next,): (Option<i64>,) = query_as("SELECT min(next_at) FROM letter").fetch_one(&mut reader).await?;
         next.map(timestamp).transpose()
     }
 
@@ -84,10 +84,8 @@ impl Store {
     pub async fn letter_done(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let row: Option<Ended> = sqlx::query_as("DELETE FROM letter WHERE id = ?1 RETURNING subject, opt_in, mail")
-            .bind(&id.0[..])
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row: Option<Ended> =
+            query_as("DELETE FROM letter WHERE id = $1 RETURNING subject, opt_in, mail").bind(&id.0[..]).fetch_optional(&mut tx).await?;
         let Some((subject, opt_in, sealed)) = row else { return Ok(()) };
         if let Some(opt_in) = opt_in {
             let opt_in = of_id(&mut tx, OptInId(octets(&opt_in)?)).await?.ok_or(StoreError::Damaged("an opt-in"))?;
@@ -113,10 +111,10 @@ impl Store {
     /// Puts a mail off to `next` and counts the attempt.
     pub async fn letter_later(&self, id: LetterId, next: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
-        sqlx::query("UPDATE letter SET next_at = ?2, attempts = attempts + 1 WHERE id = ?1")
+        query("UPDATE letter SET next_at = $2, attempts = attempts + 1 WHERE id = $1")
             .bind(&id.0[..])
             .bind(ms(next))
-            .execute(&mut *writer)
+            .execute(&mut writer)
             .await?;
         Ok(())
     }
@@ -146,7 +144,7 @@ impl Mail {
     /// Posts it, due at once.
     pub(super) async fn post(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         keys: &DataKeys,
         id: LetterId,
         subject: SubjectId,
@@ -155,7 +153,7 @@ impl Mail {
     ) -> Result<(), StoreError> {
         let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
         let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| StoreError::Damaged("a letter"))?);
-        sqlx::query("INSERT INTO letter (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0)")
+        query("INSERT INTO letter (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES ($1, $2, $3, $4, $5, $5, 0)")
             .bind(&id.0[..])
             .bind(&subject.0[..])
             .bind(opt_in.map(|id| id.0.to_vec()))

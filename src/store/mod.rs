@@ -11,6 +11,7 @@ mod api_token;
 mod audit;
 mod column;
 mod data_dir;
+mod db;
 mod decision;
 mod decision_log;
 mod error;
@@ -42,8 +43,7 @@ mod withdrawal;
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 pub use access::{AccessLink, NewAccess};
 pub use api_token::{ApiToken, Scope};
@@ -67,6 +67,7 @@ pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
 use data_dir::DataDir;
+use db::{Connection, Pool, Transaction, query, query_as};
 use decision::Recorder;
 use look_up::LookUps;
 use spool::Spool;
@@ -82,11 +83,11 @@ pub struct Store {
 struct Inner {
     keyring: Arc<Keyring>,
     /// All writes to the ledger, group commits included.
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: Arc<Pool>,
     /// All reads but the hot look-up and the admin's, which have connections of their own.
-    reader: Mutex<SqliteConnection>,
+    reader: Pool,
     /// Searches and charts: they may take their time, and no public page waits for them.
-    admin: Mutex<SqliteConnection>,
+    admin: Pool,
     subject_keys: SubjectKeys,
     look_ups: LookUps,
     recorder: Recorder,
@@ -115,24 +116,27 @@ impl Store {
         if has_content(&data_dir.ledger()) && !has_content(&data_dir.subject_keys()) {
             return Err(StoreError::SubjectKeysLost(data_dir.subject_keys()));
         }
-        let mut subject_keys = data_dir::connect(&data_dir.subject_keys()).await?;
-        sqlx::migrate!("migrations/sqlite/keys").run(&mut subject_keys).await?;
-        let mut writer = data_dir::connect(&data_dir.ledger()).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
+        let mut subject_keys = Connection::sqlite(&data_dir.subject_keys()).await?;
+        let mut writer = Connection::sqlite(&data_dir.ledger()).await?;
+        if let (Some(subject_keys), Some(writer)) = (subject_keys.as_sqlite(), writer.as_sqlite()) {
+            sqlx::migrate!("migrations/sqlite/keys").run(subject_keys).await?;
+            sqlx::migrate!("migrations/sqlite").run(writer).await?;
+        }
         if !is_ours(&mut writer, &keyring).await? {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
 
         let spool = Spool::open(&data_dir.spool(), keyring.spool_key()).await?;
         let run = Run::last(&mut writer).await?;
-        let writer = Arc::new(Mutex::new(writer));
+        let (reader, admin, hot) = (writer.another().await?, writer.another().await?, writer.another().await?);
+        let writer = Arc::new(Pool::new(vec![writer]));
         let inner = Inner {
-            reader: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
-            admin: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
-            subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
-            look_ups: LookUps::start(data_dir::connect(&data_dir.ledger()).await?),
-            recorder: Recorder::start(Arc::clone(&writer), run),
+            reader: Pool::new(vec![reader]),
+            admin: Pool::new(vec![admin]),
+            subject_keys: SubjectKeys::new(Arc::clone(&keyring), Pool::new(vec![subject_keys])),
+            look_ups: LookUps::start(hot),
             keyring,
+            recorder: Recorder::start(Arc::clone(&writer), run),
             writer,
             letters: Arc::default(),
             spool,
@@ -158,15 +162,10 @@ impl Store {
         self.inner.look_ups.close().await;
         self.inner.spool.close().await;
         let Some(inner) = Arc::into_inner(self.inner) else { return };
-        let readers = [inner.reader.into_inner(), inner.admin.into_inner(), inner.spool.into_reader()];
-        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain(readers);
-        for connection in connections {
-            if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "ledger was not closed cleanly");
+        for pool in [&*inner.writer, &inner.reader, &inner.admin, inner.spool.reader(), inner.subject_keys.pool()] {
+            if let Err(error) = pool.close().await {
+                tracing::warn!(%error, "a database was not closed cleanly");
             }
-        }
-        if let Err(error) = inner.subject_keys.close().await {
-            tracing::warn!(%error, "subject keys were not closed cleanly");
         }
     }
 }
@@ -176,35 +175,18 @@ fn has_content(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
-/// Begins a transaction that may write: it takes SQLite's write lock at once, so that what it reads stays true.
-async fn begin(writer: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, StoreError> {
-    if writer.is_in_transaction() {
-        catch_up(writer).await?;
-    }
-    Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
-}
-
-/// On a full disk or an I/O error SQLite ends the transaction by itself (its documentation of ROLLBACK). sqlx's own ROLLBACK
-/// then fails, and it counts that transaction as open for ever: no withdrawal could be recorded until the next start.
-/// Only a new connection counts anew.
-async fn catch_up(writer: &mut SqliteConnection) -> Result<(), StoreError> {
-    writer.ping().await?; // a roll-back that waits has run after this
-    if writer.is_in_transaction() {
-        let (file,): (String,) =
-            sqlx::query_as("SELECT file FROM pragma_database_list WHERE name = 'main'").fetch_one(&mut *writer).await?;
-        tracing::warn!("the database ended a transaction by itself: a new connection takes over");
-        *writer = data_dir::connect(Path::new(&file)).await?;
-    }
-    Ok(())
+/// Begins a transaction that may write.
+async fn begin(writer: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    writer.begin().await
 }
 
 /// Compares the keyring with the one the ledger was begun with.
-async fn is_ours(writer: &mut SqliteConnection, keyring: &Keyring) -> Result<bool, StoreError> {
+async fn is_ours(writer: &mut Connection, keyring: &Keyring) -> Result<bool, StoreError> {
     let ours = keyring.check_value();
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('check', ?1) ON CONFLICT (name) DO NOTHING")
+    query("INSERT INTO meta (name, value) VALUES ('check', $1) ON CONFLICT (name) DO NOTHING")
         .bind(&ours[..])
         .execute(&mut *writer)
         .await?;
-    let (stored,): (Vec<u8>,) = sqlx::query_as("SELECT value FROM meta WHERE name = 'check'").fetch_one(writer).await?;
+    let (stored,): (Vec<u8>,) = query_as("SELECT value FROM meta WHERE name = 'check'").fetch_one(writer).await?;
     Ok(stored == ours)
 }

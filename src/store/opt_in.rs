@@ -2,9 +2,9 @@
 //! What makes an opt-in confirmable is `consent`'s business.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
 use super::limit::{Limit, is_too_soon};
@@ -67,13 +67,13 @@ pub enum Confirmation {
 
 /// L-DOI-05, for sign-ups.
 const LIMITS: [Limit; 2] = [(1, SignedDuration::from_hours(24)), (3, SignedDuration::from_hours(30 * 24))];
-const COUNTED: &str = "SELECT count(*) FROM opt_in WHERE subject = ?1 AND controller = ?2 AND requested_at > ?3";
+const COUNTED: &str = "SELECT count(*) FROM opt_in WHERE subject = $1 AND controller = $2 AND requested_at > $3";
 
 /// L-DOI-05, for taking back what was stopped by the link of a mail, be it minutes after the sign-up: only the mailbox that
 /// got that mail can be meant, so what strangers typed into forms does not count.
 const UNDO_LIMITS: [Limit; 2] = [(1, SignedDuration::from_hours(1)), (3, SignedDuration::from_hours(30 * 24))];
 const UNDOS_COUNTED: &str = "SELECT count(*) FROM opt_in AS o JOIN event AS e ON e.subject = o.subject AND e.seq = o.requested_seq
-     WHERE o.subject = ?1 AND o.controller = ?2 AND o.requested_at > ?3 AND e.source = 'page'";
+     WHERE o.subject = $1 AND o.controller = $2 AND o.requested_at > $3 AND e.source = 'page'";
 
 type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, Option<i64>, String, String);
 
@@ -161,11 +161,7 @@ impl Store {
             Err(OptInError::Voided) => return Ok(Confirmation::Voided),
         };
         let keys = self.keys_of(&place).await?;
-        sqlx::query("UPDATE opt_in SET stage = ?2 WHERE token = ?1")
-            .bind(&token[..])
-            .bind(stage_word(opt_in.stage))
-            .execute(&mut *tx)
-            .await?;
+        query("UPDATE opt_in SET stage = $2 WHERE token = $1").bind(&token[..]).bind(stage_word(opt_in.stage)).execute(&mut tx).await?;
         let given = Event {
             opt_in: Some(opt_in.id),
             answers: Some(opt_in.requested),
@@ -185,10 +181,10 @@ impl Store {
     }
 }
 
-async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {
-    sqlx::query(
+async fn insert(tx: &mut Connection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {
+    query(
         "INSERT INTO opt_in (token, id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&token[..])
     .bind(&opt_in.id.0[..])
@@ -205,17 +201,17 @@ async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, lan
     Ok(())
 }
 
-async fn of_token(connection: &mut SqliteConnection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
-    let row = sqlx::query_as(
-        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE token = ?1",
+async fn of_token(connection: &mut Connection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
+    let row = query_as(
+        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE token = $1",
     );
     row.bind(&token[..]).fetch_optional(connection).await?.map(read).transpose()
 }
 
 /// The opt-in of that id.
-pub(super) async fn of_id(tx: &mut SqliteConnection, id: OptInId) -> Result<Option<OptIn>, StoreError> {
-    let row = sqlx::query_as(
-        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE id = ?1",
+pub(super) async fn of_id(tx: &mut Connection, id: OptInId) -> Result<Option<OptIn>, StoreError> {
+    let row = query_as(
+        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE id = $1",
     );
     let row: Option<Row> = row.bind(&id.0[..]).fetch_optional(tx).await?;
     Ok(row.map(read).transpose()?.map(|(opt_in, _)| opt_in))

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::column::{count, int, json};
+use super::db::{Connection, Pool, query, query_as};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
 use crate::entropy::random;
@@ -34,19 +33,19 @@ impl DataKeys {
 /// The keys' database.
 pub(super) struct SubjectKeys {
     keyring: Arc<Keyring>,
-    connection: Mutex<SqliteConnection>,
+    connections: Pool,
 }
 
 type Wrapped = (Option<Vec<u8>>, Option<Vec<u8>>, i64);
 
 impl SubjectKeys {
-    pub(super) fn new(keyring: Arc<Keyring>, connection: SqliteConnection) -> Self {
-        Self { keyring, connection: Mutex::new(connection) }
+    pub(super) fn new(keyring: Arc<Keyring>, connections: Pool) -> Self {
+        Self { keyring, connections }
     }
 
     /// The keys of a subject; none for one that never had any.
     pub(super) async fn of(&self, subject: SubjectId) -> Result<DataKeys, StoreError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connections.lock().await;
         let row = find(&mut connection, subject).await?.unwrap_or_default();
         self.unwrap(subject, row)
     }
@@ -54,22 +53,22 @@ impl SubjectKeys {
     /// The keys of a subject, made where missing; `next` is the `seq` of its next event. They are durable when this returns, so nothing is ever sealed
     /// under a key that a crash takes back; a crash in between leaves an unused key, which harms nobody.
     pub(super) async fn of_or_new(&self, subject: SubjectId, next: u64) -> Result<DataKeys, StoreError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connections.lock().await;
         let row = match find(&mut connection, subject).await? {
             Some(row @ (Some(_), Some(_), _)) => row,
             _ => {
-                sqlx::query_as(
-                    "INSERT INTO subject_key (subject, contact, evidence, since) VALUES (?1, ?2, ?3, ?4)
+                query_as(
+                    "INSERT INTO subject_key (subject, contact, evidence, since) VALUES ($1, $2, $3, $4)
                      ON CONFLICT (subject) DO UPDATE SET
-                         contact = coalesce(contact, excluded.contact), evidence = coalesce(evidence, excluded.evidence),
-                         since = iif(evidence IS NULL, excluded.since, since)
+                         contact = coalesce(subject_key.contact, excluded.contact), evidence = coalesce(subject_key.evidence, excluded.evidence),
+                         since = CASE WHEN subject_key.evidence IS NULL THEN excluded.since ELSE subject_key.since END
                      RETURNING contact, evidence, since",
                 )
                 .bind(&subject.0[..])
                 .bind(self.wrapped_new("contact", subject)?)
                 .bind(self.wrapped_new("evidence", subject)?)
                 .bind(int(next))
-                .fetch_one(&mut *connection)
+                .fetch_one(&mut connection)
                 .await?
             }
         };
@@ -87,10 +86,10 @@ impl SubjectKeys {
             return Ok(());
         }
         let ids: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
-        let mut connection = self.connection.lock().await;
-        sqlx::query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each(?1))")
+        let mut connection = self.connections.lock().await;
+        query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each($1))")
             .bind(json(&ids))
-            .execute(&mut *connection)
+            .execute(&mut connection)
             .await?;
         Ok(())
     }
@@ -103,14 +102,14 @@ impl SubjectKeys {
         Ok(DataKeys { contact: unwrap("contact", contact)?, evidence: unwrap("evidence", evidence)?, since: count(since)? })
     }
 
-    /// Closes the database.
-    pub(super) async fn close(self) -> Result<(), StoreError> {
-        Ok(sqlx::Connection::close(self.connection.into_inner()).await?)
+    /// The connections, to be closed.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.connections
     }
 }
 
-async fn find(connection: &mut SqliteConnection, subject: SubjectId) -> Result<Option<Wrapped>, StoreError> {
-    let row = sqlx::query_as("SELECT contact, evidence, since FROM subject_key WHERE subject = ?1");
+async fn find(connection: &mut Connection, subject: SubjectId) -> Result<Option<Wrapped>, StoreError> {
+    let row = query_as("SELECT contact, evidence, since FROM subject_key WHERE subject = $1");
     Ok(row.bind(&subject.0[..]).fetch_optional(connection).await?)
 }
 
