@@ -213,7 +213,7 @@ async fn find(store: &Store, prefix: &str) -> anyhow::Result<RulesId> {
 
 async fn open(path: &Path) -> anyhow::Result<(Config, Office, Store)> {
     let config = Config::load(path)?;
-    let store = Store::open_beside(&config.data_dir).await?;
+    let store = Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?;
     let office = Office::new(store.clone(), config.admin.clone());
     Ok((config, office, store))
 }

@@ -224,6 +224,7 @@ impl Store {
 
     /// Writes a line as a part of `tx`, so that a deed and its line are one.
     pub(super) async fn append_audit(&self, tx: &mut Connection, line: NewAuditLine) -> Result<(), StoreError> {
+        one_by_one(tx).await?;
         let (last,): (i64,) = query_as("SELECT coalesce(max(seq), 0) FROM audit").fetch_one(&mut *tx).await?;
         let seq = last + 1;
         let (kind, object) = line.object.map(Object::columns).unzip();
@@ -255,6 +256,14 @@ impl Store {
         };
         Ok(AuditLine { seq: count(row.seq)?, line, operator_name: row.operator_name, object_name: row.object_name })
     }
+}
+
+/// Until the transaction ends, nobody else gives out the next number of an order without gaps.
+pub(super) async fn one_by_one(tx: &mut Connection) -> Result<(), StoreError> {
+    if tx.is_shared() {
+        query("SELECT pg_advisory_xact_lock(hashtext('consentry order'))").execute(tx).await?;
+    }
+    Ok(())
 }
 
 /// Where a sealed reason belongs.

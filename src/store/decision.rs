@@ -1,6 +1,7 @@
 //! Recording decisions and their outcomes by group commit: what comes in while one commit syncs is the next commit.
 //! A decision is durable when its [`Durable`] is ready (I1, E-13); outcomes ride along.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,11 +13,14 @@ use tokio::time::Instant;
 
 use super::column::{int, json, ms};
 use super::db::{Connection, Pool, query};
-use super::tally::{Mix, Run, Tally};
+use super::tally::{Mix, Run, Tally, id_ms};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, ProfileName, Reason, Standing};
 use crate::entropy::random;
 use crate::mail::{Classification, Outcome};
+
+/// How long a partition of the decision log is on PostgreSQL: what retention drops at once.
+const STRETCH_MS: i64 = 28 * 24 * 3_600_000;
 
 /// Decisions and outcomes per commit.
 const MOST: usize = 256;
@@ -63,6 +67,9 @@ INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
     ON CONFLICT (decision) DO NOTHING;
 COMMIT;";
 
+/// The same on PostgreSQL, where it is a function: one trip, one transaction. Parameters as there, but the last is this gateway's number.
+const RECORD: &str = "SELECT record($1, $2::json, $3::json, $4::json, $5::json, $6::json, $7::json, $8::json, $9)";
+
 /// Ready when the decision is durable. Dropping it does not undo the decision.
 #[must_use = "the decision is durable only when this is ready"]
 pub struct Durable(oneshot::Receiver<Result<(), StoreError>>);
@@ -95,7 +102,7 @@ impl Store {
             Outcome::Unreachable { why } | Outcome::Uncertain { why } => (None, why),
         };
         let row = self.seal(&outcome_context(id), text).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
-        let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(row)).map_err(|_| StoreError::Closed));
+        let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(id, row)).map_err(|_| StoreError::Closed));
         if let Err(error) = sent {
             tracing::error!(decision = %id, %error, "outcome was not recorded");
         }
@@ -192,7 +199,7 @@ struct Row {
 
 enum Line {
     Decision(Result<Box<Row>, StoreError>, oneshot::Sender<Result<(), StoreError>>),
-    Outcome(String),
+    Outcome(DecisionId, String),
     Close(oneshot::Sender<()>),
 }
 
@@ -225,6 +232,12 @@ struct Batch {
     contacts: Vec<String>,
     decisions: Vec<String>,
     ids: Vec<String>,
+    /// Of decisions and outcomes, in milliseconds: which partitions they need.
+    times: Vec<i64>,
+    /// That are there.
+    partitions: BTreeSet<i64>,
+    /// Counts in rows of its own.
+    gateway: i64,
     tally: Tally,
     run: Run,
     tool_unsubscribes: Vec<String>,
@@ -236,7 +249,7 @@ struct Batch {
 }
 
 async fn commit_all(writer: Arc<Pool>, mut lines: mpsc::UnboundedReceiver<Line>, run: Run) {
-    let mut batch = Batch { run, ..Batch::default() };
+    let mut batch = Batch { run, gateway: i64::from(u16::from_be_bytes(random())), ..Batch::default() };
     let mut arrived = Vec::with_capacity(MOST);
     while batch.closing.is_none() {
         let received = match batch.due {
@@ -271,13 +284,15 @@ impl Batch {
                 self.unknown.extend(row.unknown);
                 self.contacts.extend(row.contact);
                 self.decisions.push(row.decision);
+                self.times.push(id_ms(row.id));
                 self.ids.push(format!("\"{}\"", row.id));
                 self.tally.add(row.id, row.mix);
                 self.tool_unsubscribes.extend(row.tool_unsubscribe);
                 self.waiting.push(done);
             }
             Line::Decision(Err(error), done) => drop(done.send(Err(error))),
-            Line::Outcome(row) => {
+            Line::Outcome(id, row) => {
+                self.times.push(id_ms(id));
                 self.outcomes.push(row);
                 self.due.get_or_insert_with(|| Instant::now() + PATIENCE);
             }
@@ -288,20 +303,10 @@ impl Batch {
     /// Commits all or nothing, and tells those who wait.
     async fn commit(&mut self, connection: &mut Connection) {
         let minutes = json(self.tally.minutes().collect::<Vec<_>>());
-        let written = query(COMMIT)
-            .bind(ledger::state(&Standing::default()))
-            .bind(array(&self.unknown))
-            .bind(array(&self.contacts))
-            .bind(array(&self.decisions))
-            .bind(self.run.number)
-            .bind(array(&self.ids))
-            .bind(&minutes)
-            .bind(&minutes)
-            .bind(json(self.tally.volume().collect::<Vec<_>>()))
-            .bind(array(&self.tool_unsubscribes))
-            .bind(array(&self.outcomes))
-            .execute(&mut *connection)
-            .await;
+        let written = match connection.is_shared() {
+            true => self.record(connection, &minutes).await,
+            false => self.commit_to_file(connection, &minutes).await,
+        };
         let result = match written {
             Ok(_) => Ok(()),
             Err(error) => Err(undo(connection, error).await),
@@ -317,6 +322,7 @@ impl Batch {
         self.contacts.clear();
         self.decisions.clear();
         self.ids.clear();
+        self.times.clear();
         self.tool_unsubscribes.clear();
         match result {
             Ok(()) => {
@@ -332,13 +338,56 @@ impl Batch {
             }
         }
     }
+
+    async fn commit_to_file(&self, connection: &mut Connection, minutes: &str) -> Result<(), sqlx::Error> {
+        query(COMMIT)
+            .bind(ledger::state(&Standing::default()))
+            .bind(array(&self.unknown))
+            .bind(array(&self.contacts))
+            .bind(array(&self.decisions))
+            .bind(self.run.number)
+            .bind(array(&self.ids))
+            .bind(minutes)
+            .bind(minutes)
+            .bind(json(self.tally.volume().collect::<Vec<_>>()))
+            .bind(array(&self.tool_unsubscribes))
+            .bind(array(&self.outcomes))
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn record(&mut self, connection: &mut Connection, minutes: &str) -> Result<(), sqlx::Error> {
+        let stretches: BTreeSet<i64> = self.times.drain(..).map(|ms| ms / STRETCH_MS).collect();
+        for stretch in stretches {
+            if !self.partitions.contains(&stretch) {
+                query("SELECT make_partition($1, $2)").bind(stretch).bind(STRETCH_MS).execute(connection).await?;
+                self.partitions.insert(stretch);
+            }
+        }
+        query(RECORD)
+            .bind(ledger::state(&Standing::default()))
+            .bind(array(&self.unknown))
+            .bind(array(&self.contacts))
+            .bind(array(&self.decisions))
+            .bind(minutes)
+            .bind(json(self.tally.volume().collect::<Vec<_>>()))
+            .bind(array(&self.tool_unsubscribes))
+            .bind(array(&self.outcomes))
+            .bind(self.gateway)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
 }
 
 /// Takes back what a failed commit began.
 async fn undo(connection: &mut Connection, error: sqlx::Error) -> StoreError {
     tracing::error!(%error, "commit of decisions failed");
     // Fails where SQLite rolled back by itself; then there is nothing to take back.
-    let _ = query("ROLLBACK").execute(connection).await;
+    if !connection.is_shared() {
+        let _ = query("ROLLBACK").execute(connection).await;
+    }
     error.into()
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::column::{count, octets, timestamp, topic};
-use super::db::query_as;
+use super::db::{Sql, query_as};
 use super::decision::tool_context;
 use super::{Store, StoreError};
 use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, ProfileName, Reason, SubjectId};
@@ -12,13 +12,17 @@ use crate::mail::{Class, Classification, Step, Trust};
 /// The statement that reads rows as [`Row`] does. CROSS JOIN fixes the order: what is asked for first, then what belongs
 /// to it.
 macro_rules! rows {
-    ($from:literal, $rest:expr) => {
+    (@ $join:literal, $from:expr, $rest:expr) => {
         concat!(
             "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code FROM ",
             $from,
-            " CROSS JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id ",
+            $join,
+            " standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id ",
             $rest
         )
+    };
+    ($from:literal, $rest:expr) => {
+        Sql { sqlite: rows!(@ " CROSS JOIN ", $from, $rest), postgres: rows!(@ " JOIN ", $from, $rest) }
     };
 }
 pub(super) use rows;
@@ -62,10 +66,12 @@ impl Store {
     /// Copies that the outbound MTA took on decisions since `since`, the newest first, at most `limit` (M-08).
     pub async fn delivered_since(&self, since: Timestamp, limit: usize) -> Result<Vec<(CopyKey, DecisionId)>, StoreError> {
         let mut reader = self.inner.admin.lock().await;
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = query_as(
-            "SELECT d.copy, d.id FROM decision AS d CROSS JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = query_as(Sql {
+            sqlite: "SELECT d.copy, d.id FROM decision AS d CROSS JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
              WHERE d.id >= $1 AND d.copy IS NOT NULL ORDER BY d.id DESC LIMIT $2",
-        )
+            postgres: "SELECT d.copy, d.id FROM decision AS d JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
+             WHERE d.id >= $1 AND d.copy IS NOT NULL ORDER BY d.id DESC LIMIT $2",
+        })
         .bind(&DecisionId::new(since, [0; 10]).0[..])
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&mut reader)

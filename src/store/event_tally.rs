@@ -29,7 +29,7 @@ impl Store {
     pub async fn event_counts(&self, from: Timestamp, to: Timestamp, step: Step) -> Result<Vec<EventCount>, StoreError> {
         let mut connection = self.inner.admin.lock().await;
         let rows: Vec<(i64, String, String, i64, i64)> = query_as(
-            "SELECT (hour - $1) / $3, controller, kind, sum(number), sum(answered) FROM event_tally
+            "SELECT (hour - $1) / $3, controller, kind, CAST(sum(number) AS BIGINT), CAST(sum(answered) AS BIGINT) FROM event_tally
              WHERE hour >= $1 AND hour < $2 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         )
         .bind(hour(ms(from)))
@@ -57,7 +57,7 @@ pub(super) async fn count_in(tx: &mut Connection, subject: SubjectId, event: &Ev
     }
     query(
         "INSERT INTO event_tally (hour, controller, kind, number, answered) VALUES ($1, $2, $3, 1, 0)
-         ON CONFLICT (hour, controller, kind) DO UPDATE SET number = number + 1",
+         ON CONFLICT (hour, controller, kind) DO UPDATE SET number = event_tally.number + 1",
     )
     .bind(hour(ms(event.at)))
     .bind(&event.controller)

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::column::{count, int, json, ms, octets, timestamp, topics, topics_text, whole_ms};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, Sql, query, query_as};
 use super::subject_keys::DataKeys;
 use super::text_version::{keep_all, restore_all};
 use super::{Store, StoreError, event_tally};
@@ -57,7 +57,7 @@ impl Store {
     /// A subject's standing, without its suppressions; `None` for an unknown subject. Deciding reads go by the address.
     pub async fn standing_of(&self, subject: SubjectId) -> Result<Option<Standing>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        Ok(Place::of_subject(&mut reader, subject).await?.map(|place| place.standing))
+        Ok(Place::as_it_is(&mut reader, subject).await?.map(|place| place.standing))
     }
 
     /// A subject's address as typed; `None` when nobody gave one, or its key was destroyed.
@@ -74,28 +74,39 @@ impl Store {
 }
 
 impl Place {
-    /// The subject of that key.
+    /// The subject of that key, locked until the transaction ends.
     pub(super) async fn of_key(tx: &mut Connection, key: LookupKey) -> Result<Option<Self>, StoreError> {
-        let row = query_as("SELECT key, subject, state FROM standing WHERE key = $1");
+        let row = query_as(Sql {
+            sqlite: "SELECT key, subject, state FROM standing WHERE key = $1",
+            postgres: "SELECT key, subject, state FROM standing WHERE key = $1 FOR UPDATE",
+        });
         row.bind(&key.0[..]).fetch_optional(tx).await?.map(Self::read).transpose()
     }
 
-    /// The subject of that id.
+    /// The subject of that id, locked until the transaction ends.
     pub(super) async fn of_subject(tx: &mut Connection, subject: SubjectId) -> Result<Option<Self>, StoreError> {
-        let row = query_as("SELECT key, subject, state FROM standing WHERE subject = $1");
+        let row = query_as(Sql {
+            sqlite: "SELECT key, subject, state FROM standing WHERE subject = $1",
+            postgres: "SELECT key, subject, state FROM standing WHERE subject = $1 FOR UPDATE",
+        });
         row.bind(&subject.0[..]).fetch_optional(tx).await?.map(Self::read).transpose()
     }
 
-    /// A new subject for that key.
+    /// The subject of that id for reading only.
+    pub(super) async fn as_it_is(reader: &mut Connection, subject: SubjectId) -> Result<Option<Self>, StoreError> {
+        let row = query_as("SELECT key, subject, state FROM standing WHERE subject = $1");
+        row.bind(&subject.0[..]).fetch_optional(reader).await?.map(Self::read).transpose()
+    }
+
+    /// A new subject for that key; the one that is there when another gateway was quicker.
     pub(super) async fn new(tx: &mut Connection, key: LookupKey) -> Result<Self, StoreError> {
-        let place = Self { key, subject: SubjectId(random()), standing: Standing::default() };
-        query("INSERT INTO standing (key, subject, seq, state, contacted) VALUES ($1, $2, 0, $3, '{}')")
+        query("INSERT INTO standing (key, subject, seq, state, contacted) VALUES ($1, $2, 0, $3, '{}') ON CONFLICT (key) DO NOTHING")
             .bind(&key.0[..])
-            .bind(&place.subject.0[..])
-            .bind(state(&place.standing))
+            .bind(random::<16>().to_vec())
+            .bind(state(&Standing::default()))
             .execute(tx)
             .await?;
-        Ok(place)
+        Self::of_key(tx, key).await?.ok_or(StoreError::Damaged("a standing"))
     }
 
     fn read((key, subject, state): PlaceRow) -> Result<Self, StoreError> {
@@ -203,7 +214,7 @@ pub(super) fn state(standing: &Standing) -> String {
 /// Reads a subject's events; evidence only where keys are given. Evidence whose key was destroyed is `None`.
 pub(super) async fn events(connection: &mut Connection, subject: SubjectId, keys: Option<&DataKeys>) -> Result<Vec<Event>, StoreError> {
     let rows: Vec<EventRow> = query_as(
-        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, iif($2, evidence, NULL) AS evidence
+        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, CASE WHEN $2 THEN evidence END AS evidence
          FROM event WHERE subject = $1 ORDER BY seq",
     )
     .bind(&subject.0[..])

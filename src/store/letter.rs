@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::column::{ms, octets, timestamp};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, Sql, query, query_as};
+use super::lease::{LEASE_MS, take_letters};
 use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
 use super::subject_keys::DataKeys;
@@ -50,14 +51,17 @@ impl Store {
     /// Mails whose time has come at `now`, the longest due first. A mail that was tried stays due until
     /// [`Store::letter_done`] or [`Store::letter_later`] is told.
     pub async fn due_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingLetter>, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> =
+        let rows: Vec<Row> = if self.inner.is_shared {
+            let mut writer = self.inner.writer.lock().await;
+            query_as(take_letters!()).bind(ms(now)).bind(limit).bind(&self.inner.gateway[..]).bind(LEASE_MS).fetch_all(&mut writer).await?
+        } else {
+            let mut reader = self.inner.reader.lock().await;
             query_as("SELECT id, subject, mail, queued_at, attempts FROM letter WHERE next_at <= $1 ORDER BY next_at, id LIMIT $2")
                 .bind(ms(now))
                 .bind(limit)
                 .fetch_all(&mut reader)
-                .await?;
-        drop(reader);
+                .await?
+        };
         let mut due = Vec::with_capacity(rows.len());
         for (id, subject, sealed, queued_at, attempts) in rows {
             let (id, subject) = (LetterId(octets(&id)?), SubjectId(octets(&subject)?));
@@ -111,11 +115,14 @@ impl Store {
     /// Puts a mail off to `next` and counts the attempt.
     pub async fn letter_later(&self, id: LetterId, next: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
-        query("UPDATE letter SET next_at = $2, attempts = attempts + 1 WHERE id = $1")
-            .bind(&id.0[..])
-            .bind(ms(next))
-            .execute(&mut writer)
-            .await?;
+        query(Sql {
+            sqlite: "UPDATE letter SET next_at = $2, attempts = attempts + 1 WHERE id = $1",
+            postgres: "UPDATE letter SET next_at = $2, attempts = attempts + 1, lease_owner = NULL, lease_until = 0 WHERE id = $1",
+        })
+        .bind(&id.0[..])
+        .bind(ms(next))
+        .execute(&mut writer)
+        .await?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::column::{json, octets, timestamp};
-use super::db::{Connection, query_as};
+use super::db::{Connection, Sql, query_as};
 use super::withdrawal::suppression;
 use super::{Store, StoreError};
 use crate::consent::{LookupKey, Standing, SubjectId};
@@ -97,22 +97,28 @@ async fn find(connection: &mut Connection, keys: &[LookupKey]) -> Result<HashMap
     let rows: Vec<Row> = match keys {
         [] => return Ok(HashMap::new()),
         [key] => {
-            query_as(
-                "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+            query_as(Sql {
+                sqlite: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
                  FROM standing AS s WHERE s.key = $1",
-            )
+                postgres: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+                     (SELECT coalesce(json_agg(json_build_array(controller, topic, reason)), '[]')::text FROM suppression WHERE key = s.key)
+                 FROM standing AS s WHERE s.key = $1",
+            })
             .bind(&key.0[..])
             .fetch_all(connection)
             .await?
         }
         // CROSS JOIN fixes the order: one search by key for each element, never a scan of the table
         keys => {
-            query_as(
-                "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+            query_as(Sql {
+                sqlite: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
                  FROM json_each($1) AS asked CROSS JOIN standing AS s ON s.key = unhex(asked.value)",
-            )
+                postgres: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+                     (SELECT coalesce(json_agg(json_build_array(controller, topic, reason)), '[]')::text FROM suppression WHERE key = s.key)
+                 FROM standing AS s WHERE s.key = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($1::json)))",
+            })
             .bind(json(keys.iter().map(|key| hex::encode(key.0)).collect::<Vec<_>>()))
             .fetch_all(connection)
             .await?

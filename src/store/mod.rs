@@ -18,6 +18,7 @@ mod error;
 mod event_tally;
 mod fact;
 mod key_file;
+mod lease;
 mod ledger;
 mod letter;
 mod limit;
@@ -31,6 +32,7 @@ mod retention;
 mod rules;
 mod search;
 mod search_subject;
+mod server;
 mod session;
 mod spool;
 mod stride;
@@ -60,19 +62,25 @@ pub use preference::NewChoice;
 pub use replay::{Past, PastDecision, PastPerson};
 pub use rules::{ActiveRules, Approval, How, NewApproval, Simulation};
 pub use search::{DecisionFilter, DecisionPage, Names};
+pub use server::DatabaseSettings;
 pub use session::{NewSession, Proof, Session, Stage};
 pub use spool::{CopyId, CopyState, DueCopy, Ground, Judgement, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
 pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
+use crate::entropy::random;
 use data_dir::DataDir;
 use db::{Connection, Pool, Transaction, query, query_as};
 use decision::Recorder;
 use look_up::LookUps;
+use server::Server;
 use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;
+
+/// Connections to a server for each kind of work.
+const CONNECTIONS: usize = 4;
 
 /// The ledger. Clones share it.
 #[derive(Clone)]
@@ -81,6 +89,10 @@ pub struct Store {
 }
 
 struct Inner {
+    /// True where other gateways work on the same ledger.
+    is_shared: bool,
+    /// Names this one among them.
+    gateway: [u8; 16],
     keyring: Arc<Keyring>,
     /// All writes to the ledger, group commits included.
     writer: Arc<Pool>,
@@ -101,40 +113,81 @@ impl Store {
     /// Opens `<dir>/ledger.sqlite`, `<dir>/subject-keys.sqlite`, `<dir>/spool.sqlite` and the key file `<dir>/keys`, and makes what is missing.
     /// Refuses a directory in use, and a ledger whose key file is lost, damaged, another's, or readable by others.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::over(DataDir::lock(dir)?).await
+        Self::open_on(dir, None).await
     }
 
     /// As [`Store::open`], but where a gateway runs on the directory, beside it: for a command that writes a row and ends.
     pub async fn open_beside(dir: &Path) -> Result<Self, StoreError> {
-        Self::over(DataDir::share(dir)?).await
+        Self::open_beside_on(dir, None).await
     }
 
-    async fn over(data_dir: DataDir) -> Result<Self, StoreError> {
-        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), &data_dir.ledger())?);
+    /// As [`Store::open`]; with a server, the directory has the key file alone, and any number of gateways share the server.
+    pub async fn open_on(dir: &Path, database: Option<&DatabaseSettings>) -> Result<Self, StoreError> {
+        Self::over(DataDir::lock(dir)?, database).await
+    }
 
+    /// As [`Store::open_beside`], with a server or without.
+    pub async fn open_beside_on(dir: &Path, database: Option<&DatabaseSettings>) -> Result<Self, StoreError> {
+        Self::over(DataDir::share(dir)?, database).await
+    }
+
+    async fn over(data_dir: DataDir, database: Option<&DatabaseSettings>) -> Result<Self, StoreError> {
+        match database {
+            None => Self::over_files(data_dir).await,
+            Some(database) => Self::over_server(data_dir, &Server::of(database)?).await,
+        }
+    }
+
+    async fn over_files(data_dir: DataDir) -> Result<Self, StoreError> {
+        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), data_dir.ledger().exists())?);
         // Keys of its own would be made for old subjects, and their evidence look damaged.
         if has_content(&data_dir.ledger()) && !has_content(&data_dir.subject_keys()) {
             return Err(StoreError::SubjectKeysLost(data_dir.subject_keys()));
         }
         let mut subject_keys = Connection::sqlite(&data_dir.subject_keys()).await?;
-        let mut writer = Connection::sqlite(&data_dir.ledger()).await?;
-        if let (Some(subject_keys), Some(writer)) = (subject_keys.as_sqlite(), writer.as_sqlite()) {
+        let mut ledger = Connection::sqlite(&data_dir.ledger()).await?;
+        if let (Some(subject_keys), Some(ledger)) = (subject_keys.as_sqlite(), ledger.as_sqlite()) {
             sqlx::migrate!("migrations/sqlite/keys").run(subject_keys).await?;
-            sqlx::migrate!("migrations/sqlite").run(writer).await?;
+            sqlx::migrate!("migrations/sqlite").run(ledger).await?;
         }
-        if !is_ours(&mut writer, &keyring).await? {
+        if !is_ours(&mut ledger, &keyring).await? {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
-
         let spool = Spool::open(&data_dir.spool(), keyring.spool_key()).await?;
-        let run = Run::last(&mut writer).await?;
-        let (reader, admin, hot) = (writer.another().await?, writer.another().await?, writer.another().await?);
-        let writer = Arc::new(Pool::new(vec![writer]));
+        Self::assemble(data_dir, keyring, ledger, Pool::new(vec![subject_keys]), spool, 1).await
+    }
+
+    async fn over_server(data_dir: DataDir, server: &Server) -> Result<Self, StoreError> {
+        let [mut ledger, spool, subject_keys] = server.open().await?;
+        let (is_begun,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'check')").fetch_one(&mut ledger).await?;
+        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), is_begun)?);
+        if !is_ours(&mut ledger, &keyring).await? {
+            return Err(StoreError::KeyFileWrong(data_dir.keys()));
+        }
+        let spool = Spool::over(spool, 2, keyring.spool_key()).await?;
+        let subject_keys = Pool::like(&subject_keys, CONNECTIONS).await?;
+        let store = Self::assemble(data_dir, keyring, ledger, subject_keys, spool, CONNECTIONS).await?;
+        tokio::spawn(lease::live(Arc::downgrade(&store.inner)));
+        Ok(store)
+    }
+
+    async fn assemble(
+        data_dir: DataDir,
+        keyring: Arc<Keyring>,
+        mut ledger: Connection,
+        subject_keys: Pool,
+        spool: Spool,
+        connections: usize,
+    ) -> Result<Self, StoreError> {
+        let run = Run::last(&mut ledger).await?;
+        let writer = Arc::new(Pool::like(&ledger, connections).await?);
         let inner = Inner {
-            reader: Pool::new(vec![reader]),
-            admin: Pool::new(vec![admin]),
-            subject_keys: SubjectKeys::new(Arc::clone(&keyring), Pool::new(vec![subject_keys])),
-            look_ups: LookUps::start(hot),
+            is_shared: ledger.is_shared(),
+            gateway: random(),
+            reader: Pool::like(&ledger, connections).await?,
+            admin: Pool::like(&ledger, connections.div_ceil(2)).await?,
+            subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
+            look_ups: LookUps::start(ledger),
             keyring,
             recorder: Recorder::start(Arc::clone(&writer), run),
             writer,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::audit::{Deed, NewAuditLine, Object};
 use super::column::{ms, octets, timestamp};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, Sql, query, query_as};
 use super::{Store, StoreError, begin};
 use crate::entropy::random;
 
@@ -251,7 +251,7 @@ impl Store {
     pub async fn disable_operator(&self, id: OperatorId, at: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        query("UPDATE operator SET disabled = 1 WHERE id = $1").bind(&id.0[..]).execute(&mut tx).await?;
+        query("UPDATE operator SET disabled = TRUE WHERE id = $1").bind(&id.0[..]).execute(&mut tx).await?;
         self.changed(&mut tx, line(id, None, Deed::OperatorDisabled, None, at), id).await?;
         Ok(tx.commit().await?)
     }
@@ -276,8 +276,10 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let row: Option<AttemptRow> = query_as(
-            "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
+            Sql { sqlite: "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
              FROM operator WHERE name = $1 AND NOT disabled",
+            postgres: "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
+             FROM operator WHERE name = $1 AND NOT disabled FOR UPDATE" },
         )
         .bind(name)
         .fetch_optional(&mut tx)
@@ -311,7 +313,7 @@ impl Store {
         .await?;
         forget_places(&mut tx, &row.operator.id, rule, at).await?;
         if counts {
-            query("UPDATE operator SET failures = $2, failed_at = $3, locked_until = max(locked_until, $4) WHERE id = $1")
+            query("UPDATE operator SET failures = $2, failed_at = $3, locked_until = CASE WHEN locked_until > $4 THEN locked_until ELSE $4 END WHERE id = $1")
                 .bind(&row.operator.id)
                 .bind(everywhere)
                 .bind(now)
@@ -330,13 +332,13 @@ impl Store {
     pub async fn forgive_attempt(&self, id: OperatorId, attempt: TakesBack) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        query("UPDATE place SET failures = max(failures - 1, 0), locked_until = 0 WHERE operator = $1 AND network = $2")
+        query("UPDATE place SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END, locked_until = 0 WHERE operator = $1 AND network = $2")
             .bind(&id.0[..])
             .bind(attempt.from.network())
             .execute(&mut tx)
             .await?;
         if attempt.counts {
-            query("UPDATE operator SET failures = max(failures - 1, 0), locked_until = $2 WHERE id = $1")
+            query("UPDATE operator SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END, locked_until = $2 WHERE id = $1")
                 .bind(&id.0[..])
                 .bind(attempt.locked_until)
                 .execute(&mut tx)

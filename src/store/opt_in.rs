@@ -137,7 +137,7 @@ impl Store {
     /// no topic any more.
     pub async fn is_refused(&self, opt_in: &OptIn) -> Result<bool, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let place = Place::of_subject(&mut reader, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+        let place = Place::as_it_is(&mut reader, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
         let refused = |topic| place.standing.refused_since(opt_in.requested, &opt_in.controller, topic);
         Ok(match opt_in.stage {
             Stage::Pending => opt_in.topics.iter().any(refused),
@@ -152,7 +152,7 @@ impl Store {
     pub async fn confirm(&self, token: &[u8; 32], at: Timestamp, evidence: ConfirmationEvidence) -> Result<Confirmation, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let Some((opt_in, _)) = of_token(&mut tx, token).await? else { return Ok(Confirmation::Unknown) };
+        let Some((opt_in, _)) = of_token_locked(&mut tx, token).await? else { return Ok(Confirmation::Unknown) };
         let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
         let opt_in = match opt_in.confirm(whole_ms(at), &place.standing) {
             Ok(Some(confirmed)) => confirmed,
@@ -206,6 +206,14 @@ async fn of_token(connection: &mut Connection, token: &[u8; 32]) -> Result<Optio
         "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE token = $1",
     );
     row.bind(&token[..]).fetch_optional(connection).await?.map(read).transpose()
+}
+
+/// As [`of_token`], and nobody else confirms it until the transaction ends.
+async fn of_token_locked(tx: &mut Connection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
+    if tx.is_shared() {
+        query_as::<(i32,)>("SELECT 1 FROM opt_in WHERE token = $1 FOR UPDATE").bind(&token[..]).fetch_optional(tx).await?;
+    }
+    of_token(tx, token).await
 }
 
 /// The opt-in of that id.

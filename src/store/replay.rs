@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::column::{count, json, octets, timestamp};
-use super::db::{Connection, query_as};
+use super::db::{Connection, Sql, query_as};
 use super::decision_log::{read_class, read_reason};
 use super::look_up::contacts;
 use super::stride::first_id;
@@ -99,9 +99,12 @@ impl Past {
         let mut people = HashMap::new();
         for some in subjects.chunks(PEOPLE) {
             let rows: Vec<PersonRow> = query_as(
-                "SELECT s.subject, s.seq, s.state, s.contacted,
+                Sql { sqlite: "SELECT s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason, at)) FROM suppression WHERE key = s.key)
                  FROM json_each($1) AS asked CROSS JOIN standing AS s ON s.subject = unhex(asked.value)",
+                postgres: "SELECT s.subject, s.seq, s.state, s.contacted,
+                     (SELECT coalesce(json_agg(json_build_array(controller, topic, reason, at)), '[]')::text FROM suppression WHERE key = s.key)
+                 FROM standing AS s WHERE s.subject = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($1::json)))" },
             )
             .bind(list(some))
             .fetch_all(&mut self.connection)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::audit::{Deed, NewAuditLine};
+use super::audit::{Deed, NewAuditLine, one_by_one};
 use super::column::{count, int, ms, octets, timestamp};
 use super::db::{Connection, query, query_as};
 use super::{OperatorId, Role, Store, StoreError, begin};
@@ -154,6 +154,7 @@ impl Store {
     pub async fn activate_rules(&self, rules: &ActiveRules, seen: u64, reason: Option<&str>) -> Result<bool, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
+        one_by_one(&mut tx).await?;
         if active(&mut tx).await?.map_or(0, |active| active.seq) != seen {
             return Ok(false);
         }
@@ -181,6 +182,7 @@ impl Store {
     pub async fn keep_simulation(&self, simulation: &Simulation) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
+        one_by_one(&mut tx).await?;
         query(
             "INSERT INTO simulation (seq, rules, text, follows, since, until, number, newly_passed, newly_blocked, summary, ran_by, at)
              SELECT 1 + coalesce(max(seq), 0), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM simulation",
@@ -217,6 +219,7 @@ impl Store {
     pub async fn approve_rules(&self, approval: NewApproval<'_>) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
+        one_by_one(&mut tx).await?;
         let (last,): (i64,) = query_as("SELECT coalesce(max(seq), 0) FROM approval").fetch_one(&mut tx).await?;
         let seq = last + 1;
         query("INSERT INTO approval (seq, rules, follows, operator, role, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)")

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::column::{count, int, json};
-use super::db::{Connection, Pool, query, query_as};
+use super::db::{Connection, Pool, Sql, query, query_as};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
 use crate::entropy::random;
@@ -87,10 +87,14 @@ impl SubjectKeys {
         }
         let ids: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
         let mut connection = self.connections.lock().await;
-        query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each($1))")
-            .bind(json(&ids))
-            .execute(&mut connection)
-            .await?;
+        query(Sql {
+            sqlite: "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "UPDATE subject_key SET contact = NULL, evidence = NULL
+                WHERE subject IN (SELECT decode(value, 'hex') FROM json_array_elements_text($1::json))",
+        })
+        .bind(json(&ids))
+        .execute(&mut connection)
+        .await?;
         Ok(())
     }
 

@@ -62,7 +62,8 @@ pub(super) async fn keep(tx: &mut Connection, text: &mut String) -> Result<Strin
 }
 
 async fn restore(connection: &mut Connection, id: &str) -> Result<String, StoreError> {
-    let row: Option<(String,)> = query_as("SELECT text FROM text_version WHERE id = unhex($1)").bind(id).fetch_optional(connection).await?;
+    let hash = hex::decode(id).map_err(|_| StoreError::Damaged("a text version"))?;
+    let row: Option<(String,)> = query_as("SELECT text FROM text_version WHERE id = $1").bind(hash).fetch_optional(connection).await?;
     // The hash in the evidence is authenticated, the text is not: it counts only if it is the one.
     let row = row.filter(|(text,)| hex::encode(Sha256::digest(text)) == id);
     row.map(|(text,)| text).ok_or(StoreError::Damaged("a text version"))

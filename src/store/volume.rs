@@ -73,7 +73,7 @@ impl Store {
     pub async fn volume(&self, from: Timestamp, to: Timestamp, step: Step) -> Result<Vec<Volume>, StoreError> {
         let mut connection = self.inner.admin.lock().await;
         let rows: Vec<(i64, String, String, String, i64)> = query_as(
-            "SELECT (hour - $1) / $3, stream, class, reason, sum(number) FROM volume
+            "SELECT (hour - $1) / $3, stream, class, reason, CAST(sum(number) AS BIGINT) FROM volume
              WHERE hour >= $1 AND hour < $2 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
         )
         .bind(hour(ms(from)))
@@ -92,7 +92,7 @@ impl Store {
     pub async fn count_decisions(&self) -> Result<DecisionCounts, StoreError> {
         let mut connection = self.inner.admin.lock().await;
         let rows: Vec<(String, i64)> =
-            query_as("SELECT reason, sum(number) FROM volume GROUP BY reason").fetch_all(&mut connection).await?;
+            query_as("SELECT reason, CAST(sum(number) AS BIGINT) FROM volume GROUP BY reason").fetch_all(&mut connection).await?;
         let mut counts = DecisionCounts::default();
         for (reason, number) in rows {
             let number = count(number)?;

@@ -11,6 +11,8 @@ mod spooler;
 
 use std::path::Path;
 
+use crate::environment::on_postgres;
+use crate::postgres;
 use consentry::consent::{
     ChoiceEvidence, Decision, DecisionId, Language, LookupKey, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId, Topic,
     TopicStanding,
@@ -40,11 +42,11 @@ async fn new_store() -> (TempDir, Store) {
 }
 
 async fn open(dir: &Path) -> Store {
-    Store::open(&dir.join("data")).await.expect("opens")
+    Store::open_on(&dir.join("data"), postgres::database(dir).await.as_ref()).await.expect("opens")
 }
 
 async fn refusal(dir: &Path) -> StoreError {
-    Store::open(&dir.join("data")).await.err().expect("is refused")
+    Store::open_on(&dir.join("data"), postgres::database(dir).await.as_ref()).await.err().expect("is refused")
 }
 
 /// The ledger's database, past the store.
@@ -53,7 +55,10 @@ async fn raw(dir: &Path) -> SqliteConnection {
 }
 
 async fn count(dir: &Path, query: &'static str) -> i64 {
-    let (count,): (i64,) = sqlx::query_as(query).fetch_one(&mut raw(dir).await).await.expect("counts");
+    let (count,): (i64,) = match on_postgres() {
+        true => sqlx::query_as(query).fetch_one(&mut postgres::raw(dir).await).await.expect("counts"),
+        false => sqlx::query_as(query).fetch_one(&mut raw(dir).await).await.expect("counts"),
+    };
     count
 }
 

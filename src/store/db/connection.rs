@@ -81,6 +81,11 @@ impl Connection {
         Ok(Transaction { connection: self, open: true })
     }
 
+    /// True where other gateways write at the same time.
+    pub(in crate::store) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// For what only files have.
     pub(in crate::store) fn as_sqlite(&mut self) -> Option<&mut SqliteConnection> {
         if let Self::Sqlite(sqlite) = self { Some(&mut sqlite.connection) } else { None }

@@ -26,6 +26,15 @@ impl Pool {
         Self { permits: Semaphore::new(connections.len()), free: Mutex::new(connections) }
     }
 
+    /// So many connections to the same database.
+    pub(in crate::store) async fn like(connection: &Connection, size: usize) -> Result<Self, StoreError> {
+        let mut connections = Vec::with_capacity(size);
+        for _ in 0..size {
+            connections.push(connection.another().await?);
+        }
+        Ok(Self::new(connections))
+    }
+
     /// Waits for a connection; it goes back when it is dropped.
     pub(in crate::store) async fn lock(&self) -> Lent<'_> {
         let permit = self.permits.acquire().await.expect("it is never closed");

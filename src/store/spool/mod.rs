@@ -183,7 +183,12 @@ impl Spool {
         if let Some(connection) = connection.as_sqlite() {
             sqlx::migrate!("migrations/sqlite/spool").run(connection).await?;
         }
-        let reader = Pool::new(vec![connection.another().await?]);
+        Self::over(connection, 1, key).await
+    }
+
+    /// Over an open connection, with so many that read.
+    pub(super) async fn over(connection: Connection, readers: usize, key: DataKey) -> Result<Self, StoreError> {
+        let reader = Pool::like(&connection, readers).await?;
         Ok(Self { key, reader, writer: Writer::start(connection).await?, arrived: Notify::new() })
     }
 

@@ -9,6 +9,7 @@ use crate::consent::{CopyKey, DecisionId};
 use crate::mail::Lane;
 use crate::store::column::{count, ms, octets, timestamp};
 use crate::store::db::query_as;
+use crate::store::lease::{LEASE_MS, take_copies};
 use crate::store::{Store, StoreError};
 
 type Row = (Vec<u8>, i64, i64, String, i64, i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>, String, i64, i64);
@@ -28,15 +29,20 @@ impl Store {
     /// Copies of a lane whose time has come at `now`, the longest due first. They stay due until told otherwise.
     pub async fn spool_due(&self, lane: Lane, now: Timestamp, limit: u32) -> Result<Vec<DueCopy>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let rows: Vec<(Vec<u8>, i64, i64)> = query_as(
-            "SELECT c.message, c.number, m.size FROM copy AS c JOIN message AS m ON m.id = c.message
-             WHERE c.lane = $1 AND c.next_at <= $2 ORDER BY c.next_at, c.message, c.number LIMIT $3",
-        )
-        .bind(state::number(lane))
-        .bind(ms(now))
-        .bind(limit)
-        .fetch_all(&mut reader)
-        .await?;
+        let rows: Vec<(Vec<u8>, i64, i64)> = if self.inner.is_shared {
+            let take = query_as(take_copies!()).bind(state::number(lane)).bind(ms(now)).bind(limit);
+            take.bind(&self.inner.gateway[..]).bind(LEASE_MS).fetch_all(&mut reader).await?
+        } else {
+            query_as(
+                "SELECT c.message, c.number, m.size FROM copy AS c JOIN message AS m ON m.id = c.message
+                 WHERE c.lane = $1 AND c.next_at <= $2 ORDER BY c.next_at, c.message, c.number LIMIT $3",
+            )
+            .bind(state::number(lane))
+            .bind(ms(now))
+            .bind(limit)
+            .fetch_all(&mut reader)
+            .await?
+        };
         drop(reader);
         rows.into_iter().map(|(message, number, size)| Ok(DueCopy { id: copy_id(&message, number)?, lane, size: count(size)? })).collect()
     }
@@ -46,7 +52,7 @@ impl Store {
         let mut reader = self.inner.spool.reader.lock().await;
         let (next,): (Option<i64>,) = query_as(
             "SELECT min(next_at) FROM (SELECT min(next_at) AS next_at FROM copy WHERE lane = 0 AND next_at > $1
-                 UNION ALL SELECT min(next_at) FROM copy WHERE lane = 1 AND next_at > $1)",
+                 UNION ALL SELECT min(next_at) FROM copy WHERE lane = 1 AND next_at > $1) AS lanes",
         )
         .bind(ms(after))
         .fetch_one(&mut reader)

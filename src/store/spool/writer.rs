@@ -10,13 +10,19 @@ use tokio::sync::{mpsc, oneshot};
 use super::{CopyId, Judgement, SpoolId, SpoolSize};
 use crate::consent::{CopyKey, DecisionId};
 use crate::store::column::{count, int, json, ms};
-use crate::store::db::{Connection, query, query_as};
+use crate::store::db::{Connection, Sql, query, query_as};
 use crate::store::{StoreError, begin};
 
 /// The statement about the copies of the first parameter; see [`ids`].
 macro_rules! among {
     ($statement:literal) => {
-        concat!($statement, "(message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each($1))")
+        Sql {
+            sqlite: concat!($statement, "(message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each($1))"),
+            postgres: concat!(
+                $statement,
+                "(message, number) IN (SELECT decode(value ->> 0, 'hex'), (value ->> 1)::bigint FROM json_array_elements($1::json))"
+            ),
+        }
     };
 }
 
@@ -94,7 +100,7 @@ impl Size {
 
     async fn count(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let (messages, octets): (i64, i64) =
-            query_as("SELECT count(*), coalesce(sum(size), 0) + $1 * (SELECT count(*) FROM copy) FROM message")
+            query_as("SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) + $1 * (SELECT count(*) FROM copy) FROM message")
                 .bind(int(COPY_OCTETS))
                 .fetch_one(connection)
                 .await?;
@@ -201,11 +207,15 @@ async fn put_in<'a>(tx: &mut Connection, messages: impl Iterator<Item = &'a Mess
         copies.extend(message.copies.iter().map(CopyRow::json));
     }
     if !copies.is_empty() {
-        query(
-            "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
+        query(Sql {
+            sqlite: "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
              SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6),
                     unhex(value ->> 7), unhex(value ->> 8) FROM json_each($1)",
-        )
+            postgres: "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
+             SELECT decode(value ->> 0, 'hex'), (value ->> 1)::bigint, (value ->> 2)::bigint, value ->> 3, (value ->> 4)::bigint,
+                    (value ->> 5)::bigint, decode(value ->> 6, 'hex'), decode(value ->> 7, 'hex'), decode(value ->> 8, 'hex')
+             FROM json_array_elements($1::json)",
+        })
         .bind(format!("[{}]", copies.join(",")))
         .execute(tx)
         .await?;
@@ -216,12 +226,18 @@ async fn put_in<'a>(tx: &mut Connection, messages: impl Iterator<Item = &'a Mess
 async fn change<'a>(tx: &mut Connection, changed: impl Iterator<Item = &'a (CopyRow, &'static str)>) -> Result<(), StoreError> {
     let changed: Vec<_> = changed.map(|(row, was)| format!("[{},{}]", row.json(), json(was))).collect();
     if !changed.is_empty() {
-        query(
-            "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
+        query(Sql {
+            sqlite: "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
                     attempts = value ->> '$[0][5]', decision = unhex(value ->> '$[0][6]'), sealed = unhex(value ->> '$[0][8]')
              FROM json_each($1)
              WHERE message = unhex(value ->> '$[0][0]') AND number = value ->> '$[0][1]' AND state = value ->> '$[1]'",
-        )
+            postgres:
+                "UPDATE copy SET lane = (value #>> '{0,2}')::bigint, state = value #>> '{0,3}', next_at = (value #>> '{0,4}')::bigint,
+                    attempts = (value #>> '{0,5}')::bigint, decision = decode(value #>> '{0,6}', 'hex'),
+                    sealed = decode(value #>> '{0,8}', 'hex'), lease_owner = NULL, lease_until = 0
+             FROM json_array_elements($1::json)
+             WHERE message = decode(value #>> '{0,0}', 'hex') AND number = (value #>> '{0,1}')::bigint AND state = value ->> 1",
+        })
         .bind(format!("[{}]", changed.join(",")))
         .execute(tx)
         .await?;
@@ -245,10 +261,12 @@ async fn take_out<'a>(tx: &mut Connection, settled: impl Iterator<Item = &'a Cop
         return Ok(SpoolSize::default());
     }
     let copies = query(among!("DELETE FROM copy WHERE ")).bind(&settled).execute(&mut *tx).await?.rows_affected();
-    let gone: Vec<(i64,)> = query_as(
-        "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))
+    let gone: Vec<(i64,)> = query_as(Sql {
+        sqlite: "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))
              AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
-    )
+        postgres: "DELETE FROM message WHERE id IN (SELECT decode(value ->> 0, 'hex') FROM json_array_elements($1::json))
+             AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
+    })
     .bind(&settled)
     .fetch_all(tx)
     .await?;
