@@ -7,6 +7,7 @@ mod disk;
 mod facts;
 mod rules;
 mod search;
+mod several;
 mod spooler;
 
 use std::path::Path;
@@ -52,6 +53,14 @@ async fn refusal(dir: &Path) -> StoreError {
 /// The ledger's database, past the store.
 async fn raw(dir: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(dir.join("data/ledger.sqlite")).connect().await.expect("opens")
+}
+
+/// Runs a statement that both databases take, past the store.
+async fn run(dir: &Path, statement: &'static str) -> Result<(), sqlx::Error> {
+    match on_postgres() {
+        true => sqlx::query(statement).execute(&mut postgres::raw(dir).await).await.map(|_| ()),
+        false => sqlx::query(statement).execute(&mut raw(dir).await).await.map(|_| ()),
+    }
 }
 
 async fn count(dir: &Path, query: &'static str) -> i64 {

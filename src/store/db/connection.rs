@@ -37,6 +37,8 @@ pub(in crate::store) struct Postgres {
     live: Option<PgConnection>,
     /// What is under way would be torn apart by a new connection.
     in_transaction: bool,
+    /// A roll-back is yet to be sent.
+    loose_end: bool,
     failed: Option<Instant>,
 }
 
@@ -53,7 +55,7 @@ impl Connection {
 
     /// To a server.
     pub(in crate::store) async fn postgres(options: &PgConnectOptions) -> Result<Self, StoreError> {
-        let mut postgres = Postgres { options: options.clone(), live: None, in_transaction: false, failed: None };
+        let mut postgres = Postgres { options: options.clone(), live: None, in_transaction: false, loose_end: false, failed: None };
         postgres.live().await?;
         Ok(Self::Postgres(Box::new(postgres)))
     }
@@ -84,6 +86,23 @@ impl Connection {
     /// True where other gateways write at the same time.
     pub(in crate::store) fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// True when the server has not heard yet that a transaction is taken back. A file's connection does that by itself.
+    pub(in crate::store) fn has_loose_end(&self) -> bool {
+        matches!(self, Self::Postgres(postgres) if postgres.loose_end)
+    }
+
+    /// Tells the server; a connection that does not answer is given up, and the server takes back what it had.
+    pub(in crate::store) async fn settle(&mut self) {
+        if let Self::Postgres(postgres) = self {
+            if let Some(live) = &mut postgres.live
+                && !matches!(timeout(REACH, live.ping()).await, Ok(Ok(())))
+            {
+                postgres.live = None;
+            }
+            postgres.loose_end = false;
+        }
     }
 
     /// For what only files have.
@@ -202,6 +221,7 @@ impl Drop for Transaction<'_> {
             Connection::Sqlite(sqlite) => SqliteTransactionManager::start_rollback(&mut sqlite.connection),
             Connection::Postgres(postgres) => {
                 postgres.in_transaction = false;
+                postgres.loose_end = true;
                 if let Some(live) = &mut postgres.live {
                     PgTransactionManager::start_rollback(live);
                 }

@@ -119,7 +119,7 @@ async fn a_no_that_is_repeated_reads_no_history() {
     for first in [&stops[0], &stops[1], &stops[3]] {
         assert_eq!(stop(&store, subject, first.clone(), start() + hours(2)).await, WithdrawAnswer::Done, "{first:?}");
     }
-    sqlx::query("ALTER TABLE event RENAME TO gone").execute(&mut raw(dir.path()).await).await.expect("renames");
+    super::run(dir.path(), "ALTER TABLE event RENAME TO gone").await.expect("renames");
     for again in stops {
         assert_eq!(stop(&store, subject, again.clone(), start() + hours(3)).await, WithdrawAnswer::Repeated, "{again:?}");
     }
