@@ -158,7 +158,7 @@ CREATE TABLE decision (
     message     BYTEA,
     size        BIGINT NOT NULL,
     copy        BYTEA,
-    PRIMARY KEY (id, subject)
+    PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 -- A person's decisions (GDPR Art. 15). Small, because each partition has its own.
 CREATE INDEX decision_of_subject ON decision (subject, id);

@@ -36,7 +36,19 @@ macro_rules! add_all {
     };
 }
 add_all!(sqlite, SqliteArguments);
-add_all!(postgres, PgArguments);
+add_all!(encoded, PgArguments);
+
+/// PostgreSQL's texts have no NUL, plain or in JSON, and one of them must not make a whole group commit fail.
+pub(super) fn postgres(mut values: Vec<Value<'_>>) -> Result<PgArguments, sqlx::Error> {
+    for value in &mut values {
+        if let Value::Text(Some(text)) = value
+            && (text.contains('\0') || text.contains("\\u0000"))
+        {
+            *text = Cow::Owned(text.replace('\0', "\u{fffd}").replace("\\u0000", "\\ufffd"));
+        }
+    }
+    encoded(values)
+}
 
 macro_rules! from {
     ($($type:ty, $value:ident => $made:expr;)*) => {
