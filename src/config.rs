@@ -21,6 +21,8 @@ use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode}
 use crate::office::OfficeSettings;
 use crate::policy::{Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
+use crate::residency::{Residency, ResidencySettings};
+use crate::rewrite::RewriteSettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
 use crate::store::DatabaseSettings;
@@ -80,6 +82,12 @@ pub struct Config {
     /// Which topics serve the same need (UWG §7(3) no. 2).
     #[serde(default, rename = "similar")]
     pub similar: Vec<SimilarTopics>,
+    /// Where data is, and who holds it there.
+    #[serde(default)]
+    pub residency: ResidencySettings,
+    /// What is done to mails besides unsubscribe link and signature.
+    #[serde(default)]
+    pub rewrite: RewriteSettings,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -131,8 +139,11 @@ pub struct DkimEntry {
     pub domain: String,
     /// The selector, `s=`.
     pub selector: String,
-    /// The RSA key, PEM; made by `consentry keys dkim-generate`.
+    /// The key, RSA or Ed25519, PEM; made by `consentry keys dkim-generate`.
     pub key_file: PathBuf,
+    /// When it begins to sign, in place of the one before it; at once where nothing is said.
+    #[serde(default)]
+    pub sign_from: Option<jiff::Timestamp>,
 }
 
 /// Why the file cannot be used. Each fault names its place and the mend.
@@ -179,8 +190,15 @@ impl Config {
     /// All that a decision depends on: what is simulated, approved and activated.
     pub fn rules(&self) -> Rules {
         let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
-        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules()));
+        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules(&self.listeners)));
         Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams)
+    }
+
+    /// Where data is, under the law of the controllers' seats.
+    pub fn residency(&self) -> Residency {
+        let seats: Vec<_> = self.controllers.iter().map(|controller| controller.country).collect();
+        let hosts = self.outbound.hops().into_iter().map(|hop| hop.host).collect();
+        Residency::new(&self.residency, &seats, self.policy.default.unwrap_or(ProfileName::De), hosts)
     }
 
     /// The streams and how they are recognised. Patterns that are none were refused by the check.
@@ -201,13 +219,21 @@ impl Config {
 }
 
 impl StreamEntry {
-    fn rules(&self) -> StreamRules {
+    fn rules(&self, listeners: &[ListenerEntry]) -> StreamRules {
+        let listeners = listeners.iter().filter(|listener| listener.stream.as_ref() == Some(&self.name)).flat_map(|listener| {
+            let own = format!("listener {}", listener.address);
+            let from = listener.networks.iter().map(|network| format!("listener {} from {}", listener.address, network.trunc()));
+            std::iter::once(own).chain(from).collect::<Vec<_>>()
+        });
+        let networks = self.networks.iter().map(|network| format!("network {}", network.trunc()));
+        let logins = self.username.iter().map(|name| format!("login {name}"));
         StreamRules {
             controller: self.controller.clone(),
             class: self.class,
             topic: self.topic.clone(),
             mode: self.mode,
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
+            sources: logins.chain(networks).chain(listeners).collect(),
         }
     }
 

@@ -27,6 +27,7 @@ pub use self::replies::blocked_text;
 pub use self::reports::relayed;
 pub use self::twins::Twins;
 use self::twins::{Boarding, Flight};
+use self::weigh::Weighed;
 use crate::classify::classify;
 use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
@@ -34,7 +35,7 @@ use crate::credentials::Credentials;
 use crate::mail::{Classification, Outcome, Recipient};
 use crate::policy::{Ecg, Policy};
 use crate::relay::{Answered, Relay};
-use crate::rewrite::tool_unsubscribe;
+use crate::rewrite::{RewriteSettings, Trackers, tool_unsubscribe};
 use crate::sign::Signers;
 use crate::smtp::{Answers, Submission};
 use crate::store::{CopyState, Durable, Store};
@@ -59,6 +60,10 @@ pub struct Gateway {
     pub links: LinkRing,
     /// The visible part of the unsubscribe link, prepared per topic and language.
     pub footers: Footers,
+    /// What is known of tools that measure people.
+    pub trackers: Trackers,
+    /// What the operator says of rewriting.
+    pub rewriting: RewriteSettings,
     /// DKIM keys.
     pub signers: Arc<Signers>,
     /// This host's name, for trace fields and reports.
@@ -104,16 +109,17 @@ impl Gateway {
             Boarding::Taken(decision) => return replies::taken_before(decision),
             Boarding::Flying => return replies::twin(),
         };
-        let decision = match self.decide(&incoming, &recipient, key, classification).await {
-            Ok(decision) => decision,
+        let weighed = match self.decide(&incoming, &recipient, key, classification).await {
+            Ok(weighed) => weighed,
             Err(error) => return replies::ledger_unavailable(&error), // I4
         };
+        let decision = &weighed.decision;
         // I1: recording begins now; nothing that could be delivered is sent before it is durable
-        let recorded = self.record(&decision, &incoming);
+        let recorded = self.record(decision, &incoming);
         match decision.reason.verdict() {
-            Verdict::Pass => self.pass(&decision, incoming, recipient, flight, recorded).await,
+            Verdict::Pass => self.pass(&weighed, incoming, recipient, flight, recorded).await,
             Verdict::Block | Verdict::Defer => match recorded.await {
-                Ok(()) => replies::blocked(&decision, incoming.stream.answer),
+                Ok(()) => replies::blocked(decision, incoming.stream.answer),
                 Err(error) => replies::ledger_unavailable(&error),
             },
         }
@@ -121,10 +127,11 @@ impl Gateway {
 
     /// Relays the copy. The envelope's dialogue, the rewriting and the signature overlap the commit of the
     /// record; the message itself waits for it. A client hears within `doubt_after`, whatever the outbound MTA does.
-    async fn pass(&self, decision: &Decision, incoming: Incoming, recipient: Recipient, flight: Flight, recorded: Durable) -> Reply {
+    async fn pass(&self, weighed: &Weighed, incoming: Incoming, recipient: Recipient, flight: Flight, recorded: Durable) -> Reply {
+        let decision = &weighed.decision;
         let deadline = Instant::now() + self.doubt_after;
         let transaction = timeout_at(deadline, self.relay.begin(&incoming.envelope(&recipient), weigh::lane(decision))).await;
-        let copy = self.copy(decision, &incoming);
+        let copy = self.copy(weighed, &incoming);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }
@@ -132,7 +139,7 @@ impl Gateway {
             (_, Err(error)) => {
                 let refused = copy::refused(&error);
                 self.store.settle(decision.id, Timestamp::now(), &refused);
-                return replies::relayed(decision, &refused);
+                return replies::not_copied(decision, &refused);
             }
             (Err(_), _) => keep::unreached("the outbound MTA is slow with the envelope"),
             (Ok(Err(outcome)), _) => keep::certain(outcome),

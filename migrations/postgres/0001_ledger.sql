@@ -201,8 +201,8 @@ CREATE TABLE volume (
     PRIMARY KEY (hour, gateway, stream, controller, class, reason)
 );
 
--- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words may hold an
--- address and are sealed under the ledger key.
+-- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words are sealed under the
+-- ledger key, without what looked like an address: erasing a person does not reach them.
 CREATE TABLE outcome (
     decision BYTEA NOT NULL PRIMARY KEY,
     at       BIGINT NOT NULL,
@@ -224,6 +224,16 @@ CREATE TABLE api_token (
     name    TEXT NOT NULL UNIQUE,
     scopes  TEXT NOT NULL,
     created BIGINT NOT NULL
+);
+
+-- Runs that destroyed evidence at the end of its retention (E-15): how many, and nobody's name. `next`: the subject after which
+-- the next run goes on, a random id; NULL when all were looked at.
+CREATE TABLE evidence_run (
+    seq       BIGINT NOT NULL PRIMARY KEY,
+    at        BIGINT NOT NULL,
+    looked_at BIGINT NOT NULL,
+    destroyed BIGINT NOT NULL,
+    next      BYTEA
 );
 
 -- Facts about this ledger; `check` tells whether a key file is the one it was written with.
@@ -250,6 +260,8 @@ CREATE TRIGGER event_is_appended BEFORE INSERT ON event FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER event_is_not_changed BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION append_only('event');
 CREATE TRIGGER text_version_is_not_changed BEFORE UPDATE OR DELETE ON text_version FOR EACH ROW EXECUTE FUNCTION append_only('text_version');
 CREATE TRIGGER decision_is_not_changed BEFORE UPDATE OR DELETE ON decision FOR EACH ROW EXECUTE FUNCTION append_only('decision');
+CREATE TRIGGER evidence_run_is_not_changed BEFORE UPDATE OR DELETE ON evidence_run FOR EACH ROW EXECUTE FUNCTION append_only('evidence_run');
+CREATE TRIGGER evidence_run_is_not_emptied BEFORE TRUNCATE ON evidence_run FOR EACH STATEMENT EXECUTE FUNCTION append_only('evidence_run');
 CREATE TRIGGER outcome_is_not_changed BEFORE UPDATE OR DELETE ON outcome FOR EACH ROW EXECUTE FUNCTION append_only('outcome');
 CREATE TRIGGER event_is_not_emptied BEFORE TRUNCATE ON event FOR EACH STATEMENT EXECUTE FUNCTION append_only('event');
 CREATE TRIGGER text_version_is_not_emptied BEFORE TRUNCATE ON text_version FOR EACH STATEMENT EXECUTE FUNCTION append_only('text_version');

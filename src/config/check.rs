@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
+
 use super::{Config, StreamEntry};
 use crate::compose::Kind;
 use crate::credentials::is_password_hash;
 use crate::mail::{Address, AnswerProfile, DomainPattern, StreamClass};
+use crate::rewrite::Trackers;
 
 impl Config {
     /// All that is wrong, each with its place and the mend; empty when nothing is.
@@ -32,10 +35,13 @@ impl Config {
         self.check_topics(&mut faults);
         self.check_forms(&mut faults);
         self.check_policy(&mut faults);
+        faults.extend(self.residency().faults());
+        faults.extend(Trackers::new(&self.rewrite.trackers).err().map(|fault| format!("rewrite: tracker {fault}")));
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
         unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
-        for stream in &self.streams {
+        for (n, stream) in self.streams.iter().enumerate() {
             self.check_stream(stream, &mut faults);
+            check_networks(stream, &self.streams[..n], &mut faults);
         }
         for key in &self.dkim {
             if DomainPattern::parse(&key.domain).is_none() || key.domain.starts_with('*') {
@@ -63,6 +69,7 @@ impl Config {
             if !controller.privacy_url.starts_with("https://") {
                 faults.push(format!("{place}: privacy_url must be an https:// address"));
             }
+            faults.extend(controller.headers.faults().into_iter().map(|fault| format!("{place}: {fault}")));
             faults.extend(controller.brand.faults().into_iter().map(|fault| format!("{place}: {fault}")));
             if let Err(error) = Address::parse(&controller.from) {
                 faults.push(format!("{place}: from: {error}"));
@@ -182,6 +189,16 @@ impl Config {
         if stream.networks.iter().any(|network| network.prefix_len() == 0) {
             // M-01, M-02: the whole internet is an open relay
             faults.push(format!("{place}: networks must not hold the whole internet"));
+        }
+    }
+}
+
+/// A connection belongs to one stream, whatever the order of the file.
+fn check_networks(stream: &StreamEntry, before: &[StreamEntry], faults: &mut Vec<String>) {
+    for other in before {
+        let both = |own: &&IpNet| other.networks.iter().any(|network| network.contains(*own) || own.contains(network));
+        if let Some(network) = stream.networks.iter().find(both) {
+            faults.push(format!("stream {:?}: networks: {network} is, in part, stream {:?}'s too", stream.name, other.name));
         }
     }
 }

@@ -4,11 +4,18 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId, TopicStanding};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
 use crate::mail::{Address, Class, Classification, Lane, Recipient, Stream};
 use crate::store::StoreError;
+
+/// A decision, and what else of the standing the copy depends on.
+pub(super) struct Weighed {
+    pub(super) decision: Decision,
+    /// The person agreed to being measured (L-TRK-01).
+    pub(super) may_measure: bool,
+}
 
 impl Gateway {
     /// Decides. Errors mean that the ledger cannot be asked: defer (I4).
@@ -18,7 +25,7 @@ impl Gateway {
         recipient: &Recipient,
         copy: Option<CopyKey>,
         classification: Classification,
-    ) -> Result<Decision, StoreError> {
+    ) -> Result<Weighed, StoreError> {
         let keyring = self.store.keyring();
         // I3: the look-up begins after end-of-data, so that every withdrawal answered before counts
         let address = &recipient.address;
@@ -37,9 +44,11 @@ impl Gateway {
             now,
         });
         let active = standing.as_ref().and_then(|standing| standing.active(&incoming.stream.controller));
+        let tracking = standing.as_ref().map(|standing| standing.tracking(&incoming.stream.controller));
+        let may_measure = matches!(tracking, Some(TopicStanding::Given(_)));
         let is_contact = is_contact(reason, active, now);
         let id = DecisionId::new(now, random());
-        Ok(Decision {
+        let decision = Decision {
             id,
             at: now,
             stream: incoming.stream.name.clone(),
@@ -57,7 +66,8 @@ impl Gateway {
             message: incoming.message.value("Message-ID").map(|id| keyring.message_key(&id)),
             copy,
             size: incoming.message.raw().len() as u64,
-        })
+        };
+        Ok(Weighed { decision, may_measure })
     }
 
     /// On the ECG list or not to be told, where that may matter (J-04).

@@ -11,6 +11,7 @@ mod choice;
 mod confirm;
 mod connection;
 mod content;
+mod dossier;
 mod events;
 mod extract;
 mod form;
@@ -20,6 +21,7 @@ mod press;
 mod problem;
 mod samples;
 mod shell;
+mod subjects;
 mod subscribe;
 mod unsubscribe;
 mod visitor;
@@ -87,7 +89,7 @@ pub fn router(desk: &Desk, office: &Office, settings: &HttpSettings, more: Route
         .merge(access::router(answers.clone()))
         .merge(brand::router(answers.clone()))
         .merge(subscribe::router(answers.clone()))
-        .nest("/api", api::router(desk.clone()).merge(events::router(desk.clone())))
+        .nest("/api", api::router(desk.clone()).merge(events::router(desk.clone())).merge(subjects::router(desk.clone())))
         .merge(admin::router(office, &answers)?)
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))
@@ -110,11 +112,17 @@ pub async fn serve(listener: TcpListener, router: Router, settings: HttpSettings
 }
 
 async fn ready(State(desk): State<Desk>) -> Response {
-    match desk.ready().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
+    let journaled = desk.journaled();
+    match (desk.ready().await, journaled) {
+        (Ok(()), None) => "ready\n".into_response(),
+        (Ok(()), Some(waiting)) => format!("ready; {waiting} decisions in the journal go into the ledger\n").into_response(),
+        (Err(error), _) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "the ledger does not answer\n").into_response()
+            let waiting = journaled.unwrap_or(0);
+            let text = format!(
+                "the ledger does not answer: marketing waits, plain transactional mail goes on; {waiting} decisions in the journal\n"
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], text).into_response()
         }
     }
 }

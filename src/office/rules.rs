@@ -1,11 +1,14 @@
 //! Which rules may serve: simulated, approved by a second person, or tightening only (S0-26, S0-27, S0-28).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{Action, EnterAnswer, Office, OfficeError, Operator, OperatorId, Stage, StoreError, reason};
 use crate::policy::{RuleChange, Rules, RulesId};
 use crate::store::{ActiveRules, Approval, How, NewApproval, Simulation};
+
+/// How far back a simulation goes at least, to propose rules by: days differ, weeks less so.
+const LEAST_SPAN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How it is that rules may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,9 @@ pub enum RulesError {
         "there is no simulation of these rules against those in force: run `consentry simulate --as NAME` with their configuration, so that what they change is known (S0-27)"
     )]
     NotSimulated,
+    /// It says too little.
+    #[error("a simulation to propose rules by covers at least a week, so that it says something (S0-27): write --since 7d or more")]
+    SpanTooShort,
     /// One person is not enough.
     #[error("{0} ran the simulation of these rules: a second person must approve them (S0-26)")]
     SamePerson(String),
@@ -191,8 +197,11 @@ impl Office {
     }
 
     /// Keeps a simulation in the operator's name: they propose these rules, and somebody else approves them (S0-26, S0-27).
-    pub async fn propose_rules(&self, operator: &Operator, simulation: Simulation) -> Result<(), OfficeError> {
+    pub async fn propose_rules(&self, operator: &Operator, simulation: Simulation) -> Result<(), RulesError> {
         self.authorise(operator, Action::SimulateRules)?;
+        if simulation.until.duration_since(simulation.since) < LEAST_SPAN {
+            return Err(RulesError::SpanTooShort);
+        }
         // whoever proves to be somebody stands for it, whatever the caller wrote
         let simulation = Simulation { ran_by: operator.id, ran_by_name: operator.name.clone(), ..simulation };
         Ok(self.inner.store.keep_simulation(&simulation).await?)
@@ -256,8 +265,10 @@ impl Office {
 
 /// What is looser than what is in force; rules that another release wrote cannot be compared.
 fn looser(rules: &Rules, active: &ActiveRules) -> Vec<String> {
-    match Rules::parse(&active.text) {
+    // a text that is not the one that was approved is no yardstick
+    let old = Rules::parse(&active.text).filter(|_| Rules::is_text_of(&active.text, RulesId(active.id)));
+    match old {
         Some(old) => rules.is_within(&old).err().unwrap_or_default(),
-        None => vec!["another release wrote the rules in force: they cannot be compared".to_owned()],
+        None => vec!["the rules in force were written by another release, or changed in the ledger: they cannot be compared".to_owned()],
     }
 }

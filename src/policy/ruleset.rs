@@ -55,6 +55,9 @@ pub struct StreamRules {
     pub mode: StreamMode,
     /// Domains it may use, in lower case.
     pub from_domains: BTreeSet<String>,
+    /// Whose mail is its mail: logins without their passwords, networks, listeners. Whoever is let in by another stream gets that
+    /// one's class.
+    pub sources: BTreeSet<String>,
 }
 
 /// All rules.
@@ -174,8 +177,13 @@ impl StreamRules {
             format!("its topic is {} instead of {}", topic(&self.topic), topic(&old.topic))
         });
         say(self.mode == StreamMode::Shadow && old.mode != StreamMode::Shadow, &|| "is only watched".to_owned());
-        let domains: Vec<&str> = self.from_domains.difference(&old.from_domains).map(String::as_str).collect();
-        say(!domains.is_empty(), &|| format!("from_domains has {} more", domains.join(", ")));
+        let more = |own: &BTreeSet<String>, old: &BTreeSet<String>| {
+            let more: Vec<&str> = own.difference(old).map(String::as_str).collect();
+            more.join(", ")
+        };
+        let (domains, sources) = (more(&self.from_domains, &old.from_domains), more(&self.sources, &old.sources));
+        say(!domains.is_empty(), &|| format!("from_domains has {domains} more"));
+        say(!sources.is_empty(), &|| format!("takes mail of {sources} besides"));
         looser
     }
 }

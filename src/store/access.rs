@@ -72,7 +72,7 @@ impl Store {
         if is_too_soon(&mut tx, COUNTED, &LIMITS, access.subject, &access.controller, access.at).await? {
             return Ok(false);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         query("INSERT INTO access_link (token, subject, controller, topic, decision, created) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&access.token[..])
             .bind(&access.subject.0[..])

@@ -1,74 +1,20 @@
-//! Recording decisions and their outcomes by group commit: what comes in while one commit syncs is the next commit.
-//! A decision is durable when its [`Durable`] is ready (I1, E-13); outcomes ride along.
+//! Decisions and their outcomes as rows, and the doors by which they come in. Committing them is `recorder`'s business: a decision
+//! is durable when its [`Durable`] is ready (I1, E-13).
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::sync::oneshot;
 
 use super::column::{int, json, ms};
-use super::db::{Connection, Pool, query};
-use super::tally::{Mix, Run, Tally, id_ms};
-use super::{Store, StoreError, ledger};
-use crate::consent::{Decision, DecisionId, ProfileName, Reason, Standing};
+use super::recorder::{Line, State};
+use super::tally::Mix;
+use super::{Store, StoreError};
+use crate::consent::{Decision, DecisionId, ProfileName, Reason};
 use crate::entropy::random;
-use crate::mail::{Classification, Outcome};
-
-/// How long a partition of the decision log is on PostgreSQL: what retention drops at once.
-const STRETCH_MS: i64 = 28 * 24 * 3_600_000;
-
-/// Decisions and outcomes per commit.
-const MOST: usize = 256;
-
-/// How long outcomes wait for a commit of decisions to ride along with. A crash loses no more than that of them.
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// Outcomes kept while the database refuses them; beyond that they are dropped and logged.
-const KEPT: usize = 16 * 1024;
-
-/// One commit in one piece, so that it costs one hop to the connection's thread. Parameters, in this order: the standing of
-/// a new subject, then JSON arrays: keys maybe unknown, with a fresh subject for each; who was written to; decisions; the run and the ids of
-/// the decisions; combinations and their minutes, twice; volumes; the tool's List-Unsubscribe values; outcomes. They are not numbered, because sqlx binds
-/// numbered ones to the first of several statements only.
-///
-/// A key that two messages bring at once gets the first one's subject, and so do both decisions.
-const COMMIT: &str = "
-BEGIN IMMEDIATE;
-INSERT OR ROLLBACK INTO standing (key, subject, seq, state, contacted)
-    SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ?, '{}' FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
-UPDATE OR ROLLBACK standing SET contacted = json_patch(contacted, json_object(new.value ->> 1, new.value ->> 2))
-    FROM json_each(?) AS new WHERE standing.key = unhex(new.value ->> 0);
-INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy, profile, shadowed)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
-           coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
-           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> '$[15][0]', unhex(value ->> '$[15][1]'), value ->> '$[15][2]', value ->> '$[15][3]'
-    FROM json_each(?);
-INSERT OR ROLLBACK INTO decision_of_subject (run, subject, decision)
-    SELECT ?, d.subject, d.id FROM json_each(?) AS new CROSS JOIN decision AS d ON d.id = unhex(new.value);
-INSERT OR ROLLBACK INTO mix (stream, controller, class, topic, campaign, reason)
-    SELECT value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 FROM json_each(?) WHERE true
-    ON CONFLICT (campaign, topic, stream, reason, class, controller) DO NOTHING;
-INSERT OR ROLLBACK INTO tally (hour, mix, minutes)
-    SELECT value ->> 0, mix.id, value ->> 1 FROM json_each(?) CROSS JOIN mix ON stream = value ->> 2 AND controller = value ->> 3
-        AND class = value ->> 4 AND topic = value ->> 5 AND campaign = value ->> 6 AND reason = value ->> 7 WHERE true
-    ON CONFLICT (hour, mix) DO UPDATE SET minutes = minutes | excluded.minutes;
-INSERT OR ROLLBACK INTO volume (hour, stream, controller, class, reason, number)
-    SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> '$[0][3]', value ->> '$[0][4]', value ->> 1
-    FROM json_each(?) WHERE true
-    ON CONFLICT (hour, stream, controller, class, reason) DO UPDATE SET number = number + excluded.number;
-INSERT OR ROLLBACK INTO tool_unsubscribe (decision, value) SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each(?);
-INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4) FROM json_each(?) WHERE true
-    ON CONFLICT (decision) DO NOTHING;
-COMMIT;";
-
-/// The same on PostgreSQL, where it is a function: one trip, one transaction. Parameters as there, but the last is this gateway's number.
-const RECORD: &str = "SELECT record($1, $2::json, $3::json, $4::json, $5::json, $6::json, $7::json, $8::json, $9)";
+use crate::mail::{Class, Classification, Outcome, Step, Trust, redact};
 
 /// Ready when the decision is durable. Dropping it does not undo the decision.
 #[must_use = "the decision is durable only when this is ready"]
@@ -94,18 +40,26 @@ impl Store {
         Durable(durable)
     }
 
-    /// Records what became of a decision's copy, with one of the next commits. The first outcome of a decision stays.
+    /// Records what became of a decision's copy, with one of the next commits. The first outcome of a decision stays, for good
+    /// and under the ledger's key: so no address may be in the MTA's words (L-DSR-02).
     pub fn settle(&self, id: DecisionId, at: Timestamp, outcome: &Outcome) {
         let (code, text) = match outcome {
             Outcome::Accept { text } => (Some(250), text),
             Outcome::Defer { code, text } | Outcome::Reject { code, text } => (Some(*code), text),
             Outcome::Unreachable { why } | Outcome::Uncertain { why } => (None, why),
         };
-        let row = self.seal(&outcome_context(id), text).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
+        let row = self.seal(&outcome_context(id), &redact(text)).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
         let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(id, row)).map_err(|_| StoreError::Closed));
         if let Err(error) = sent {
             tracing::error!(decision = %id, %error, "outcome was not recorded");
         }
+    }
+
+    /// Decisions in the local journal; `None` while the ledger takes what comes, and has all that came before (M-60).
+    pub fn journaled(&self) -> Option<u64> {
+        let State { is_away, waiting } = &*self.inner.recorder.state;
+        let waiting = waiting.load(Ordering::Relaxed);
+        (is_away.load(Ordering::Relaxed) || waiting > 0).then_some(waiting)
     }
 
     /// The JSON is made here, on the caller's time: the recorder is one task for all.
@@ -131,6 +85,9 @@ impl Store {
             size,
         } = decision;
         let (tool_context, plain_id) = (tool_context(id), id);
+        // M-60: the credential says so, and nothing speaks against it
+        let is_plain = class == Class::Transactional
+            && matches!(steps.first(), Some(Step { trust: Trust::Credential, says: Class::Transactional, .. }));
         let (id, subject) = (id.to_string(), subject.to_string());
         // A standing with events is there for good, and its subject is the one that was read.
         let unknown = (folded_from == 0).then(|| hex::encode(recipient.0));
@@ -161,6 +118,7 @@ impl Store {
             tool_unsubscribe: tool_unsubscribe.map(|value| json((&id, value))),
             decision: row,
             id: plain_id,
+            is_plain,
             mix: Mix {
                 stream,
                 controller,
@@ -187,210 +145,38 @@ pub(super) fn tool_context(id: DecisionId) -> Vec<u8> {
     [b"tool_unsubscribe\0", &id.0[..]].concat()
 }
 
-/// A decision as JSON arrays, ready for [`COMMIT`].
-struct Row {
-    id: DecisionId,
-    mix: Mix,
-    contact: Option<String>,
-    unknown: Option<String>,
-    decision: String,
-    tool_unsubscribe: Option<String>,
+/// A decision as JSON arrays, ready for the commit.
+pub(super) struct Row {
+    pub(super) id: DecisionId,
+    pub(super) mix: Mix,
+    pub(super) contact: Option<String>,
+    pub(super) unknown: Option<String>,
+    pub(super) decision: String,
+    pub(super) tool_unsubscribe: Option<String>,
+    /// May wait in the journal.
+    pub(super) is_plain: bool,
 }
 
-enum Line {
-    Decision(Result<Box<Row>, StoreError>, oneshot::Sender<Result<(), StoreError>>),
-    Outcome(DecisionId, String),
-    Close(oneshot::Sender<()>),
-}
-
-/// The task that commits.
-pub(super) struct Recorder {
-    lines: mpsc::UnboundedSender<Line>,
-}
-
-impl Recorder {
-    /// Starts the task; it shares `writer` with the other writes.
-    pub(super) fn start(writer: Arc<Pool>, run: Run) -> Self {
-        let (lines, written) = mpsc::unbounded_channel();
-        tokio::spawn(commit_all(writer, written, run));
-        Self { lines }
+impl Row {
+    /// As it waits in the journal. Plain transactional mail is no contact.
+    pub(super) fn record(&self) -> String {
+        json((&self.unknown, &self.decision, &self.tool_unsubscribe))
     }
 
-    /// Ends the task after it committed what came before.
-    pub(super) async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.lines.send(Line::Close(done)).is_ok() {
-            let _ = closed.await;
-        }
-    }
-}
-
-/// What the next commit holds.
-#[derive(Default)]
-struct Batch {
-    unknown: Vec<String>,
-    contacts: Vec<String>,
-    decisions: Vec<String>,
-    ids: Vec<String>,
-    /// Of decisions and outcomes, in milliseconds: which partitions they need.
-    times: Vec<i64>,
-    /// That are there.
-    partitions: BTreeSet<i64>,
-    /// Counts in rows of its own.
-    gateway: i64,
-    tally: Tally,
-    run: Run,
-    tool_unsubscribes: Vec<String>,
-    waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
-    outcomes: Vec<String>,
-    /// When the outcomes shall be committed even if no decision comes.
-    due: Option<Instant>,
-    closing: Option<oneshot::Sender<()>>,
-}
-
-async fn commit_all(writer: Arc<Pool>, mut lines: mpsc::UnboundedReceiver<Line>, run: Run) {
-    let mut batch = Batch { run, gateway: i64::from(u16::from_be_bytes(random())), ..Batch::default() };
-    let mut arrived = Vec::with_capacity(MOST);
-    while batch.closing.is_none() {
-        let received = match batch.due {
-            None => Some(lines.recv_many(&mut arrived, MOST).await),
-            Some(due) => tokio::time::timeout_at(due, lines.recv_many(&mut arrived, MOST)).await.ok(),
+    /// The inverse of [`Row::record`].
+    pub(super) fn of_record(record: &str) -> Option<Box<Self>> {
+        let (unknown, decision, tool_unsubscribe): (Option<String>, String, Option<String>) = serde_json::from_str(record).ok()?;
+        let fields: Vec<serde_json::Value> = serde_json::from_str(&decision).ok()?;
+        let text = |n: usize| fields.get(n).and_then(serde_json::Value::as_str);
+        let mix = Mix {
+            stream: text(2)?.to_owned(),
+            controller: text(3)?.to_owned(),
+            class: Class::parse(text(6)?)?.as_str(),
+            topic: text(10).unwrap_or_default().to_owned(),
+            campaign: text(8).unwrap_or_default().to_owned(),
+            reason: Reason::parse(text(11)?)?.as_str(),
         };
-        arrived.drain(..).for_each(|line| batch.add(line));
-        let ends = received == Some(0);
-        let is_due = ends || received.is_none() || batch.closing.is_some() || batch.outcomes.len() >= MOST;
-        if !batch.decisions.is_empty() || (is_due && !batch.outcomes.is_empty()) {
-            let mut connection = writer.lock().await;
-            // What came while another write held the connection goes along.
-            while batch.decisions.len() < MOST && batch.closing.is_none() {
-                let Ok(line) = lines.try_recv() else { break };
-                batch.add(line);
-            }
-            batch.commit(&mut connection).await;
-        }
-        if ends {
-            break;
-        }
+        let id = DecisionId::parse(text(0)?)?;
+        Some(Box::new(Self { id, mix, contact: None, unknown, decision, tool_unsubscribe, is_plain: true }))
     }
-    // Let go of the connection first: who waits for `closing` wants to close it.
-    drop(writer);
-    drop(batch.closing);
-}
-
-impl Batch {
-    fn add(&mut self, line: Line) {
-        match line {
-            Line::Decision(Ok(row), done) => {
-                self.unknown.extend(row.unknown);
-                self.contacts.extend(row.contact);
-                self.decisions.push(row.decision);
-                self.times.push(id_ms(row.id));
-                self.ids.push(format!("\"{}\"", row.id));
-                self.tally.add(row.id, row.mix);
-                self.tool_unsubscribes.extend(row.tool_unsubscribe);
-                self.waiting.push(done);
-            }
-            Line::Decision(Err(error), done) => drop(done.send(Err(error))),
-            Line::Outcome(id, row) => {
-                self.times.push(id_ms(id));
-                self.outcomes.push(row);
-                self.due.get_or_insert_with(|| Instant::now() + PATIENCE);
-            }
-            Line::Close(done) => self.closing = Some(done),
-        }
-    }
-
-    /// Commits all or nothing, and tells those who wait.
-    async fn commit(&mut self, connection: &mut Connection) {
-        let minutes = json(self.tally.minutes().collect::<Vec<_>>());
-        let written = match connection.is_shared() {
-            true => self.record(connection, &minutes).await,
-            false => self.commit_to_file(connection, &minutes).await,
-        };
-        let result = match written {
-            Ok(_) => Ok(()),
-            Err(error) => Err(undo(connection, error).await),
-        };
-        for done in self.waiting.drain(..) {
-            let _ = done.send(result.clone());
-        }
-        self.tally.end(result.is_ok());
-        if result.is_ok() {
-            self.run.add(self.decisions.len());
-        }
-        self.unknown.clear();
-        self.contacts.clear();
-        self.decisions.clear();
-        self.ids.clear();
-        self.times.clear();
-        self.tool_unsubscribes.clear();
-        match result {
-            Ok(()) => {
-                self.outcomes.clear();
-                self.due = None;
-            }
-            // Nobody waits for outcomes, so they are tried again.
-            Err(_) if self.outcomes.len() < KEPT => self.due = (!self.outcomes.is_empty()).then(|| Instant::now() + PATIENCE),
-            Err(_) => {
-                tracing::error!(lost = self.outcomes.len(), "outcomes were not recorded");
-                self.outcomes.clear();
-                self.due = None;
-            }
-        }
-    }
-
-    async fn commit_to_file(&self, connection: &mut Connection, minutes: &str) -> Result<(), sqlx::Error> {
-        query(COMMIT)
-            .bind(ledger::state(&Standing::default()))
-            .bind(array(&self.unknown))
-            .bind(array(&self.contacts))
-            .bind(array(&self.decisions))
-            .bind(self.run.number)
-            .bind(array(&self.ids))
-            .bind(minutes)
-            .bind(minutes)
-            .bind(json(self.tally.volume().collect::<Vec<_>>()))
-            .bind(array(&self.tool_unsubscribes))
-            .bind(array(&self.outcomes))
-            .execute(&mut *connection)
-            .await?;
-        Ok(())
-    }
-
-    async fn record(&mut self, connection: &mut Connection, minutes: &str) -> Result<(), sqlx::Error> {
-        let stretches: BTreeSet<i64> = self.times.drain(..).map(|ms| ms / STRETCH_MS).collect();
-        for stretch in stretches {
-            if !self.partitions.contains(&stretch) {
-                query("SELECT make_partition($1, $2)").bind(stretch).bind(STRETCH_MS).execute(connection).await?;
-                self.partitions.insert(stretch);
-            }
-        }
-        query(RECORD)
-            .bind(ledger::state(&Standing::default()))
-            .bind(array(&self.unknown))
-            .bind(array(&self.contacts))
-            .bind(array(&self.decisions))
-            .bind(minutes)
-            .bind(json(self.tally.volume().collect::<Vec<_>>()))
-            .bind(array(&self.tool_unsubscribes))
-            .bind(array(&self.outcomes))
-            .bind(self.gateway)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-}
-
-/// Takes back what a failed commit began.
-async fn undo(connection: &mut Connection, error: sqlx::Error) -> StoreError {
-    tracing::error!(%error, "commit of decisions failed");
-    // Fails where SQLite rolled back by itself; then there is nothing to take back.
-    if !connection.is_shared() {
-        let _ = query("ROLLBACK").execute(connection).await;
-    }
-    error.into()
-}
-
-fn array(rows: &[String]) -> String {
-    format!("[{}]", rows.join(","))
 }

@@ -142,7 +142,7 @@ impl Store {
         if let Some(mut text) = notice {
             fact.notice = Some(keep(&mut tx, &mut text).await?);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         let event = Event {
             channel: told.channel(),
             fact: Some(fact),

@@ -88,13 +88,18 @@ impl Store {
     pub async fn letter_done(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
+        if tx.is_shared() {
+            // The person's row first, as everybody does: who waits for each other in a ring is refused.
+            let lock = "SELECT 1 FROM standing WHERE subject = (SELECT subject FROM letter WHERE id = $1) FOR UPDATE";
+            query_as::<(i32,)>(lock).bind(&id.0[..]).fetch_optional(&mut tx).await?;
+        }
         let row: Option<Ended> =
             query_as("DELETE FROM letter WHERE id = $1 RETURNING subject, opt_in, mail").bind(&id.0[..]).fetch_optional(&mut tx).await?;
         let Some((subject, opt_in, sealed)) = row else { return Ok(()) };
         if let Some(opt_in) = opt_in {
             let opt_in = of_id(&mut tx, OptInId(octets(&opt_in)?)).await?.ok_or(StoreError::Damaged("an opt-in"))?;
             let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
-            let keys = self.keys_of(&place).await?;
+            let keys = self.keys_of(&mut tx, &place).await?;
             let mail = Mail::open(&keys, SubjectId(octets(&subject)?), id, &sealed).ok_or(StoreError::Damaged("a letter"))?;
             let (kind, reply) = match outcome {
                 Outcome::Accept { text } => (EventKind::DoiMailSent, format!("250 {text}")),

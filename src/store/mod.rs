@@ -1,7 +1,7 @@
 //! The ledger on disk: the only room with SQL. Keeps what `consent` defines, seals what is personal, and answers the
 //! hot path in batches. Decides nothing, and knows no network.
 //!
-//! Read `ledger` for how an event is appended, `look_up` and `decision` for the hot path.
+//! Read `ledger` for how an event is appended, `look_up` and `recorder` for the hot path.
 //!
 //! Every write goes through one connection behind a fair lock, so a gateway never waits for itself; only for a command
 //! beside it ([`Store::open_beside`]), as long as that writes its row. A future that is dropped half-way leaves a transaction that is rolled back before the next one begins.
@@ -14,9 +14,13 @@ mod data_dir;
 mod db;
 mod decision;
 mod decision_log;
+mod dossier;
+mod erasure;
 mod error;
 mod event_tally;
+mod evidence_end;
 mod fact;
+mod journal;
 mod key_file;
 mod lease;
 mod ledger;
@@ -27,6 +31,7 @@ mod operator;
 mod opt_in;
 mod preference;
 mod projection;
+mod recorder;
 mod replay;
 mod retention;
 mod rules;
@@ -42,7 +47,7 @@ mod text_version;
 mod volume;
 mod withdrawal;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -52,8 +57,11 @@ pub use api_token::{ApiToken, Scope};
 pub use audit::{AuditLine, Deed, NewAuditLine, Object};
 pub use decision::Durable;
 pub use decision_log::{DecisionRow, read_steps};
+pub use dossier::{OptInRow, Shelf, SuppressionRow};
+pub use erasure::{Erasure, EvidenceFate, NewErasure};
 pub use error::StoreError;
 pub use event_tally::EventCount;
+pub use evidence_end::{EvidenceAge, EvidenceRun};
 pub use fact::{NewFact, Once, TellAnswer, Told};
 pub use letter::{LetterId, WaitingLetter};
 pub use operator::{Attempt, LockRule, Operator, OperatorId, Place, Role, TakesBack};
@@ -72,8 +80,9 @@ use crate::crypto::Keyring;
 use crate::entropy::random;
 use data_dir::DataDir;
 use db::{Connection, Pool, Transaction, query, query_as};
-use decision::Recorder;
+use journal::Journal;
 use look_up::LookUps;
+use recorder::Recorder;
 use server::Server;
 use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
@@ -158,11 +167,14 @@ impl Store {
     }
 
     async fn over_server(data_dir: DataDir, server: &Server) -> Result<Self, StoreError> {
-        let [mut ledger, spool, subject_keys] = server.open().await?;
+        let [mut ledger, spool, mut subject_keys] = server.open().await?;
         let (is_begun,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'check')").fetch_one(&mut ledger).await?;
         let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), is_begun)?);
         if !is_ours(&mut ledger, &keyring).await? {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
+        }
+        if lost_its_subject_keys(&mut ledger, &mut subject_keys).await? {
+            return Err(StoreError::SubjectKeysLost(PathBuf::from("the schema consentry_keys")));
         }
         let spool = Spool::over(spool, 2, keyring.spool_key()).await?;
         let subject_keys = Pool::like(&subject_keys, CONNECTIONS).await?;
@@ -180,6 +192,9 @@ impl Store {
         connections: usize,
     ) -> Result<Self, StoreError> {
         let run = Run::last(&mut ledger).await?;
+        // A command beside a gateway leaves that one's journal alone.
+        let journal = data_dir.is_ours().then(|| Journal::open(&data_dir.journal(), Arc::clone(&keyring))).transpose();
+        let journal = journal.map_err(|source| StoreError::File { path: data_dir.journal(), source: Arc::new(source) })?;
         let writer = Arc::new(Pool::like(&ledger, connections).await?);
         let inner = Inner {
             is_shared: ledger.is_shared(),
@@ -188,8 +203,8 @@ impl Store {
             admin: Pool::like(&ledger, connections.div_ceil(2)).await?,
             subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
             look_ups: LookUps::start(ledger),
+            recorder: Recorder::start(Arc::clone(&writer), run, journal),
             keyring,
-            recorder: Recorder::start(Arc::clone(&writer), run),
             writer,
             letters: Arc::default(),
             spool,
@@ -204,8 +219,9 @@ impl Store {
     }
 
     /// The data keys of a subject that is about to be appended to, made where missing.
-    async fn keys_of(&self, place: &ledger::Place) -> Result<DataKeys, StoreError> {
-        self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1).await
+    async fn keys_of(&self, tx: &mut Connection, place: &ledger::Place) -> Result<DataKeys, StoreError> {
+        let ended = evidence_end::last(tx, place.subject).await?;
+        self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1, ended).await
     }
 
     /// Writes what was recorded and settled before, and closes. Other clones get [`StoreError::Closed`] for what they
@@ -226,6 +242,14 @@ impl Store {
 /// False for a file that is missing, or made and not written: a crash at the first start leaves such.
 fn has_content(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+/// True where people gave an address and there is no key at all: even erasing a person leaves a row.
+async fn lost_its_subject_keys(ledger: &mut Connection, subject_keys: &mut Connection) -> Result<bool, StoreError> {
+    // In this order: a first sign-up at another gateway makes its keys before its rows.
+    let (has_people,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM subject)").fetch_one(ledger).await?;
+    let (has_keys,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM subject_key)").fetch_one(subject_keys).await?;
+    Ok(has_people && !has_keys)
 }
 
 /// Begins a transaction that may write.

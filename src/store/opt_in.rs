@@ -90,7 +90,7 @@ impl Store {
         if is_too_soon(&mut tx, counted, &limits, place.subject, &sign_up.controller, sign_up.at).await? {
             return Ok(RequestAnswer::TooSoon);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         place.keep_first_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
         let id = OptInId(random());
@@ -160,7 +160,7 @@ impl Store {
             Err(OptInError::Expired) => return Ok(Confirmation::Expired),
             Err(OptInError::Voided) => return Ok(Confirmation::Voided),
         };
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         query("UPDATE opt_in SET stage = $2 WHERE token = $1").bind(&token[..]).bind(stage_word(opt_in.stage)).execute(&mut tx).await?;
         let given = Event {
             opt_in: Some(opt_in.id),
@@ -208,10 +208,12 @@ async fn of_token(connection: &mut Connection, token: &[u8; 32]) -> Result<Optio
     row.bind(&token[..]).fetch_optional(connection).await?.map(read).transpose()
 }
 
-/// As [`of_token`], and nobody else confirms it until the transaction ends.
+/// As [`of_token`], and nobody else appends to its subject until the transaction ends.
 async fn of_token_locked(tx: &mut Connection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
     if tx.is_shared() {
-        query_as::<(i32,)>("SELECT 1 FROM opt_in WHERE token = $1 FOR UPDATE").bind(&token[..]).fetch_optional(tx).await?;
+        // The person's row first, as everybody does: who waits for each other in a ring is refused.
+        let lock = "SELECT 1 FROM standing WHERE subject = (SELECT subject FROM opt_in WHERE token = $1) FOR UPDATE";
+        query_as::<(i32,)>(lock).bind(&token[..]).fetch_optional(tx).await?;
     }
     of_token(tx, token).await
 }

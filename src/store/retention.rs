@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::column::{ms, octets};
+use super::column::{json, ms, octets};
 use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
@@ -28,11 +28,15 @@ impl Store {
                 .bind(STEP)
                 .fetch_all(&mut tx)
                 .await?;
-        let mut subjects = BTreeSet::new();
-        for (id, subject) in &rows {
-            query("DELETE FROM letter WHERE opt_in = $1").bind(id).execute(&mut tx).await?;
-            query("DELETE FROM opt_in WHERE id = $1").bind(id).execute(&mut tx).await?;
-            subjects.insert(SubjectId(octets(subject)?));
+        let subjects = rows.iter().map(|(_, subject)| octets(subject).map(SubjectId)).collect::<Result<BTreeSet<_>, _>>()?;
+        lock(&mut tx, &subjects).await?;
+        for (id, _) in &rows {
+            // Confirmed before it was locked: it stays.
+            query("DELETE FROM letter WHERE opt_in IN (SELECT id FROM opt_in WHERE id = $1 AND stage = 'pending')")
+                .bind(id)
+                .execute(&mut tx)
+                .await?;
+            query("DELETE FROM opt_in WHERE id = $1 AND stage = 'pending'").bind(id).execute(&mut tx).await?;
         }
         let mut nobodys = Vec::new();
         for subject in subjects {
@@ -61,6 +65,18 @@ impl Store {
         tx.commit().await?;
         Ok(done.rows_affected())
     }
+}
+
+/// Nobody appends to them until the transaction ends: whoever signs up meanwhile gets keys that are not about to go. In the order in
+/// which commits of decisions lock.
+async fn lock(tx: &mut Connection, subjects: &BTreeSet<SubjectId>) -> Result<(), StoreError> {
+    if tx.is_shared() {
+        let ids: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
+        let lock = "SELECT 1 FROM standing WHERE subject IN (SELECT decode(value, 'hex') FROM json_array_elements_text($1::json))
+             ORDER BY key FOR UPDATE";
+        query_as::<(i32,)>(lock).bind(json(&ids)).fetch_all(tx).await?;
+    }
+    Ok(())
 }
 
 /// True for a person with a consent to prove, whatever became of it, and for one who may still confirm.

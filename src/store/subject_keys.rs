@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use super::column::{count, int, json};
+use super::column::{count, int, json, octets};
 use super::db::{Connection, Pool, Sql, query, query_as};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
@@ -50,24 +50,27 @@ impl SubjectKeys {
         self.unwrap(subject, row)
     }
 
-    /// The keys of a subject, made where missing; `next` is the `seq` of its next event. They are durable when this returns, so nothing is ever sealed
+    /// The keys of a subject, made where missing; `next` is the `seq` of its next event. Those from before `ended`, when the evidence was
+    /// said to be destroyed, give way to new ones. They are durable when this returns, so nothing is ever sealed
     /// under a key that a crash takes back; a crash in between leaves an unused key, which harms nobody.
-    pub(super) async fn of_or_new(&self, subject: SubjectId, next: u64) -> Result<DataKeys, StoreError> {
+    pub(super) async fn of_or_new(&self, subject: SubjectId, next: u64, ended: u64) -> Result<DataKeys, StoreError> {
         let mut connection = self.connections.lock().await;
         let row = match find(&mut connection, subject).await? {
-            Some(row @ (Some(_), Some(_), _)) => row,
+            Some(row @ (Some(_), Some(_), since)) if count(since)? > ended => row,
             _ => {
                 query_as(
                     "INSERT INTO subject_key (subject, contact, evidence, since) VALUES ($1, $2, $3, $4)
                      ON CONFLICT (subject) DO UPDATE SET
-                         contact = coalesce(subject_key.contact, excluded.contact), evidence = coalesce(subject_key.evidence, excluded.evidence),
-                         since = CASE WHEN subject_key.evidence IS NULL THEN excluded.since ELSE subject_key.since END
+                         contact = CASE WHEN subject_key.since > $5 THEN coalesce(subject_key.contact, excluded.contact) ELSE excluded.contact END,
+                         evidence = CASE WHEN subject_key.since > $5 THEN coalesce(subject_key.evidence, excluded.evidence) ELSE excluded.evidence END,
+                         since = CASE WHEN subject_key.since > $5 AND subject_key.evidence IS NOT NULL THEN subject_key.since ELSE excluded.since END
                      RETURNING contact, evidence, since",
                 )
                 .bind(&subject.0[..])
                 .bind(self.wrapped_new("contact", subject)?)
                 .bind(self.wrapped_new("evidence", subject)?)
                 .bind(int(next))
+                .bind(int(ended))
                 .fetch_one(&mut connection)
                 .await?
             }
@@ -95,6 +98,40 @@ impl SubjectKeys {
         .bind(json(&ids))
         .execute(&mut connection)
         .await?;
+        Ok(())
+    }
+
+    /// The next subjects after that one that have an evidence key.
+    pub(super) async fn with_evidence(&self, after: Option<SubjectId>, limit: u32) -> Result<Vec<SubjectId>, StoreError> {
+        let mut connection = self.connections.lock().await;
+        let rows: Vec<(Vec<u8>,)> =
+            query_as("SELECT subject FROM subject_key WHERE subject > $1 AND evidence IS NOT NULL ORDER BY subject LIMIT $2")
+                .bind(after.map(|id| id.0.to_vec()).unwrap_or_default())
+                .bind(limit)
+                .fetch_all(&mut connection)
+                .await?;
+        rows.iter().map(|(id,)| octets(id).map(SubjectId)).collect()
+    }
+
+    /// Destroys both keys of a person, as far as they are no newer than the event of that `seq`.
+    pub(super) async fn destroy_until(&self, subject: SubjectId, seq: u64) -> Result<(), StoreError> {
+        let mut connection = self.connections.lock().await;
+        query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = $1 AND since <= $2")
+            .bind(&subject.0[..])
+            .bind(int(seq))
+            .execute(&mut connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Destroys the contact key of a person, and where `evidence` says so the evidence key, in one commit (E-09).
+    pub(super) async fn shred(&self, subject: SubjectId, evidence: bool) -> Result<(), StoreError> {
+        let mut connection = self.connections.lock().await;
+        let statement = match evidence {
+            true => "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = $1",
+            false => "UPDATE subject_key SET contact = NULL WHERE subject = $1",
+        };
+        query(statement).bind(&subject.0[..]).execute(&mut connection).await?;
         Ok(())
     }
 

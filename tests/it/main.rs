@@ -25,6 +25,7 @@ mod peers;
 mod postgres;
 mod relay;
 mod requirements;
+mod residency;
 #[path = "../bench/season.rs"]
 mod season;
 mod sink;
@@ -32,5 +33,7 @@ mod smtp_server;
 mod smuggling;
 mod store;
 mod templates;
+mod tracking;
 mod trips;
+mod wild;
 mod world;

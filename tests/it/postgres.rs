@@ -1,5 +1,5 @@
 //! A throw-away PostgreSQL for the tests, from the binaries on PATH: one server per test process, one database per directory.
-//! `CONSENTRY_TEST_DATABASE=postgres` makes it the store of the store and office suites.
+//! `CONSENTRY_TEST_DATABASE=postgres` makes it the store of the suites `store`, `office` and of every `world`.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock};
 use consentry::store::DatabaseSettings;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, PgConnection};
 use tempfile::TempDir;
 
 use crate::environment::on_postgres;
@@ -23,15 +23,38 @@ pub(crate) struct Server {
 }
 
 /// The database of that directory, where tests are run on a server; `None` where they are run on files.
-pub(crate) async fn database(dir: &Path) -> Option<DatabaseSettings> {
-    if on_postgres() { Some(Server::shared().database(dir).await) } else { None }
+pub(crate) fn database(dir: &Path) -> Option<DatabaseSettings> {
+    on_postgres().then(|| Server::shared().database(dir))
 }
 
 /// A connection to the ledger of that directory, past the store.
 pub(crate) async fn raw(dir: &Path) -> PgConnection {
-    let url = Server::shared().database(dir).await.url;
+    let url = Server::shared().database(dir).url;
     let options: PgConnectOptions = url.parse().unwrap();
     options.options([("search_path", "consentry")]).connect().await.unwrap()
+}
+
+/// A program that reads the database of that directory beside the gateway.
+pub(crate) fn ask(dir: &Path, query: &str) -> String {
+    let url = Server::shared().database(dir).url;
+    let output = Command::new("psql").args(["-qtAd", &url, "-c", query]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// All that is in the database of that directory, octets as such: what a thief of its files could read.
+pub(crate) fn content(dir: &Path) -> Vec<u8> {
+    let url = Server::shared().database(dir).url;
+    let output = Command::new("pg_dump").args(["--inserts", "--dbname", &url]).output().expect("pg_dump is on PATH");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("INSERT INTO consentry.meta"), "there is a ledger to look into");
+    let mut all = text.clone().into_bytes();
+    for value in text.split("'\\x").skip(1) {
+        all.extend(hex::decode(value.split('\'').next().unwrap_or_default()).unwrap_or_default());
+        all.push(0);
+    }
+    all
 }
 
 impl Server {
@@ -73,11 +96,11 @@ impl Server {
     }
 
     /// The database of that directory, made where it is missing.
-    pub(crate) async fn database(&self, dir: &Path) -> DatabaseSettings {
+    pub(crate) fn database(&self, dir: &Path) -> DatabaseSettings {
         let name = format!("t{}", &hex::encode(Sha256::digest(dir.as_os_str().as_encoded_bytes()))[..16]);
         if self.databases.lock().unwrap().insert(name.clone()) {
-            let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
-            sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+            let make = format!("CREATE DATABASE {name}");
+            assert!(Command::new("psql").args(["-qd", &self.url("postgres"), "-c", &make]).status().unwrap().success());
         }
         DatabaseSettings { url: self.url(&name), keys_url: None, password_file: None }
     }

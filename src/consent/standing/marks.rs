@@ -94,6 +94,7 @@ impl ControllerStanding {
             self.active = self.active.max(Some(occurred));
         }
         match (event.kind, event.channel) {
+            (EventKind::EvidenceDestroyed, _) => self.lose_evidence(mark),
             (EventKind::Restricted, _) => self.restricted = Some(mark),
             (EventKind::Unrestricted, _) => self.restricted = None,
             (EventKind::Complaint, _) => self.complained = Some(mark),
@@ -109,6 +110,13 @@ impl ControllerStanding {
             (_, Channel::Email) => take_each(&mut self.topics, event, mark),
             (_, channel) => take_each(self.elsewhere.entry(channel).or_default(), event, mark),
         }
+    }
+
+    /// A consent that cannot be proven any more has lapsed, on every channel (GDPR Art. 7(1)).
+    fn lose_evidence(&mut self, mark: Mark) {
+        let elsewhere = self.elsewhere.values_mut().flat_map(BTreeMap::values_mut);
+        let all = self.topics.values_mut().chain(elsewhere).chain([&mut self.tracking]);
+        all.filter(|marks| marks.given.is_some()).for_each(|marks| marks.expired = Some(mark));
     }
 
     /// An objection to calls or letters says nothing about mail (S0-09), and ends every consent to them that is on record or
@@ -141,10 +149,11 @@ impl ControllerStanding {
     }
 
     /// What was *asked for* last counts: a confirmation whose request came before a no does not lift it (L-OBJ-05). A mailbox
-    /// that bounced exists when something was confirmed from it since.
+    /// that bounced exists when anything was confirmed from it since.
     fn stop_of(&self, sum: &Sum) -> Option<TopicStanding> {
         let asked = sum.answers();
-        let confirmed = sum.given.map_or(0, |grant| grant.mark.seq);
+        let confirmed = self.topics.values().chain([&self.tracking]).filter_map(|marks| marks.given).map(|grant| grant.mark.seq).max();
+        let confirmed = confirmed.unwrap_or(0);
         let since = |mark: &Mark, seq: u64| mark.seq >= seq;
         let refused = sum.refused.filter(|_| sum.given.is_none());
         [

@@ -111,8 +111,8 @@ impl Standing {
     pub fn with(mut self, event: &Event) -> Self {
         self.seq = event.seq;
         match event.kind {
-            // Proof, no change of standing. What was never confirmed has no standing to lose, and what another system has on
-            // its books gives none.
+            // Proof, no change of standing. What was never confirmed has no standing to lose, an erasure that a person wanted comes
+            // with an objection, and what another system has on its books gives none.
             EventKind::DoiMailSent | EventKind::DoiBounced | EventKind::Imported | EventKind::Erased => {}
             _ => {
                 let mark = Mark { seq: event.seq, at: event.at };
@@ -187,7 +187,11 @@ impl Standing {
     /// What it says about another channel of `controller` about `topic`: nothing that concerns mail (S0-09).
     pub fn elsewhere(&self, controller: &str, channel: Channel, topic: &Topic) -> TopicStanding {
         let Some(standing) = self.controllers.get(controller) else { return TopicStanding::Nothing };
-        standing.elsewhere.get(&channel).map_or(TopicStanding::Nothing, |topics| standing.said(covering(topics, topic)))
+        // What was said to the controller as a whole was said of mail (S4-08).
+        standing
+            .elsewhere
+            .get(&channel)
+            .map_or(TopicStanding::Nothing, |topics| ControllerStanding::default().said(covering(topics, topic)))
     }
 
     /// The restriction of processing by `controller` that is in force (GDPR Art. 18).

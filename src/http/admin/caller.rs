@@ -117,6 +117,12 @@ impl Caller {
         self.binding().is_some_and(|binding| self.admin.office.is_form_token(binding, given))
     }
 
+    /// The languages that the admin pages have, the caller's first.
+    pub(super) fn languages(&self) -> Vec<Language> {
+        let others = Words::STAFF.into_iter().filter(|language| *language != self.language);
+        std::iter::once(self.language).chain(others).collect()
+    }
+
     /// A language that the admin pages have.
     pub(super) fn language_of(&self, tag: &str) -> Option<Language> {
         Language::parse(tag).filter(|language| Words::STAFF.contains(language))
@@ -167,6 +173,15 @@ impl Caller {
         moment.unwrap_or_else(|error| {
             tracing::error!(%error, key, "moment not written");
             at.to_string()
+        })
+    }
+
+    /// A number with its thousands apart.
+    pub(super) fn number(&self, number: u64) -> String {
+        let written = self.admin.answers.desk.words().number(self.language, number);
+        written.unwrap_or_else(|error| {
+            tracing::error!(%error, "number not written");
+            number.to_string()
         })
     }
 
@@ -267,7 +282,7 @@ impl Caller {
 fn shown_at(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some((page @ "/admin/account", "password" | "sessions" | "second-factor")) => page,
-        Some((page, "address" | "withdrawal" | "evidence" | "export")) => page,
+        Some((page, "address" | "withdrawal" | "evidence" | "export" | "access" | "erasure" | "restriction")) => page,
         Some((page @ "/admin", "language" | "logout")) => page,
         _ => path,
     }

@@ -7,7 +7,7 @@ use consentry::policy::RulesId;
 use consentry::store::{Simulation, Store};
 
 use super::{World, start};
-use crate::store::{confirm, request};
+use crate::store::{confirm, drop_trigger, octets, request, run};
 
 const OLIVIA: &str = "olivia@example.org";
 
@@ -24,7 +24,7 @@ fn simulation() -> Simulation {
         rules: [2; 32],
         text: "{}".into(),
         follows: 0,
-        since: start(),
+        since: start() - jiff::SignedDuration::from_hours(7 * 24),
         until: start(),
         number: 0,
         newly_passed: 0,
@@ -62,12 +62,30 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
         }
         Action::ReadAudit => office.audit_log(operator, None, 10).await.map(|_| None),
         Action::Rules => office.rules_on_record(operator).await.map(|record| assert!(record.history.is_empty())).map(|()| None),
-        Action::SimulateRules => office.propose_rules(operator, simulation()).await.map(|()| Some(Deed::RulesSimulated)),
-        Action::ApproveRules => match office.approve_rules(operator, RulesId([2; 32]), "weighed", at).await {
-            Ok(()) => Ok(Some(Deed::RulesApproved)),
-            Err(RulesError::Office(error)) => Err(error),
-            Err(error) => panic!("{error}"),
-        },
+        Action::SimulateRules => {
+            let short = Simulation { since: at, ..simulation() };
+            let refused = office.propose_rules(operator, short).await;
+            assert!(matches!(refused, Err(RulesError::SpanTooShort | RulesError::Office(OfficeError::NotForRole))));
+            done(office.propose_rules(operator, simulation()).await, Deed::RulesSimulated)
+        }
+        Action::ApproveRules => done(office.approve_rules(operator, RulesId([2; 32]), "weighed", at).await, Deed::RulesApproved),
+        Action::AccessExport => {
+            office.begin_access(operator, subject, "acme", "asked for it", at).await.map(|()| Some(Deed::AccessExported))
+        }
+        Action::Erase => {
+            // Somebody else, since others look at Olivia after.
+            request(&world.store, "erased@example.org", "news", 2, at).await;
+            let other = world.store.standing(world.store.keyring().lookup_key(&Address::parse("erased@example.org").unwrap())).await;
+            let other = other.unwrap().unwrap().0;
+            let done = office.erase(operator, other, "acme", "asked for it", at).await?;
+            assert!(done.is_some_and(|done| done.contact_gone));
+            Ok(Some(Deed::PersonErased))
+        }
+        Action::Restrict => {
+            let restricted = world.store.standing_of(subject).await?.expect("known").restricted("acme").is_none();
+            assert!(office.restrict(operator, subject, "acme", restricted, "asked for it", at).await?);
+            Ok(Some(Deed::Restricted))
+        }
         Action::Evidence => {
             let events = office.evidence(operator, subject, at).await?;
             assert!(events.iter().any(|event| event.evidence.is_some()));
@@ -76,14 +94,24 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
     }
 }
 
+fn done(result: Result<(), RulesError>, deed: Deed) -> Result<Option<Deed>, OfficeError> {
+    match result {
+        Ok(()) => Ok(Some(deed)),
+        Err(RulesError::Office(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[tokio::test]
 async fn each_role_does_what_the_table_says_and_nothing_else() {
     // L-TOM-02: the table once more, written down apart from the code.
     let may = |role, action| match action {
         Action::Overview | Action::Decisions => true,
-        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw | Action::Rules | Action::SimulateRules => role >= Role::Operator,
-        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::ApproveRules => role >= Role::Compliance,
-        Action::Evidence => role == Role::Legal,
+        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw | Action::Restrict | Action::Rules | Action::SimulateRules => {
+            role >= Role::Operator
+        }
+        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::Erase | Action::ApproveRules => role >= Role::Compliance,
+        Action::Evidence | Action::AccessExport => role == Role::Legal,
     };
     let world = World::new(TotpPolicy::Optional).await;
     let subject = olivia(&world.store).await;
@@ -140,10 +168,8 @@ async fn damaged_evidence_stops_no_withdrawal() {
     let world = World::new(TotpPolicy::Optional).await;
     let subject = olivia(&world.store).await;
     let (operator, legal) = (world.add(Role::Operator).await, world.add(Role::Legal).await);
-    let mut raw = world.raw().await;
-    for statement in ["DROP TRIGGER event_is_not_changed", "UPDATE event SET evidence = x'00' WHERE seq = 1"] {
-        sqlx::query(statement).execute(&mut raw).await.unwrap();
-    }
+    drop_trigger(world.dir.path(), "event_is_not_changed", "event").await;
+    run(world.dir.path(), &format!("UPDATE event SET evidence = {} WHERE seq = 1", octets("00"))).await.unwrap();
     assert_eq!(world.office.person(&operator, subject).await.unwrap().unwrap().events.len(), 2);
     let answer = world.office.withdraw(&operator, subject, "acme", Stop::Advertising, "wrote", start()).await.unwrap();
     assert_eq!(answer, WithdrawAnswer::Done);

@@ -8,7 +8,8 @@ use consentry::store::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    address, confirm, count, hours, meets, new_store, raw, request, sign_up, standing, start, subject, token, topic, topics, withdraw,
+    address, confirm, count, data_keys, hours, meets, new_store, octets, request, run, sign_up, standing, start, subject, token, topic,
+    topics, withdraw,
 };
 
 const WHO: &str = "Olivia@people.example";
@@ -115,7 +116,12 @@ async fn a_no_that_is_repeated_reads_no_history() {
     assert_eq!(store.request(with_tracking(&store, 1, start())).await.expect("requests"), RequestAnswer::Committed);
     confirm(&store, 1, start() + hours(1)).await;
     let subject = subject(&store, WHO).await;
-    let stops = [Stop::Topics(topics("news")), Stop::Tracking, Stop::Request { topics: topics("news"), requested: 1 }, Stop::Advertising];
+    let stops = [
+        Stop::Topics(topics("news")),
+        Stop::Tracking,
+        Stop::Request { topics: topics("news"), requested: 1, tracking: None },
+        Stop::Advertising,
+    ];
     for first in [&stops[0], &stops[1], &stops[3]] {
         assert_eq!(stop(&store, subject, first.clone(), start() + hours(2)).await, WithdrawAnswer::Done, "{first:?}");
     }
@@ -174,7 +180,7 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     request(&store, "refused@people.example", "news", 3, start()).await;
     let refused = subject(&store, "refused@people.example").await;
     assert_eq!(
-        stop(&store, refused, Stop::Request { topics: topics("news"), requested: 1 }, start() + hours(1)).await,
+        stop(&store, refused, Stop::Request { topics: topics("news"), requested: 1, tracking: None }, start() + hours(1)).await,
         WithdrawAnswer::Done
     );
     request(&store, "young@people.example", "news", 4, start() + hours(24)).await;
@@ -184,8 +190,8 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     assert_eq!(store.request(elsewhere).await.expect("requests"), RequestAnswer::Committed);
     request(&store, "damaged@people.example", "news", 7, start()).await;
     let damaged = subject(&store, "damaged@people.example").await;
-    let spoil = format!("UPDATE standing SET state = '?' WHERE subject = unhex('{damaged}')");
-    sqlx::query(sqlx::AssertSqlSafe(spoil)).execute(&mut raw(dir.path()).await).await.expect("spoils");
+    let spoil = format!("UPDATE standing SET state = '?' WHERE subject = {}", octets(&damaged.to_string()));
+    run(dir.path(), &spoil).await.expect("spoils");
     let olivia = subject(&store, WHO).await;
 
     let late = start() + OptIn::KEPT + hours(2);
@@ -212,12 +218,7 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
         assert_eq!(store.address(subject).await.expect("reads"), Some(address(who)));
         assert!(store.events(subject).await.expect("reads")[0].evidence.is_some(), "{who}");
     }
-    let keys = sqlx::query_as("SELECT count(*) FROM subject_key WHERE evidence IS NOT NULL");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("data/subject-keys.sqlite"));
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("opens");
-    let (keys,): (i64,) = keys.fetch_one(&mut connection).await.expect("counts");
-    assert_eq!(keys, 2);
-    drop(raw(dir.path()).await);
+    assert_eq!(data_keys(dir.path()).await.1, 2);
 
     // The same person signs up again: the old evidence stays gone, the new one is there.
     assert_eq!(request(&store, WHO, "news", 5, late).await, RequestAnswer::Committed);
@@ -226,4 +227,25 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     let there: Vec<bool> = events.iter().map(|event| event.evidence.is_some()).collect();
     assert_eq!(there, [false, false, false, false, true, true]);
     assert_eq!((store.address(olivia).await.expect("reads"), meets(&store, WHO, "news").await), (Some(address(WHO)), "given"));
+}
+
+#[tokio::test]
+async fn who_refuses_a_sign_up_is_not_measured_for_it_either() {
+    // L-TRK-06, S1-17: before the confirmation and after it, and without touching what was agreed to apart from it
+    for (confirmed, agreed, expected) in [(false, false, "withdrawn"), (true, false, "withdrawn"), (true, true, "given")] {
+        let (_dir, store) = new_store().await;
+        assert_eq!(store.request(with_tracking(&store, 1, start())).await.expect("requests"), RequestAnswer::Committed);
+        if confirmed {
+            assert_eq!(confirm(&store, 1, start() + hours(1)).await, Confirmation::Done);
+        }
+        let who = subject(&store, WHO).await;
+        if agreed {
+            stop(&store, who, Stop::Tracking, start() + hours(2)).await;
+            assert!(store.agree_to_tracking(agreement(who, start() + hours(2))).await.expect("is recorded"));
+        }
+        let no = Stop::Request { topics: topics("news"), requested: 1, tracking: Some(2) };
+        assert_eq!(stop(&store, who, no.clone(), start() + hours(3)).await, WithdrawAnswer::Done);
+        assert_eq!(tracking(&store).await, expected, "{confirmed} {agreed}");
+        assert_eq!(stop(&store, who, no, start() + hours(4)).await, WithdrawAnswer::Repeated);
+    }
 }

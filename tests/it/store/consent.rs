@@ -313,7 +313,7 @@ async fn projection(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>, i64, String)> {
     const ALL: &str = "SELECT key, subject, seq, state FROM standing ORDER BY key";
     match on_postgres() {
         true => sqlx::query_as(ALL).fetch_all(&mut crate::postgres::raw(dir).await).await.expect("reads"),
-        false => sqlx::query_as(ALL).fetch_all(&mut raw(dir).await).await.expect("reads"),
+        false => sqlx::query_as(ALL).fetch_all(&mut file(dir, "ledger.sqlite").await).await.expect("reads"),
     }
 }
 

@@ -175,11 +175,10 @@ async fn absurd_questions_have_answers() {
     let hostile = DecisionFilter { campaign: Some("' OR 1=1 --\0\u{1}%".into()), stream: Some(String::new()), ..Default::default() };
     assert_eq!(search(&store, &hostile, None, 10).await, DecisionPage::default());
     // what cannot be read is told, and nothing panics
-    let mut raw = raw(dir.path()).await;
-    sqlx::query("UPDATE volume SET reason = 'gone'").execute(&mut raw).await.expect("damages");
+    run(dir.path(), "UPDATE volume SET reason = 'gone'").await.expect("damages");
     assert!(matches!(store.volume(first, last, Step::Day).await, Err(StoreError::Damaged("a decision's reason"))));
     assert!(matches!(store.count_decisions().await, Err(StoreError::Damaged("a decision's reason"))));
-    sqlx::query("UPDATE volume SET reason = 'no_consent', hour = 9223372036854775000").execute(&mut raw).await.expect("damages");
+    run(dir.path(), "UPDATE volume SET reason = 'no_consent', hour = 9223372036854775000").await.expect("damages");
     assert_eq!(store.volume(first, last, Step::Day).await.expect("counts"), []);
 }
 

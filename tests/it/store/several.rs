@@ -1,17 +1,18 @@
 //! Several gateways on one ledger: what one is told, the others know. On PostgreSQL, whatever the other tests run on.
 
-use consentry::consent::{EventKind, TopicStanding};
+use consentry::consent::{EventKind, OptIn, TopicStanding};
 use consentry::mail::{Hop, Lane, Recipient, Sender};
-use consentry::store::{Confirmation, CopyState, NewCopy, NewSpooled, SpoolId};
+use consentry::store::{Confirmation, CopyState, EvidenceFate, NewCopy, NewSpooled, SpoolId};
 use sqlx::Executor;
 
+use super::erasure::erase;
 use super::*;
 use crate::postgres::Server;
 
 /// Two gateways with the same key file.
 async fn two_gateways() -> (TempDir, [Store; 2]) {
     let dir = TempDir::new().expect("temporary directory");
-    let database = Server::shared().database(dir.path()).await;
+    let database = Server::shared().database(dir.path());
     let first = Store::open_on(&dir.path().join("a"), Some(&database)).await.expect("opens");
     std::fs::create_dir(dir.path().join("b")).expect("makes");
     std::fs::copy(dir.path().join("a/keys"), dir.path().join("b/keys")).expect("copies");
@@ -22,7 +23,7 @@ async fn two_gateways() -> (TempDir, [Store; 2]) {
 #[tokio::test]
 async fn a_gateway_with_keys_of_its_own_is_refused() {
     let dir = TempDir::new().expect("temporary directory");
-    let database = Server::shared().database(dir.path()).await;
+    let database = Server::shared().database(dir.path());
     Store::open_on(&dir.path().join("a"), Some(&database)).await.expect("opens").close().await;
     let refusal = Store::open_on(&dir.path().join("b"), Some(&database)).await.err().expect("is refused");
     assert!(matches!(refusal, StoreError::KeyFileLost(_)), "{refusal}");
@@ -55,6 +56,38 @@ async fn no_withdrawal_is_lost_in_a_race_with_a_confirmation() {
         let events = one.events(subject).await.expect("reads");
         assert_eq!(events.iter().filter(|event| event.kind == EventKind::Withdrawn).count(), 1, "{n}");
         assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), (1..=events.len() as u64).collect::<Vec<_>>());
+    }
+}
+
+// I3, L-DSR-02: whichever comes first, nobody writes to the person, and nobody waits for the other for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn erasure_at_one_gateway_and_confirmation_at_the_other_end_in_a_no() {
+    let (_dir, [one, other]) = two_gateways().await;
+    for n in 0..crate::environment::long_or(40u8, 250) {
+        let who = format!("a{n}@x.example");
+        request(&one, &who, "news", n, start()).await;
+        let subject = subject(&one, &who).await;
+        let (erased, confirmed) = tokio::join!(erase(&one, subject, "acme", start()), confirm(&other, n, start()));
+        let proves = confirmed == Confirmation::Done;
+        assert_eq!(erased.evidence == EvidenceFate::KeptAsProof, proves, "{n}: {confirmed:?}");
+        assert_eq!(meets(&other, &who, "news").await, "suppressed", "{n}");
+        assert_eq!(other.address(subject).await.expect("reads"), None, "{n}");
+    }
+}
+
+// L-DOI-04: who signs up again while the old sign-up is erased can be read, wholly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_up_at_one_gateway_survives_the_retention_of_the_other() {
+    let (_dir, [one, other]) = two_gateways().await;
+    let late = start() + OptIn::KEPT + hours(1);
+    for n in 0..crate::environment::long_or(40u8, 120) {
+        let who = format!("a{n}@x.example");
+        request(&one, &who, "news", n, start()).await;
+        let (_, signed_up) = tokio::join!(one.erase_unconfirmed(late - OptIn::KEPT, late), request(&other, &who, "news", 255 - n, late));
+        assert_eq!(signed_up, RequestAnswer::Committed);
+        let subject = subject(&one, &who).await;
+        assert_eq!(one.address(subject).await.expect("reads"), Some(address(&who)), "{n}");
+        assert_eq!(confirm(&one, 255 - n, late).await, Confirmation::Done, "{n}");
     }
 }
 

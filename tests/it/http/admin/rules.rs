@@ -18,6 +18,7 @@ fn rules(mode: StreamMode) -> Rules {
         topic: None,
         mode,
         from_domains: ["acme.example".to_owned()].into(),
+        sources: [].into(),
     };
     Rules::new(policy, Window::of_ecg_list(None), [], [("news".to_owned(), stream)])
 }
