@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::audit::{Deed, NewAuditLine, one_by_one};
 use super::column::{count, int, ms, octets, timestamp};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, Sql, query, query_as};
+use super::server::{DatabaseSettings, Server};
 use super::{OperatorId, Role, Store, StoreError, begin};
 use crate::entropy::random;
 
@@ -265,14 +266,23 @@ impl Store {
 
     /// Looks at a ledger without changing anything, not even bringing it up to date: the rules in force, and whether the given
     /// ones are approved to follow them. `None` where there is no ledger, or one from before there were rules in it.
-    pub async fn peek_rules(dir: &Path, rules: [u8; 32]) -> Result<Option<(Option<ActiveRules>, bool)>, StoreError> {
+    pub async fn peek_rules(
+        dir: &Path,
+        database: Option<&DatabaseSettings>,
+        rules: [u8; 32],
+    ) -> Result<Option<(Option<ActiveRules>, bool)>, StoreError> {
         let file = dir.join("ledger.sqlite");
-        if !super::has_content(&file) {
-            return Ok(None);
-        }
-        let mut connection = Connection::reading(&file).await?;
-        let (tables,): (i64,) =
-            query_as("SELECT count(*) FROM sqlite_schema WHERE name IN ('rules', 'approval')").fetch_one(&mut connection).await?;
+        let mut connection = match database {
+            Some(database) => Server::of(database)?.reading().await?,
+            None if super::has_content(&file) => Connection::reading(&file).await?,
+            None => return Ok(None),
+        };
+        let (tables,): (i64,) = query_as(Sql {
+            sqlite: "SELECT count(*) FROM sqlite_schema WHERE name IN ('rules', 'approval')",
+            postgres: "SELECT count(*) FROM pg_tables WHERE schemaname = 'consentry' AND tablename IN ('rules', 'approval')",
+        })
+        .fetch_one(&mut connection)
+        .await?;
         if tables < 2 {
             return Ok(None);
         }

@@ -53,6 +53,8 @@ impl Server {
         let of = |url: &str, schema| -> Result<PgConnectOptions, StoreError> {
             let mut options = PgConnectOptions::from_str(url)?.application_name("consentry").disable_statement_logging().options([
                 ("search_path", schema),
+                // What is there already is no news.
+                ("client_min_messages", "warning"),
                 // A decision is on disk before its message leaves (I1).
                 ("synchronous_commit", "on"),
                 ("lock_timeout", "5s"),
@@ -69,6 +71,11 @@ impl Server {
             spool: of(&settings.url, "consentry_spool")?,
             keys: of(settings.keys_url.as_ref().unwrap_or(&settings.url), "consentry_keys")?,
         })
+    }
+
+    /// A connection to the ledger that changes nothing, not even brings it up to date.
+    pub(super) async fn reading(&self) -> Result<Connection, StoreError> {
+        Connection::postgres(&self.ledger.clone().options([("default_transaction_read_only", "on")])).await
     }
 
     /// A connection to each schema, made and brought up to date where that is to be done: ledger, spool, keys.
