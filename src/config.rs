@@ -25,6 +25,7 @@ use crate::residency::{Residency, ResidencySettings};
 use crate::rewrite::RewriteSettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
+use crate::store::DatabaseSettings;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +33,10 @@ use crate::spooler::SpoolSettings;
 pub struct Config {
     /// Where the ledger and its keys are; created with mode 0700.
     pub data_dir: PathBuf,
+    /// A PostgreSQL server that has the ledger, the spool and the subjects' keys; files in `data_dir` where it is not given. The
+    /// key file stays there: every gateway has the same.
+    #[serde(default)]
+    pub database: Option<DatabaseSettings>,
     /// Base of all links in mails, https, without a path, e.g. `https://consent.example.com`.
     pub public_url: String,
     /// The operator's own texts and templates (`templates/README.md`); the built-in ones where it is not given.

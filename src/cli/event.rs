@@ -81,7 +81,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config.config)?;
     let lines = arguments.from.as_deref().map(lines).transpose()?;
     let event = if lines.is_none() { arguments.event.value()? } else { Value::Null };
-    let (parts, _) = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
+    let (parts, _) = Parts::over(&config, Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?)?;
     let done = match lines {
         Some(lines) => tell_each(&parts.desk, &lines, informant).await,
         None => match parts.desk.tell(&event, informant, Timestamp::now()).await {

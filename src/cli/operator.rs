@@ -86,7 +86,7 @@ pub(super) async fn reset_totp(account: Account) -> anyhow::Result<()> {
 
 async fn open(path: &std::path::Path) -> anyhow::Result<(Office, Store)> {
     let config = Config::load(path)?;
-    let store = Store::open_beside(&config.data_dir).await?;
+    let store = Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?;
     Ok((Office::new(store.clone(), config.admin), store))
 }
 

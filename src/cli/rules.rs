@@ -128,7 +128,7 @@ pub(super) fn past_review(policy: &Policy, now: Timestamp) -> Vec<String> {
 /// What `check` says of the rules; it changes nothing.
 pub(super) async fn tell_state(config: &Config) {
     let id = config.rules().id();
-    match Store::peek_rules(&config.data_dir, id.0).await {
+    match Store::peek_rules(&config.data_dir, config.database.as_ref(), id.0).await {
         Ok(None) | Ok(Some((None, _))) => println!("rules       {id}, will be the first in force"),
         Ok(Some((Some(active), _))) if active.id == id.0 => println!("rules       {id}, in force since {}", active.at),
         Ok(Some((_, true))) => println!("rules       {id}, approved: in force from the next start"),
@@ -213,7 +213,7 @@ async fn find(store: &Store, prefix: &str) -> anyhow::Result<RulesId> {
 
 async fn open(path: &Path) -> anyhow::Result<(Config, Office, Store)> {
     let config = Config::load(path)?;
-    let store = Store::open_beside(&config.data_dir).await?;
+    let store = Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?;
     let office = Office::new(store.clone(), config.admin.clone());
     Ok((config, office, store))
 }

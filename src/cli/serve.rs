@@ -39,7 +39,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let hang_ups = hang_ups()?;
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
-    let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
+    let (parts, late) = Parts::over(&config, Store::open_on(&config.data_dir, config.database.as_ref()).await?)?;
     // Only what a second person approved decides about mail (S0-26).
     super::rules::enter_into_force(path, &parts.office, &config.rules(), None).await?;
     for warning in super::rules::past_review(&parts.gateway.policy, jiff::Timestamp::now()) {

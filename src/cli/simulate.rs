@@ -51,7 +51,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let language = Language::parse(&arguments.lang).filter(|language| Words::STAFF.contains(language)).context("--lang: write de or en")?;
     let config = Config::load(&arguments.config.config)?;
     let in_force = arguments.ledger_config.as_deref().map(Config::load).transpose()?;
-    let store = Store::open_beside(&in_force.as_ref().unwrap_or(&config).data_dir).await?;
+    let place = in_force.as_ref().unwrap_or(&config);
+    let store = Store::open_beside_on(&place.data_dir, place.database.as_ref()).await?;
     let office = Office::new(store.clone(), config.admin.clone());
     let operator = match &arguments.name {
         Some(name) => {

@@ -185,7 +185,7 @@ async fn audit(store: &Store, deed: Deed, copy: &SpooledCopy, reason: &str, at: 
 
 async fn open(path: PathBuf) -> anyhow::Result<(config::Config, Store)> {
     let config = config::Config::load(&path)?;
-    let store = Store::open_beside(&config.data_dir).await?;
+    let store = Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?;
     Ok((config, store))
 }
 

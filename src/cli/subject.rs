@@ -64,7 +64,7 @@ impl Person {
     async fn open(&self) -> anyhow::Result<Case> {
         let config = Config::load(&self.config.config)?;
         let address = Address::parse(self.email.trim()).context("--email")?;
-        let (parts, _) = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
+        let (parts, _) = Parts::over(&config, Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?)?;
         if parts.desk.catalogue().controller(&self.controller).is_none() {
             bail!("--controller {:?}: there is none of that key in the configuration", self.controller);
         }

@@ -72,7 +72,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 bail!("--scopes: one token speaks for one system; make one token for each");
             }
             let config = Config::load(&config)?;
-            let (parts, _) = Parts::over(&config, Store::open_beside(&config.data_dir).await?)?;
+            let (parts, _) = Parts::over(&config, Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?)?;
             println!("{}", parts.desk.add_api_token(&name, &scopes, Timestamp::now()).await?.as_str());
             parts.store.close().await;
             Ok(())

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::column::{ms, octets, timestamp, topic};
+use super::db::{query, query_as};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
 use super::limit::{Limit, is_too_soon};
@@ -58,7 +59,7 @@ impl AccessLink {
 /// So many mails to one mailbox for one controller within that time, whoever asks for them.
 const LIMITS: [Limit; 2] = [(1, SignedDuration::from_mins(5)), (3, SignedDuration::from_hours(24))];
 
-const COUNTED: &str = "SELECT count(*) FROM access_link WHERE subject = ?1 AND controller = ?2 AND created > ?3";
+const COUNTED: &str = "SELECT count(*) FROM access_link WHERE subject = $1 AND controller = $2 AND created > $3";
 
 type Row = (Vec<u8>, String, String, Vec<u8>, i64);
 
@@ -71,15 +72,15 @@ impl Store {
         if is_too_soon(&mut tx, COUNTED, &LIMITS, access.subject, &access.controller, access.at).await? {
             return Ok(false);
         }
-        let keys = self.keys_of(&place).await?;
-        sqlx::query("INSERT INTO access_link (token, subject, controller, topic, decision, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        let keys = self.keys_of(&mut tx, &place).await?;
+        query("INSERT INTO access_link (token, subject, controller, topic, decision, created) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&access.token[..])
             .bind(&access.subject.0[..])
             .bind(&access.controller)
             .bind(access.topic.as_str())
             .bind(&access.decision.0[..])
             .bind(ms(access.at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         let mail = Mail::plain(&access.reverse_path, &access.to, access.message_id, access.mail);
         mail.post(&mut tx, &keys, LetterId(random()), access.subject, None, access.at).await?;
@@ -91,9 +92,9 @@ impl Store {
     /// The link of that token (`Keyring::secret_key` of its octets), also one that is too old by now.
     pub async fn access_link(&self, token: &[u8; 32]) -> Result<Option<AccessLink>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let row: Option<Row> = sqlx::query_as("SELECT subject, controller, topic, decision, created FROM access_link WHERE token = ?1")
+        let row: Option<Row> = query_as("SELECT subject, controller, topic, decision, created FROM access_link WHERE token = $1")
             .bind(&token[..])
-            .fetch_optional(&mut *reader)
+            .fetch_optional(&mut reader)
             .await?;
         let read = |(subject, controller, name, decision, created): Row| {
             Ok(AccessLink {

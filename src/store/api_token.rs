@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::column::ms;
+use super::db::{query, query_as};
 use super::{Store, StoreError};
 use crate::consent::Teller;
 
@@ -83,12 +84,12 @@ impl Store {
     pub async fn add_api_token(&self, name: &str, scopes: &[Scope], secret: &[u8; 32], at: Timestamp) -> Result<(), StoreError> {
         let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
         let mut writer = self.inner.writer.lock().await;
-        let result = sqlx::query("INSERT INTO api_token (secret, name, scopes, created) VALUES (?1, ?2, ?3, ?4)")
+        let result = query("INSERT INTO api_token (secret, name, scopes, created) VALUES ($1, $2, $3, $4)")
             .bind(&secret[..])
             .bind(name)
             .bind(scopes)
             .bind(ms(at))
-            .execute(&mut *writer)
+            .execute(&mut writer)
             .await;
         match result {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(StoreError::NameTaken),
@@ -100,7 +101,7 @@ impl Store {
     pub async fn api_token(&self, secret: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let row: Option<(String, String)> =
-            sqlx::query_as("SELECT name, scopes FROM api_token WHERE secret = ?1").bind(&secret[..]).fetch_optional(&mut *reader).await?;
+            query_as("SELECT name, scopes FROM api_token WHERE secret = $1").bind(&secret[..]).fetch_optional(&mut reader).await?;
         let Some((name, scopes)) = row else { return Ok(None) };
         let scopes: Option<Vec<Scope>> = scopes.split_whitespace().map(Scope::parse).collect();
         Ok(Some(ApiToken { name, scopes: scopes.ok_or(StoreError::Damaged("a token's scopes"))? }))

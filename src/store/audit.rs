@@ -2,9 +2,9 @@
 //! business of who does it.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use super::column::{count, int, ms, octets, timestamp};
+use super::db::{Connection, query, query_as};
 use super::{OperatorId, Store, StoreError, begin};
 use crate::consent::{DecisionId, SubjectId};
 use crate::entropy::random;
@@ -220,27 +220,28 @@ impl Store {
     pub async fn audit_log(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
         let rows: Vec<Row> = {
             let mut reader = self.inner.reader.lock().await;
-            sqlx::query_as(
+            query_as(
                 "SELECT a.*, o.name AS operator_name, p.name AS object_name
                  FROM audit AS a LEFT JOIN operator AS o ON o.id = a.operator
                  LEFT JOIN operator AS p ON a.object_kind = 'operator' AND p.id = a.object
-                 WHERE a.seq < ?1 ORDER BY a.seq DESC LIMIT ?2",
+                 WHERE a.seq < $1 ORDER BY a.seq DESC LIMIT $2",
             )
             .bind(before.map_or(i64::MAX, int))
             .bind(limit)
-            .fetch_all(&mut *reader)
+            .fetch_all(&mut reader)
             .await?
         };
         rows.into_iter().map(|row| self.read_audit(row)).collect()
     }
 
     /// Writes a line as a part of `tx`, so that a deed and its line are one.
-    pub(super) async fn append_audit(&self, tx: &mut SqliteConnection, line: NewAuditLine) -> Result<(), StoreError> {
-        let (last,): (i64,) = sqlx::query_as("SELECT coalesce(max(seq), 0) FROM audit").fetch_one(&mut *tx).await?;
+    pub(super) async fn append_audit(&self, tx: &mut Connection, line: NewAuditLine) -> Result<(), StoreError> {
+        one_by_one(tx).await?;
+        let (last,): (i64,) = query_as("SELECT coalesce(max(seq), 0) FROM audit").fetch_one(&mut *tx).await?;
         let seq = last + 1;
         let (kind, object) = line.object.map(Object::columns).unzip();
         let reason = line.reason.map(|text| self.keyring().ledger_key().seal(random(), &context(seq), text.as_bytes()));
-        sqlx::query("INSERT INTO audit (seq, at, operator, deed, object_kind, object, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        query("INSERT INTO audit (seq, at, operator, deed, object_kind, object, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(seq)
             .bind(ms(line.at))
             .bind(line.operator.map(|id| id.0.to_vec()))
@@ -267,6 +268,14 @@ impl Store {
         };
         Ok(AuditLine { seq: count(row.seq)?, line, operator_name: row.operator_name, object_name: row.object_name })
     }
+}
+
+/// Until the transaction ends, nobody else gives out the next number of an order without gaps.
+pub(super) async fn one_by_one(tx: &mut Connection) -> Result<(), StoreError> {
+    if tx.is_shared() {
+        query("SELECT pg_advisory_xact_lock(hashtext('consentry order'))").execute(tx).await?;
+    }
+    Ok(())
 }
 
 /// Where a sealed reason belongs.

@@ -90,6 +90,11 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
     Ok(options.connect().await?)
 }
 
+/// Opens a database that is there, without changing anything.
+pub(super) async fn connect_to_read(path: &Path) -> Result<SqliteConnection, StoreError> {
+    Ok(SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging().connect().await?)
+}
+
 /// Makes the file where it is missing. One that is there is never opened: POSIX drops a process's locks on a file with
 /// any of its descriptors of it, and a backup that then finds no lock deletes the write-ahead log under the gateway
 /// (sqlite.org/howtocorrupt.html, 2.2).

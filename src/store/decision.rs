@@ -49,7 +49,7 @@ impl Store {
             Outcome::Unreachable { why } | Outcome::Uncertain { why } => (None, why),
         };
         let row = self.seal(&outcome_context(id), &redact(text)).map(|text| json((id.to_string(), ms(at), outcome.as_str(), code, text)));
-        let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(row)).map_err(|_| StoreError::Closed));
+        let sent = row.and_then(|row| self.inner.recorder.lines.send(Line::Outcome(id, row)).map_err(|_| StoreError::Closed));
         if let Err(error) = sent {
             tracing::error!(decision = %id, %error, "outcome was not recorded");
         }

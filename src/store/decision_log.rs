@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::column::{count, octets, timestamp, topic};
+use super::db::{Sql, query_as};
 use super::decision::tool_context;
 use super::{Store, StoreError};
 use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, ProfileName, Reason, SubjectId};
@@ -11,13 +12,17 @@ use crate::mail::{Class, Classification, Step, Trust};
 /// The statement that reads rows as [`Row`] does. CROSS JOIN fixes the order: what is asked for first, then what belongs
 /// to it.
 macro_rules! rows {
-    ($from:literal, $rest:expr) => {
+    (@ $join:literal, $from:expr, $rest:expr) => {
         concat!(
             "SELECT d.*, s.key AS recipient, o.at AS settled_at, o.word, o.code FROM ",
             $from,
-            " CROSS JOIN standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id ",
+            $join,
+            " standing AS s ON s.subject = d.subject LEFT JOIN outcome AS o ON o.decision = d.id ",
             $rest
         )
+    };
+    ($from:literal, $rest:expr) => {
+        Sql { sqlite: rows!(@ " CROSS JOIN ", $from, $rest), postgres: rows!(@ " JOIN ", $from, $rest) }
     };
 }
 pub(super) use rows;
@@ -54,20 +59,22 @@ pub(super) struct Row {
     size: i64,
     settled_at: Option<i64>,
     word: Option<String>,
-    code: Option<u16>,
+    code: Option<i64>,
 }
 
 impl Store {
     /// Copies that the outbound MTA took on decisions since `since`, the newest first, at most `limit` (M-08).
     pub async fn delivered_since(&self, since: Timestamp, limit: usize) -> Result<Vec<(CopyKey, DecisionId)>, StoreError> {
         let mut reader = self.inner.admin.lock().await;
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT d.copy, d.id FROM decision AS d CROSS JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
-             WHERE d.id >= ?1 AND d.copy IS NOT NULL ORDER BY d.id DESC LIMIT ?2",
-        )
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = query_as(Sql {
+            sqlite: "SELECT d.copy, d.id FROM decision AS d CROSS JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
+             WHERE d.id >= $1 AND d.copy IS NOT NULL ORDER BY d.id DESC LIMIT $2",
+            postgres: "SELECT d.copy, d.id FROM decision AS d JOIN outcome AS o ON o.decision = d.id AND o.word = 'accepted'
+             WHERE d.id >= $1 AND d.copy IS NOT NULL ORDER BY d.id DESC LIMIT $2",
+        })
         .bind(&DecisionId::new(since, [0; 10]).0[..])
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await?;
         rows.into_iter().map(|(key, id)| Ok((CopyKey(octets(&key)?), DecisionId(octets(&id)?)))).collect()
     }
@@ -75,8 +82,7 @@ impl Store {
     /// The decision of that id.
     pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let row: Option<Row> =
-            sqlx::query_as(rows!("decision AS d", "WHERE d.id = ?1")).bind(&id.0[..]).fetch_optional(&mut *reader).await?;
+        let row: Option<Row> = query_as(rows!("decision AS d", "WHERE d.id = $1")).bind(&id.0[..]).fetch_optional(&mut reader).await?;
         row.map(Row::read).transpose()
     }
 
@@ -84,7 +90,7 @@ impl Store {
     pub async fn tool_unsubscribe(&self, id: DecisionId) -> Result<Option<String>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("SELECT value FROM tool_unsubscribe WHERE decision = ?1").bind(&id.0[..]).fetch_optional(&mut *reader).await?;
+            query_as("SELECT value FROM tool_unsubscribe WHERE decision = $1").bind(&id.0[..]).fetch_optional(&mut reader).await?;
         let Some((sealed,)) = row else { return Ok(None) };
         let plain = self.keyring().ledger_key().open(&tool_context(id), &sealed);
         let value = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
@@ -95,7 +101,9 @@ impl Store {
 impl Row {
     pub(super) fn read(self) -> Result<DecisionRow, StoreError> {
         let outcome = match (self.settled_at, self.word) {
-            (Some(at), Some(word)) => Some((timestamp(at)?, word, self.code)),
+            (Some(at), Some(word)) => {
+                Some((timestamp(at)?, word, self.code.map(u16::try_from).transpose().map_err(|_| StoreError::Damaged("a reply code"))?))
+            }
             _ => None,
         };
         let decision = Decision {

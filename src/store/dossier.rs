@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::column::{octets, timestamp};
+use super::db::query_as;
 use super::look_up::contacts;
 use super::{Store, StoreError};
 use crate::consent::{LookupKey, SubjectId};
@@ -49,23 +50,21 @@ impl Store {
     /// What `controller` has of a person beside events and decisions; `None` for an unknown one.
     pub async fn shelf(&self, subject: SubjectId, controller: &str) -> Result<Option<Shelf>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let row: Option<(Vec<u8>, String)> = sqlx::query_as("SELECT key, contacted FROM standing WHERE subject = ?1")
-            .bind(&subject.0[..])
-            .fetch_optional(&mut *reader)
-            .await?;
+        let row: Option<(Vec<u8>, String)> =
+            query_as("SELECT key, contacted FROM standing WHERE subject = $1").bind(&subject.0[..]).fetch_optional(&mut reader).await?;
         let Some((key, contacted)) = row else { return Ok(None) };
         let suppressions: Vec<(String, String, i64)> =
-            sqlx::query_as("SELECT topic, reason, at FROM suppression WHERE key = ?1 AND controller = ?2 ORDER BY topic")
+            query_as("SELECT topic, reason, at FROM suppression WHERE key = $1 AND controller = $2 ORDER BY topic")
                 .bind(&key)
                 .bind(controller)
-                .fetch_all(&mut *reader)
+                .fetch_all(&mut reader)
                 .await?;
-        let opt_ins: Vec<(String, i64, String, String)> = sqlx::query_as(
-            "SELECT topics, requested_at, language, stage FROM opt_in WHERE subject = ?1 AND controller = ?2 ORDER BY requested_at",
+        let opt_ins: Vec<(String, i64, String, String)> = query_as(
+            "SELECT topics, requested_at, language, stage FROM opt_in WHERE subject = $1 AND controller = $2 ORDER BY requested_at",
         )
         .bind(&subject.0[..])
         .bind(controller)
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await?;
         let suppression = |(topic, reason, at)| Ok(SuppressionRow { topic, reason, at: timestamp(at)? });
         let opt_in = |(topics, at, language, stage)| Ok(OptInRow { topics, requested_at: timestamp(at)?, language, stage });

@@ -12,9 +12,9 @@
 //! | the mail that already waits in the spool | is blocked at its next attempt if it is advertising, and gone within days |
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use super::column::int;
+use super::db::{Connection, Sql, query, query_as};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::withdrawal::{Stop, is_in_force, record_stop};
@@ -101,7 +101,7 @@ impl Store {
             _ => EvidenceFate::Destroyed,
         };
         // What would be sealed only to be unreadable at once is not sealed at all.
-        let keys = if fate == EvidenceFate::Destroyed { DataKeys::NONE } else { self.keys_of(&place).await? };
+        let keys = if fate == EvidenceFate::Destroyed { DataKeys::NONE } else { self.keys_of(&mut tx, &place).await? };
         let contact_gone = !remains.sign_up_elsewhere;
         if !is_in_force(&place.standing, &controller, &Stop::Advertising) {
             let evidence = (fate != EvidenceFate::Destroyed).then_some(Evidence::Choice(evidence));
@@ -123,14 +123,14 @@ impl Store {
     }
 }
 
-async fn remains(tx: &mut SqliteConnection, subject: SubjectId, controller: &str, readable: u64) -> Result<Remains, StoreError> {
+async fn remains(tx: &mut Connection, subject: SubjectId, controller: &str, readable: u64) -> Result<Remains, StoreError> {
     // What a controller had before it erased the person counts no more.
-    let (sign_up_elsewhere, consent, evidence_elsewhere): (bool, bool, bool) = sqlx::query_as(
+    let (sign_up_elsewhere, consent, evidence_elsewhere): (bool, bool, bool) = query_as(
         "SELECT
-             EXISTS (SELECT 1 FROM event AS e WHERE e.subject = ?1 AND e.controller <> ?2 AND e.kind = 'requested' AND NOT EXISTS
+             EXISTS (SELECT 1 FROM event AS e WHERE e.subject = $1 AND e.controller <> $2 AND e.kind = 'requested' AND NOT EXISTS
                  (SELECT 1 FROM event AS x WHERE x.subject = e.subject AND x.controller = e.controller AND x.kind = 'erased' AND x.seq > e.seq)),
-             EXISTS (SELECT 1 FROM event AS e WHERE e.subject = ?1 AND e.kind = 'given' AND e.seq >= ?3),
-             EXISTS (SELECT 1 FROM event AS e WHERE e.subject = ?1 AND e.controller <> ?2 AND e.evidence IS NOT NULL AND e.seq >= ?3 AND NOT EXISTS
+             EXISTS (SELECT 1 FROM event AS e WHERE e.subject = $1 AND e.kind = 'given' AND e.seq >= $3),
+             EXISTS (SELECT 1 FROM event AS e WHERE e.subject = $1 AND e.controller <> $2 AND e.evidence IS NOT NULL AND e.seq >= $3 AND NOT EXISTS
                  (SELECT 1 FROM event AS x WHERE x.subject = e.subject AND x.controller = e.controller AND x.kind = 'erased' AND x.seq > e.seq))",
     )
     .bind(&subject.0[..])
@@ -142,28 +142,32 @@ async fn remains(tx: &mut SqliteConnection, subject: SubjectId, controller: &str
 }
 
 /// Deletes what the controller alone had, and what can be asked of it no more.
-async fn forget(tx: &mut SqliteConnection, subject: SubjectId, controller: &str) -> Result<(), StoreError> {
-    for statement in [
-        "DELETE FROM letter WHERE opt_in IN (SELECT id FROM opt_in WHERE subject = ?1 AND controller = ?2 AND stage = 'pending')",
-        "DELETE FROM opt_in WHERE subject = ?1 AND controller = ?2 AND stage = 'pending'",
-        "DELETE FROM access_link WHERE subject = ?1 AND controller = ?2",
-        // A person's decisions are found run by run: see `decision_of_subject`.
-        "DELETE FROM tool_unsubscribe WHERE decision IN (
+async fn forget(tx: &mut Connection, subject: SubjectId, controller: &str) -> Result<(), StoreError> {
+    // A file finds a person's decisions run by run: see `decision_of_subject`.
+    let tool_unsubscribes = Sql {
+        sqlite: "DELETE FROM tool_unsubscribe WHERE decision IN (
              WITH RECURSIVE runs (run) AS (
                  SELECT max(run) FROM decision_of_subject UNION ALL SELECT run - 1 FROM runs WHERE run > 0
              )
-             SELECT s.decision FROM decision_of_subject AS s WHERE s.run IN (SELECT run FROM runs) AND s.subject = ?1
-         ) AND EXISTS (SELECT 1 FROM decision AS d WHERE d.id = tool_unsubscribe.decision AND d.controller = ?2)",
+             SELECT s.decision FROM decision_of_subject AS s WHERE s.run IN (SELECT run FROM runs) AND s.subject = $1
+         ) AND EXISTS (SELECT 1 FROM decision AS d WHERE d.id = tool_unsubscribe.decision AND d.controller = $2)",
+        postgres: "DELETE FROM tool_unsubscribe WHERE decision IN (SELECT id FROM decision WHERE subject = $1 AND controller = $2)",
+    };
+    for statement in [
+        "DELETE FROM letter WHERE opt_in IN (SELECT id FROM opt_in WHERE subject = $1 AND controller = $2 AND stage = 'pending')",
+        "DELETE FROM opt_in WHERE subject = $1 AND controller = $2 AND stage = 'pending'",
+        "DELETE FROM access_link WHERE subject = $1 AND controller = $2",
     ] {
-        sqlx::query(statement).bind(&subject.0[..]).bind(controller).execute(&mut *tx).await?;
+        query(statement).bind(&subject.0[..]).bind(controller).execute(&mut *tx).await?;
     }
+    query(tool_unsubscribes).bind(&subject.0[..]).bind(controller).execute(tx).await?;
     Ok(())
 }
 
 /// Deletes what was sealed under the contact key.
-pub(super) async fn forget_contact(tx: &mut SqliteConnection, subject: SubjectId) -> Result<(), StoreError> {
-    for statement in ["DELETE FROM letter WHERE subject = ?1", "DELETE FROM subject WHERE id = ?1"] {
-        sqlx::query(statement).bind(&subject.0[..]).execute(&mut *tx).await?;
+pub(super) async fn forget_contact(tx: &mut Connection, subject: SubjectId) -> Result<(), StoreError> {
+    for statement in ["DELETE FROM letter WHERE subject = $1", "DELETE FROM subject WHERE id = $1"] {
+        query(statement).bind(&subject.0[..]).execute(&mut *tx).await?;
     }
     Ok(())
 }

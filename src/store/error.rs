@@ -31,7 +31,7 @@ pub enum StoreError {
     #[error("{}: the key file of this ledger is missing: restore it from the key backup; without it no address can be found or read", .0.display())]
     KeyFileLost(PathBuf),
     /// There is a ledger and no database of its subjects' keys.
-    #[error("{}: the subjects' keys of this ledger are missing: restore the file from its backup; without it no evidence can be read", .0.display())]
+    #[error("{}: the subjects' keys of this ledger are missing: restore them from their backup; without it no evidence can be read", .0.display())]
     SubjectKeysLost(PathBuf),
     /// The key file is another ledger's.
     #[error("{}: the key file belongs to another ledger: restore the one that was backed up with this ledger", .0.display())]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::column::{int, ms, octets, timestamp};
+use super::audit::one_by_one;
+use super::column::{count, int, ms, octets, timestamp};
+use super::db::{Connection, query, query_as};
 use super::erasure::forget_contact;
 use super::ledger::Place;
 use super::look_up::contacts;
@@ -37,6 +39,15 @@ pub struct EvidenceRun {
     pub cursor: Option<SubjectId>,
 }
 
+/// `seq` of the event that told last that the evidence of a person is destroyed; 0 where none did.
+pub(super) async fn last(tx: &mut Connection, subject: SubjectId) -> Result<u64, StoreError> {
+    let (last,): (i64,) = query_as("SELECT coalesce(max(seq), 0) FROM event WHERE subject = $1 AND kind = 'evidence_destroyed'")
+        .bind(&subject.0[..])
+        .fetch_one(tx)
+        .await?;
+    count(last)
+}
+
 impl Store {
     /// The next people after that one of whom there is evidence, at most `limit`, with its age.
     pub async fn evidence_ages(&self, after: Option<SubjectId>, limit: u32) -> Result<Vec<EvidenceAge>, StoreError> {
@@ -45,16 +56,14 @@ impl Store {
         for subject in subjects {
             let mut reader = self.inner.reader.lock().await;
             // What the gateway noted itself is no use of the evidence.
-            let rows: Vec<(String, i64)> = sqlx::query_as(
-                "SELECT channel, max(at) FROM event WHERE subject = ?1 AND kind NOT IN ('erased', 'evidence_destroyed') GROUP BY channel",
+            let rows: Vec<(String, i64)> = query_as(
+                "SELECT channel, max(at) FROM event WHERE subject = $1 AND kind NOT IN ('erased', 'evidence_destroyed') GROUP BY channel",
             )
             .bind(&subject.0[..])
-            .fetch_all(&mut *reader)
+            .fetch_all(&mut reader)
             .await?;
-            let standing: Option<(i64, String)> = sqlx::query_as("SELECT seq, contacted FROM standing WHERE subject = ?1")
-                .bind(&subject.0[..])
-                .fetch_optional(&mut *reader)
-                .await?;
+            let standing: Option<(i64, String)> =
+                query_as("SELECT seq, contacted FROM standing WHERE subject = $1").bind(&subject.0[..]).fetch_optional(&mut reader).await?;
             drop(reader);
             // A key without a row: a crash at the sign-up left it, and it sealed nothing.
             let (seq, contacted) = standing.unwrap_or((0, "{}".to_owned()));
@@ -81,19 +90,20 @@ impl Store {
             return Ok(false);
         }
         let controllers: Vec<(String,)> =
-            sqlx::query_as("SELECT DISTINCT controller FROM event WHERE subject = ?1 AND evidence IS NOT NULL ORDER BY controller")
+            query_as("SELECT DISTINCT controller FROM event WHERE subject = $1 AND evidence IS NOT NULL ORDER BY controller")
                 .bind(&age.subject.0[..])
-                .fetch_all(&mut *tx)
+                .fetch_all(&mut tx)
                 .await?;
         for (controller,) in controllers {
             let event = Event::new(EventKind::EvidenceDestroyed, controller, vec![], Source::Gateway, now);
             place.append(&mut tx, &DataKeys::NONE, event).await?;
         }
-        sqlx::query("DELETE FROM access_link WHERE subject = ?1").bind(&age.subject.0[..]).execute(&mut *tx).await?;
+        query("DELETE FROM access_link WHERE subject = $1").bind(&age.subject.0[..]).execute(&mut tx).await?;
         forget_contact(&mut tx, age.subject).await?;
         tx.commit().await?;
         // After the commit: a crash in between leaves a key that the next run takes, and no consent in force that cannot be proven.
-        self.inner.subject_keys.shred(age.subject, true).await?;
+        // Whoever appends first, at another gateway, takes it too, and its new keys stay.
+        self.inner.subject_keys.destroy_until(age.subject, place.standing.seq).await?;
         Ok(true)
     }
 
@@ -101,15 +111,16 @@ impl Store {
     pub async fn record_evidence_run(&self, run: &EvidenceRun) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query(
+        one_by_one(&mut tx).await?;
+        query(
             "INSERT INTO evidence_run (seq, at, looked_at, destroyed, next)
-             VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM evidence_run), ?1, ?2, ?3, ?4)",
+             VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM evidence_run), $1, $2, $3, $4)",
         )
         .bind(ms(run.at))
         .bind(int(run.looked_at))
         .bind(int(run.destroyed))
         .bind(run.cursor.map(|id| id.0.to_vec()))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         Ok(tx.commit().await?)
     }
@@ -118,9 +129,9 @@ impl Store {
     pub async fn evidence_runs(&self, limit: u32) -> Result<Vec<EvidenceRun>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let rows: Vec<(i64, i64, i64, Option<Vec<u8>>)> =
-            sqlx::query_as("SELECT at, looked_at, destroyed, next FROM evidence_run ORDER BY seq DESC LIMIT ?1")
+            query_as("SELECT at, looked_at, destroyed, next FROM evidence_run ORDER BY seq DESC LIMIT $1")
                 .bind(limit)
-                .fetch_all(&mut *reader)
+                .fetch_all(&mut reader)
                 .await?;
         let read = |(at, looked_at, destroyed, next): (i64, i64, i64, Option<Vec<u8>>)| {
             Ok(EvidenceRun {

@@ -2,8 +2,8 @@
 //! here for a consent (I5). Who may say what is the desk's business.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
+use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::text_version::keep;
 use super::withdrawal::{Stop, is_in_force, record_stop};
@@ -142,7 +142,7 @@ impl Store {
         if let Some(mut text) = notice {
             fact.notice = Some(keep(&mut tx, &mut text).await?);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         let event = Event {
             channel: told.channel(),
             fact: Some(fact),
@@ -159,8 +159,8 @@ impl Store {
 }
 
 /// Takes the id, unless it is taken: then what to answer.
-async fn told_before(tx: &mut SqliteConnection, once: &Once) -> Result<Option<TellAnswer>, StoreError> {
-    let taken = sqlx::query("INSERT INTO told (id, content) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")
+async fn told_before(tx: &mut Connection, once: &Once) -> Result<Option<TellAnswer>, StoreError> {
+    let taken = query("INSERT INTO told (id, content) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
         .bind(&once.id[..])
         .bind(&once.content[..])
         .execute(&mut *tx)
@@ -169,6 +169,6 @@ async fn told_before(tx: &mut SqliteConnection, once: &Once) -> Result<Option<Te
         return Ok(None);
     }
     let (same,): (bool,) =
-        sqlx::query_as("SELECT content = ?2 FROM told WHERE id = ?1").bind(&once.id[..]).bind(&once.content[..]).fetch_one(tx).await?;
+        query_as("SELECT content = $2 FROM told WHERE id = $1").bind(&once.id[..]).bind(&once.content[..]).fetch_one(tx).await?;
     Ok(Some(if same { TellAnswer::Repeated } else { TellAnswer::IdTaken }))
 }

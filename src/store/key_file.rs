@@ -12,8 +12,8 @@ use super::StoreError;
 use crate::crypto::Keyring;
 use crate::entropy::random;
 
-/// Reads `path`, or makes it where `ledger` does not exist yet.
-pub(super) fn load_or_make(path: &Path, ledger: &Path) -> Result<Keyring, StoreError> {
+/// Reads `path`, or makes it where there is no ledger yet.
+pub(super) fn load_or_make(path: &Path, has_ledger: bool) -> Result<Keyring, StoreError> {
     let failed = |source| StoreError::File { path: path.to_owned(), source: Arc::new(source) };
     match fs::metadata(path) {
         Ok(metadata) => {
@@ -26,7 +26,7 @@ pub(super) fn load_or_make(path: &Path, ledger: &Path) -> Result<Keyring, StoreE
         }
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
         // New keys for an old ledger would make every address in it unknown, withdrawals included.
-        Err(_) if ledger.exists() => Err(StoreError::KeyFileLost(path.to_owned())),
+        Err(_) if has_ledger => Err(StoreError::KeyFileLost(path.to_owned())),
         Err(_) => make(path).map_err(failed),
     }
 }

@@ -2,10 +2,10 @@
 //! transaction, so that no two writers can lose a withdrawal (DESIGN.md section 5).
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
 use super::column::{count, int, json, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::db::{Connection, Sql, query, query_as};
 use super::subject_keys::DataKeys;
 use super::text_version::{keep_all, restore_all};
 use super::{Store, StoreError, event_tally};
@@ -57,7 +57,7 @@ impl Store {
     /// A subject's standing, without its suppressions; `None` for an unknown subject. Deciding reads go by the address.
     pub async fn standing_of(&self, subject: SubjectId) -> Result<Option<Standing>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        Ok(Place::of_subject(&mut reader, subject).await?.map(|place| place.standing))
+        Ok(Place::as_it_is(&mut reader, subject).await?.map(|place| place.standing))
     }
 
     /// A subject's address as typed; `None` when nobody gave one, or its key was destroyed.
@@ -65,7 +65,7 @@ impl Store {
         let Some(contact) = self.inner.subject_keys.of(subject).await?.contact else { return Ok(None) };
         let mut reader = self.inner.reader.lock().await;
         let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("SELECT address FROM subject WHERE id = ?1").bind(&subject.0[..]).fetch_optional(&mut *reader).await?;
+            query_as("SELECT address FROM subject WHERE id = $1").bind(&subject.0[..]).fetch_optional(&mut reader).await?;
         let Some((sealed,)) = row else { return Ok(None) };
         let plain = contact.open(&context("subject", subject, 0), &sealed);
         let address = plain.and_then(|plain| Address::parse(std::str::from_utf8(&plain).ok()?).ok());
@@ -74,28 +74,39 @@ impl Store {
 }
 
 impl Place {
-    /// The subject of that key.
-    pub(super) async fn of_key(tx: &mut SqliteConnection, key: LookupKey) -> Result<Option<Self>, StoreError> {
-        let row = sqlx::query_as("SELECT key, subject, state FROM standing WHERE key = ?1");
+    /// The subject of that key, locked until the transaction ends.
+    pub(super) async fn of_key(tx: &mut Connection, key: LookupKey) -> Result<Option<Self>, StoreError> {
+        let row = query_as(Sql {
+            sqlite: "SELECT key, subject, state FROM standing WHERE key = $1",
+            postgres: "SELECT key, subject, state FROM standing WHERE key = $1 FOR UPDATE",
+        });
         row.bind(&key.0[..]).fetch_optional(tx).await?.map(Self::read).transpose()
     }
 
-    /// The subject of that id.
-    pub(super) async fn of_subject(tx: &mut SqliteConnection, subject: SubjectId) -> Result<Option<Self>, StoreError> {
-        let row = sqlx::query_as("SELECT key, subject, state FROM standing WHERE subject = ?1");
+    /// The subject of that id, locked until the transaction ends.
+    pub(super) async fn of_subject(tx: &mut Connection, subject: SubjectId) -> Result<Option<Self>, StoreError> {
+        let row = query_as(Sql {
+            sqlite: "SELECT key, subject, state FROM standing WHERE subject = $1",
+            postgres: "SELECT key, subject, state FROM standing WHERE subject = $1 FOR UPDATE",
+        });
         row.bind(&subject.0[..]).fetch_optional(tx).await?.map(Self::read).transpose()
     }
 
-    /// A new subject for that key.
-    pub(super) async fn new(tx: &mut SqliteConnection, key: LookupKey) -> Result<Self, StoreError> {
-        let place = Self { key, subject: SubjectId(random()), standing: Standing::default() };
-        sqlx::query("INSERT INTO standing (key, subject, seq, state, contacted) VALUES (?1, ?2, 0, ?3, '{}')")
+    /// The subject of that id for reading only.
+    pub(super) async fn as_it_is(reader: &mut Connection, subject: SubjectId) -> Result<Option<Self>, StoreError> {
+        let row = query_as("SELECT key, subject, state FROM standing WHERE subject = $1");
+        row.bind(&subject.0[..]).fetch_optional(reader).await?.map(Self::read).transpose()
+    }
+
+    /// A new subject for that key; the one that is there when another gateway was quicker.
+    pub(super) async fn new(tx: &mut Connection, key: LookupKey) -> Result<Self, StoreError> {
+        query("INSERT INTO standing (key, subject, seq, state, contacted) VALUES ($1, $2, 0, $3, '{}') ON CONFLICT (key) DO NOTHING")
             .bind(&key.0[..])
-            .bind(&place.subject.0[..])
-            .bind(state(&place.standing))
+            .bind(random::<16>().to_vec())
+            .bind(state(&Standing::default()))
             .execute(tx)
             .await?;
-        Ok(place)
+        Self::of_key(tx, key).await?.ok_or(StoreError::Damaged("a standing"))
     }
 
     fn read((key, subject, state): PlaceRow) -> Result<Self, StoreError> {
@@ -104,7 +115,7 @@ impl Place {
     }
 
     /// Appends `event` as the subject's next one, whatever its `seq`; returns the `seq` it got.
-    pub(super) async fn append(&mut self, tx: &mut SqliteConnection, keys: &DataKeys, mut event: Event) -> Result<u64, StoreError> {
+    pub(super) async fn append(&mut self, tx: &mut Connection, keys: &DataKeys, mut event: Event) -> Result<u64, StoreError> {
         event.seq = self.standing.seq + 1;
         event.at = whole_ms(event.at);
         event.until = event.until.map(whole_ms);
@@ -114,9 +125,9 @@ impl Place {
         if let Some(evidence) = &mut event.evidence {
             keep_all(tx, evidence).await?;
         }
-        sqlx::query(
+        query(
             "INSERT INTO event (subject, seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, evidence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(&self.subject.0[..])
         .bind(int(event.seq))
@@ -150,21 +161,21 @@ impl Place {
     /// and their spelling must not take the place of one that did (S0-15).
     pub(super) async fn keep_first_address(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         keys: &DataKeys,
         address: &Address,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         // A crash in the middle of an erasure leaves one that nobody can read: it is none.
         let there: Option<(Vec<u8>,)> =
-            sqlx::query_as("SELECT address FROM subject WHERE id = ?1").bind(&self.subject.0[..]).fetch_optional(&mut *tx).await?;
+            query_as("SELECT address FROM subject WHERE id = $1").bind(&self.subject.0[..]).fetch_optional(&mut *tx).await?;
         let opens =
             |sealed: &[u8]| keys.contact.as_ref().is_some_and(|key| key.open(&context("subject", self.subject, 0), sealed).is_some());
         if there.is_some_and(|(sealed,)| opens(&sealed)) {
             return Ok(());
         }
-        sqlx::query(
-            "INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3)
+        query(
+            "INSERT INTO subject (id, address, created) VALUES ($1, $2, $3)
              ON CONFLICT (id) DO UPDATE SET address = excluded.address, created = excluded.created",
         )
         .bind(&self.subject.0[..])
@@ -176,12 +187,12 @@ impl Place {
     }
 
     /// Keeps the address that the request of that `seq` was confirmed from: its mailbox is proven to be the person's.
-    pub(super) async fn keep_proven_address(&self, tx: &mut SqliteConnection, keys: &DataKeys, request: u64) -> Result<(), StoreError> {
+    pub(super) async fn keep_proven_address(&self, tx: &mut Connection, keys: &DataKeys, request: u64) -> Result<(), StoreError> {
         let address = match evidence(tx, self.subject, keys, request).await? {
             Some(Evidence::Request(asked)) => Address::parse(&asked.address).map_err(|_| StoreError::Damaged("an address"))?,
             _ => return Err(StoreError::Damaged("evidence")),
         };
-        sqlx::query("UPDATE subject SET address = ?2 WHERE id = ?1")
+        query("UPDATE subject SET address = $2 WHERE id = $1")
             .bind(&self.subject.0[..])
             .bind(self.seal_address(keys, &address)?)
             .execute(tx)
@@ -196,8 +207,8 @@ impl Place {
 }
 
 /// Writes the projection of a subject.
-pub(super) async fn save(tx: &mut SqliteConnection, subject: SubjectId, standing: &Standing) -> Result<(), StoreError> {
-    sqlx::query("UPDATE standing SET seq = ?2, state = ?3 WHERE subject = ?1")
+pub(super) async fn save(tx: &mut Connection, subject: SubjectId, standing: &Standing) -> Result<(), StoreError> {
+    query("UPDATE standing SET seq = $2, state = $3 WHERE subject = $1")
         .bind(&subject.0[..])
         .bind(int(standing.seq))
         .bind(state(standing))
@@ -212,14 +223,10 @@ pub(super) fn state(standing: &Standing) -> String {
 }
 
 /// Reads a subject's events; evidence only where keys are given. Evidence whose key was destroyed is `None`.
-pub(super) async fn events(
-    connection: &mut SqliteConnection,
-    subject: SubjectId,
-    keys: Option<&DataKeys>,
-) -> Result<Vec<Event>, StoreError> {
-    let rows: Vec<EventRow> = sqlx::query_as(
-        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, iif(?2, evidence, NULL) AS evidence
-         FROM event WHERE subject = ?1 ORDER BY seq",
+pub(super) async fn events(connection: &mut Connection, subject: SubjectId, keys: Option<&DataKeys>) -> Result<Vec<Event>, StoreError> {
+    let rows: Vec<EventRow> = query_as(
+        "SELECT seq, at, kind, controller, channel, topics, source, opt_in, answers, ends, fact, CASE WHEN $2 THEN evidence END AS evidence
+         FROM event WHERE subject = $1 ORDER BY seq",
     )
     .bind(&subject.0[..])
     .bind(keys.is_some())
@@ -252,13 +259,8 @@ pub(super) async fn events(
 }
 
 /// The evidence of one event; `None` where it has none or its key was destroyed.
-async fn evidence(
-    connection: &mut SqliteConnection,
-    subject: SubjectId,
-    keys: &DataKeys,
-    seq: u64,
-) -> Result<Option<Evidence>, StoreError> {
-    let row: Option<(Option<Vec<u8>>,)> = sqlx::query_as("SELECT evidence FROM event WHERE subject = ?1 AND seq = ?2")
+async fn evidence(connection: &mut Connection, subject: SubjectId, keys: &DataKeys, seq: u64) -> Result<Option<Evidence>, StoreError> {
+    let row: Option<(Option<Vec<u8>>,)> = query_as("SELECT evidence FROM event WHERE subject = $1 AND seq = $2")
         .bind(&subject.0[..])
         .bind(int(seq))
         .fetch_optional(&mut *connection)
@@ -269,7 +271,7 @@ async fn evidence(
     }
 }
 
-async fn open_evidence(connection: &mut SqliteConnection, key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Evidence, StoreError> {
+async fn open_evidence(connection: &mut Connection, key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Evidence, StoreError> {
     let plain = key.open(context, sealed).ok_or(StoreError::Damaged("evidence"))?;
     let mut evidence = serde_json::from_slice(&plain).map_err(|_| StoreError::Damaged("evidence"))?;
     restore_all(connection, &mut evidence).await?;

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::column::{ms, octets, timestamp};
+use super::db::{Connection, Sql, query, query_as};
+use super::lease::{LEASE_MS, take_letters};
 use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
 use super::subject_keys::DataKeys;
@@ -50,14 +51,17 @@ impl Store {
     /// Mails whose time has come at `now`, the longest due first. A mail that was tried stays due until
     /// [`Store::letter_done`] or [`Store::letter_later`] is told.
     pub async fn due_letters(&self, now: Timestamp, limit: u32) -> Result<Vec<WaitingLetter>, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> =
-            sqlx::query_as("SELECT id, subject, mail, queued_at, attempts FROM letter WHERE next_at <= ?1 ORDER BY next_at, id LIMIT ?2")
+        let rows: Vec<Row> = if self.inner.is_shared {
+            let mut writer = self.inner.writer.lock().await;
+            query_as(take_letters!()).bind(ms(now)).bind(limit).bind(&self.inner.gateway[..]).bind(LEASE_MS).fetch_all(&mut writer).await?
+        } else {
+            let mut reader = self.inner.reader.lock().await;
+            query_as("SELECT id, subject, mail, queued_at, attempts FROM letter WHERE next_at <= $1 ORDER BY next_at, id LIMIT $2")
                 .bind(ms(now))
                 .bind(limit)
-                .fetch_all(&mut *reader)
-                .await?;
-        drop(reader);
+                .fetch_all(&mut reader)
+                .await?
+        };
         let mut due = Vec::with_capacity(rows.len());
         for (id, subject, sealed, queued_at, attempts) in rows {
             let (id, subject) = (LetterId(octets(&id)?), SubjectId(octets(&subject)?));
@@ -75,7 +79,7 @@ impl Store {
     /// When the next letter comes due; now or earlier for one that is.
     pub async fn next_letter(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let (next,): (Option<i64>,) = sqlx::query_as("SELECT min(next_at) FROM letter").fetch_one(&mut *reader).await?;
+        let (next,): (Option<i64>,) = query_as("SELECT min(next_at) FROM letter").fetch_one(&mut reader).await?;
         next.map(timestamp).transpose()
     }
 
@@ -84,15 +88,18 @@ impl Store {
     pub async fn letter_done(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let row: Option<Ended> = sqlx::query_as("DELETE FROM letter WHERE id = ?1 RETURNING subject, opt_in, mail")
-            .bind(&id.0[..])
-            .fetch_optional(&mut *tx)
-            .await?;
+        if tx.is_shared() {
+            // The person's row first, as everybody does: who waits for each other in a ring is refused.
+            let lock = "SELECT 1 FROM standing WHERE subject = (SELECT subject FROM letter WHERE id = $1) FOR UPDATE";
+            query_as::<(i32,)>(lock).bind(&id.0[..]).fetch_optional(&mut tx).await?;
+        }
+        let row: Option<Ended> =
+            query_as("DELETE FROM letter WHERE id = $1 RETURNING subject, opt_in, mail").bind(&id.0[..]).fetch_optional(&mut tx).await?;
         let Some((subject, opt_in, sealed)) = row else { return Ok(()) };
         if let Some(opt_in) = opt_in {
             let opt_in = of_id(&mut tx, OptInId(octets(&opt_in)?)).await?.ok_or(StoreError::Damaged("an opt-in"))?;
             let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
-            let keys = self.keys_of(&place).await?;
+            let keys = self.keys_of(&mut tx, &place).await?;
             let mail = Mail::open(&keys, SubjectId(octets(&subject)?), id, &sealed).ok_or(StoreError::Damaged("a letter"))?;
             let (kind, reply) = match outcome {
                 Outcome::Accept { text } => (EventKind::DoiMailSent, format!("250 {text}")),
@@ -113,11 +120,14 @@ impl Store {
     /// Puts a mail off to `next` and counts the attempt.
     pub async fn letter_later(&self, id: LetterId, next: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
-        sqlx::query("UPDATE letter SET next_at = ?2, attempts = attempts + 1 WHERE id = ?1")
-            .bind(&id.0[..])
-            .bind(ms(next))
-            .execute(&mut *writer)
-            .await?;
+        query(Sql {
+            sqlite: "UPDATE letter SET next_at = $2, attempts = attempts + 1 WHERE id = $1",
+            postgres: "UPDATE letter SET next_at = $2, attempts = attempts + 1, lease_owner = NULL, lease_until = 0 WHERE id = $1",
+        })
+        .bind(&id.0[..])
+        .bind(ms(next))
+        .execute(&mut writer)
+        .await?;
         Ok(())
     }
 
@@ -146,7 +156,7 @@ impl Mail {
     /// Posts it, due at once.
     pub(super) async fn post(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         keys: &DataKeys,
         id: LetterId,
         subject: SubjectId,
@@ -155,7 +165,7 @@ impl Mail {
     ) -> Result<(), StoreError> {
         let key = keys.contact.as_ref().ok_or(StoreError::Damaged("a subject's key"))?;
         let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| StoreError::Damaged("a letter"))?);
-        sqlx::query("INSERT INTO letter (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0)")
+        query("INSERT INTO letter (id, subject, opt_in, mail, queued_at, next_at, attempts) VALUES ($1, $2, $3, $4, $5, $5, 0)")
             .bind(&id.0[..])
             .bind(&subject.0[..])
             .bind(opt_in.map(|id| id.0.to_vec()))

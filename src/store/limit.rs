@@ -2,18 +2,18 @@
 //! business.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 
 use super::StoreError;
 use super::column::ms;
+use super::db::{Connection, query_as};
 use crate::consent::SubjectId;
 
 /// So many within that time, and not one more.
 pub(super) type Limit = (i64, SignedDuration);
 
-/// True when one of the limits is reached. `counted` counts those for subject ?1 and controller ?2 after ?3.
+/// True when one of the limits is reached. `counted` counts those for subject $1 and controller $2 after $3.
 pub(super) async fn is_too_soon(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     counted: &'static str,
     limits: &[Limit],
     subject: SubjectId,
@@ -21,7 +21,7 @@ pub(super) async fn is_too_soon(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     for (most, within) in limits {
-        let (mails,): (i64,) = sqlx::query_as(counted)
+        let (mails,): (i64,) = query_as(counted)
             .bind(&subject.0[..])
             .bind(controller)
             .bind(ms(at.saturating_sub(*within).unwrap_or(Timestamp::MIN)))

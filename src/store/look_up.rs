@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::column::{json, octets, timestamp};
+use super::db::{Connection, Sql, query_as};
 use super::withdrawal::suppression;
 use super::{Store, StoreError};
 use crate::consent::{LookupKey, Standing, SubjectId};
@@ -41,7 +41,7 @@ impl Store {
 
 impl LookUps {
     /// Starts the task on its own connection.
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    pub(super) fn start(connection: Connection) -> Self {
         let (questions, asked) = mpsc::unbounded_channel();
         tokio::spawn(answer_all(connection, asked));
         Self { questions }
@@ -58,7 +58,7 @@ impl LookUps {
 
 /// While one statement runs, the next questions gather: under load the batches grow by themselves, without it nobody
 /// waits.
-async fn answer_all(mut connection: SqliteConnection, mut asked: mpsc::UnboundedReceiver<Question>) {
+async fn answer_all(mut connection: Connection, mut asked: mpsc::UnboundedReceiver<Question>) {
     let mut questions = Vec::with_capacity(MOST);
     let mut closing = None;
     while closing.is_none() && asked.recv_many(&mut questions, MOST).await > 0 {
@@ -93,26 +93,32 @@ async fn answer_all(mut connection: SqliteConnection, mut asked: mpsc::Unbounded
     drop(closing);
 }
 
-async fn find(connection: &mut SqliteConnection, keys: &[LookupKey]) -> Result<HashMap<LookupKey, (SubjectId, Standing)>, StoreError> {
+async fn find(connection: &mut Connection, keys: &[LookupKey]) -> Result<HashMap<LookupKey, (SubjectId, Standing)>, StoreError> {
     let rows: Vec<Row> = match keys {
         [] => return Ok(HashMap::new()),
         [key] => {
-            sqlx::query_as(
-                "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+            query_as(Sql {
+                sqlite: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
-                 FROM standing AS s WHERE s.key = ?1",
-            )
+                 FROM standing AS s WHERE s.key = $1",
+                postgres: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+                     (SELECT coalesce(json_agg(json_build_array(controller, topic, reason)), '[]')::text FROM suppression WHERE key = s.key)
+                 FROM standing AS s WHERE s.key = $1",
+            })
             .bind(&key.0[..])
             .fetch_all(connection)
             .await?
         }
         // CROSS JOIN fixes the order: one search by key for each element, never a scan of the table
         keys => {
-            sqlx::query_as(
-                "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+            query_as(Sql {
+                sqlite: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason)) FROM suppression WHERE key = s.key)
-                 FROM json_each(?1) AS asked CROSS JOIN standing AS s ON s.key = unhex(asked.value)",
-            )
+                 FROM json_each($1) AS asked CROSS JOIN standing AS s ON s.key = unhex(asked.value)",
+                postgres: "SELECT s.key, s.subject, s.seq, s.state, s.contacted,
+                     (SELECT coalesce(json_agg(json_build_array(controller, topic, reason)), '[]')::text FROM suppression WHERE key = s.key)
+                 FROM standing AS s WHERE s.key = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($1::json)))",
+            })
             .bind(json(keys.iter().map(|key| hex::encode(key.0)).collect::<Vec<_>>()))
             .fetch_all(connection)
             .await?

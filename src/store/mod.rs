@@ -11,6 +11,7 @@ mod api_token;
 mod audit;
 mod column;
 mod data_dir;
+mod db;
 mod decision;
 mod decision_log;
 mod dossier;
@@ -21,6 +22,7 @@ mod evidence_end;
 mod fact;
 mod journal;
 mod key_file;
+mod lease;
 mod ledger;
 mod letter;
 mod limit;
@@ -35,6 +37,7 @@ mod retention;
 mod rules;
 mod search;
 mod search_subject;
+mod server;
 mod session;
 mod spool;
 mod stride;
@@ -44,11 +47,10 @@ mod text_version;
 mod volume;
 mod withdrawal;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 pub use access::{AccessLink, NewAccess};
 pub use api_token::{ApiToken, Scope};
@@ -68,19 +70,26 @@ pub use preference::NewChoice;
 pub use replay::{Past, PastDecision, PastPerson};
 pub use rules::{ActiveRules, Approval, How, NewApproval, Simulation};
 pub use search::{DecisionFilter, DecisionPage, Names};
+pub use server::DatabaseSettings;
 pub use session::{NewSession, Proof, Session, Stage};
 pub use spool::{CopyId, CopyState, DueCopy, Ground, Judgement, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
 pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
+use crate::entropy::random;
 use data_dir::DataDir;
+use db::{Connection, Pool, Transaction, query, query_as};
 use journal::Journal;
 use look_up::LookUps;
 use recorder::Recorder;
+use server::Server;
 use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;
+
+/// Connections to a server for each kind of work.
+const CONNECTIONS: usize = 4;
 
 /// The ledger. Clones share it.
 #[derive(Clone)]
@@ -89,13 +98,17 @@ pub struct Store {
 }
 
 struct Inner {
+    /// True where other gateways work on the same ledger.
+    is_shared: bool,
+    /// Names this one among them.
+    gateway: [u8; 16],
     keyring: Arc<Keyring>,
     /// All writes to the ledger, group commits included.
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: Arc<Pool>,
     /// All reads but the hot look-up and the admin's, which have connections of their own.
-    reader: Mutex<SqliteConnection>,
+    reader: Pool,
     /// Searches and charts: they may take their time, and no public page waits for them.
-    admin: Mutex<SqliteConnection>,
+    admin: Pool,
     subject_keys: SubjectKeys,
     look_ups: LookUps,
     recorder: Recorder,
@@ -109,40 +122,87 @@ impl Store {
     /// Opens `<dir>/ledger.sqlite`, `<dir>/subject-keys.sqlite`, `<dir>/spool.sqlite` and the key file `<dir>/keys`, and makes what is missing.
     /// Refuses a directory in use, and a ledger whose key file is lost, damaged, another's, or readable by others.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::over(DataDir::lock(dir)?).await
+        Self::open_on(dir, None).await
     }
 
     /// As [`Store::open`], but where a gateway runs on the directory, beside it: for a command that writes a row and ends.
     pub async fn open_beside(dir: &Path) -> Result<Self, StoreError> {
-        Self::over(DataDir::share(dir)?).await
+        Self::open_beside_on(dir, None).await
     }
 
-    async fn over(data_dir: DataDir) -> Result<Self, StoreError> {
-        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), &data_dir.ledger())?);
+    /// As [`Store::open`]; with a server, the directory has the key file alone, and any number of gateways share the server.
+    pub async fn open_on(dir: &Path, database: Option<&DatabaseSettings>) -> Result<Self, StoreError> {
+        Self::over(DataDir::lock(dir)?, database).await
+    }
 
+    /// As [`Store::open_beside`], with a server or without.
+    pub async fn open_beside_on(dir: &Path, database: Option<&DatabaseSettings>) -> Result<Self, StoreError> {
+        Self::over(DataDir::share(dir)?, database).await
+    }
+
+    async fn over(data_dir: DataDir, database: Option<&DatabaseSettings>) -> Result<Self, StoreError> {
+        match database {
+            None => Self::over_files(data_dir).await,
+            Some(database) => Self::over_server(data_dir, &Server::of(database)?).await,
+        }
+    }
+
+    async fn over_files(data_dir: DataDir) -> Result<Self, StoreError> {
+        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), data_dir.ledger().exists())?);
         // Keys of its own would be made for old subjects, and their evidence look damaged.
         if has_content(&data_dir.ledger()) && !has_content(&data_dir.subject_keys()) {
             return Err(StoreError::SubjectKeysLost(data_dir.subject_keys()));
         }
-        let mut subject_keys = data_dir::connect(&data_dir.subject_keys()).await?;
-        sqlx::migrate!("migrations/sqlite/keys").run(&mut subject_keys).await?;
-        let mut writer = data_dir::connect(&data_dir.ledger()).await?;
-        sqlx::migrate!("migrations/sqlite").run(&mut writer).await?;
-        if !is_ours(&mut writer, &keyring).await? {
+        let mut subject_keys = Connection::sqlite(&data_dir.subject_keys()).await?;
+        let mut ledger = Connection::sqlite(&data_dir.ledger()).await?;
+        if let (Some(subject_keys), Some(ledger)) = (subject_keys.as_sqlite(), ledger.as_sqlite()) {
+            sqlx::migrate!("migrations/sqlite/keys").run(subject_keys).await?;
+            sqlx::migrate!("migrations/sqlite").run(ledger).await?;
+        }
+        if !is_ours(&mut ledger, &keyring).await? {
             return Err(StoreError::KeyFileWrong(data_dir.keys()));
         }
-
         let spool = Spool::open(&data_dir.spool(), keyring.spool_key()).await?;
-        let run = Run::last(&mut writer).await?;
+        Self::assemble(data_dir, keyring, ledger, Pool::new(vec![subject_keys]), spool, 1).await
+    }
+
+    async fn over_server(data_dir: DataDir, server: &Server) -> Result<Self, StoreError> {
+        let [mut ledger, spool, mut subject_keys] = server.open().await?;
+        let (is_begun,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'check')").fetch_one(&mut ledger).await?;
+        let keyring = Arc::new(key_file::load_or_make(&data_dir.keys(), is_begun)?);
+        if !is_ours(&mut ledger, &keyring).await? {
+            return Err(StoreError::KeyFileWrong(data_dir.keys()));
+        }
+        if lost_its_subject_keys(&mut ledger, &mut subject_keys).await? {
+            return Err(StoreError::SubjectKeysLost(PathBuf::from("the schema consentry_keys")));
+        }
+        let spool = Spool::over(spool, 2, keyring.spool_key()).await?;
+        let subject_keys = Pool::like(&subject_keys, CONNECTIONS).await?;
+        let store = Self::assemble(data_dir, keyring, ledger, subject_keys, spool, CONNECTIONS).await?;
+        tokio::spawn(lease::live(Arc::downgrade(&store.inner)));
+        Ok(store)
+    }
+
+    async fn assemble(
+        data_dir: DataDir,
+        keyring: Arc<Keyring>,
+        mut ledger: Connection,
+        subject_keys: Pool,
+        spool: Spool,
+        connections: usize,
+    ) -> Result<Self, StoreError> {
+        let run = Run::last(&mut ledger).await?;
         // A command beside a gateway leaves that one's journal alone.
         let journal = data_dir.is_ours().then(|| Journal::open(&data_dir.journal(), Arc::clone(&keyring))).transpose();
         let journal = journal.map_err(|source| StoreError::File { path: data_dir.journal(), source: Arc::new(source) })?;
-        let writer = Arc::new(Mutex::new(writer));
+        let writer = Arc::new(Pool::like(&ledger, connections).await?);
         let inner = Inner {
-            reader: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
-            admin: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
+            is_shared: ledger.is_shared(),
+            gateway: random(),
+            reader: Pool::like(&ledger, connections).await?,
+            admin: Pool::like(&ledger, connections.div_ceil(2)).await?,
             subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
-            look_ups: LookUps::start(data_dir::connect(&data_dir.ledger()).await?),
+            look_ups: LookUps::start(ledger),
             recorder: Recorder::start(Arc::clone(&writer), run, journal),
             keyring,
             writer,
@@ -159,8 +219,9 @@ impl Store {
     }
 
     /// The data keys of a subject that is about to be appended to, made where missing.
-    async fn keys_of(&self, place: &ledger::Place) -> Result<DataKeys, StoreError> {
-        self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1).await
+    async fn keys_of(&self, tx: &mut Connection, place: &ledger::Place) -> Result<DataKeys, StoreError> {
+        let ended = evidence_end::last(tx, place.subject).await?;
+        self.inner.subject_keys.of_or_new(place.subject, place.standing.seq + 1, ended).await
     }
 
     /// Writes what was recorded and settled before, and closes. Other clones get [`StoreError::Closed`] for what they
@@ -170,15 +231,10 @@ impl Store {
         self.inner.look_ups.close().await;
         self.inner.spool.close().await;
         let Some(inner) = Arc::into_inner(self.inner) else { return };
-        let readers = [inner.reader.into_inner(), inner.admin.into_inner(), inner.spool.into_reader()];
-        let connections = Arc::into_inner(inner.writer).map(Mutex::into_inner).into_iter().chain(readers);
-        for connection in connections {
-            if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "ledger was not closed cleanly");
+        for pool in [&*inner.writer, &inner.reader, &inner.admin, inner.spool.reader(), inner.subject_keys.pool()] {
+            if let Err(error) = pool.close().await {
+                tracing::warn!(%error, "a database was not closed cleanly");
             }
-        }
-        if let Err(error) = inner.subject_keys.close().await {
-            tracing::warn!(%error, "subject keys were not closed cleanly");
         }
     }
 }
@@ -188,35 +244,26 @@ fn has_content(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
-/// Begins a transaction that may write: it takes SQLite's write lock at once, so that what it reads stays true.
-async fn begin(writer: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, StoreError> {
-    if writer.is_in_transaction() {
-        catch_up(writer).await?;
-    }
-    Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+/// True where people gave an address and there is no key at all: even erasing a person leaves a row.
+async fn lost_its_subject_keys(ledger: &mut Connection, subject_keys: &mut Connection) -> Result<bool, StoreError> {
+    // In this order: a first sign-up at another gateway makes its keys before its rows.
+    let (has_people,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM subject)").fetch_one(ledger).await?;
+    let (has_keys,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM subject_key)").fetch_one(subject_keys).await?;
+    Ok(has_people && !has_keys)
 }
 
-/// On a full disk or an I/O error SQLite ends the transaction by itself (its documentation of ROLLBACK). sqlx's own ROLLBACK
-/// then fails, and it counts that transaction as open for ever: no withdrawal could be recorded until the next start.
-/// Only a new connection counts anew.
-async fn catch_up(writer: &mut SqliteConnection) -> Result<(), StoreError> {
-    writer.ping().await?; // a roll-back that waits has run after this
-    if writer.is_in_transaction() {
-        let (file,): (String,) =
-            sqlx::query_as("SELECT file FROM pragma_database_list WHERE name = 'main'").fetch_one(&mut *writer).await?;
-        tracing::warn!("the database ended a transaction by itself: a new connection takes over");
-        *writer = data_dir::connect(Path::new(&file)).await?;
-    }
-    Ok(())
+/// Begins a transaction that may write.
+async fn begin(writer: &mut Connection) -> Result<Transaction<'_>, StoreError> {
+    writer.begin().await
 }
 
 /// Compares the keyring with the one the ledger was begun with.
-async fn is_ours(writer: &mut SqliteConnection, keyring: &Keyring) -> Result<bool, StoreError> {
+async fn is_ours(writer: &mut Connection, keyring: &Keyring) -> Result<bool, StoreError> {
     let ours = keyring.check_value();
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('check', ?1) ON CONFLICT (name) DO NOTHING")
+    query("INSERT INTO meta (name, value) VALUES ('check', $1) ON CONFLICT (name) DO NOTHING")
         .bind(&ours[..])
         .execute(&mut *writer)
         .await?;
-    let (stored,): (Vec<u8>,) = sqlx::query_as("SELECT value FROM meta WHERE name = 'check'").fetch_one(writer).await?;
+    let (stored,): (Vec<u8>,) = query_as("SELECT value FROM meta WHERE name = 'check'").fetch_one(writer).await?;
     Ok(stored == ours)
 }

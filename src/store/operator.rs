@@ -4,11 +4,11 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
 use super::audit::{Deed, NewAuditLine, Object};
 use super::column::{ms, octets, timestamp};
+use super::db::{Connection, Sql, query, query_as};
 use super::{Store, StoreError, begin};
 use crate::entropy::random;
 
@@ -135,12 +135,12 @@ fn until(at: Timestamp, lock: SignedDuration) -> i64 {
 }
 
 /// Drops the places whose failures are forgotten, and what is beyond [`PLACES`].
-async fn forget_places(tx: &mut SqliteConnection, operator: &[u8], rule: LockRule, at: Timestamp) -> Result<(), StoreError> {
+async fn forget_places(tx: &mut Connection, operator: &[u8], rule: LockRule, at: Timestamp) -> Result<(), StoreError> {
     let forgets = i64::try_from(rule.forgets.as_millis()).unwrap_or(i64::MAX);
-    sqlx::query(
-        "DELETE FROM place WHERE operator = ?1 AND known_until <= ?2
-             AND (failures <= (?2 - failed_at) / ?3 AND locked_until <= ?2
-                  OR network NOT IN (SELECT network FROM place WHERE operator = ?1 ORDER BY failed_at DESC LIMIT ?4))",
+    query(
+        "DELETE FROM place WHERE operator = $1 AND known_until <= $2
+             AND (failures <= ($2 - failed_at) / $3 AND locked_until <= $2
+                  OR network NOT IN (SELECT network FROM place WHERE operator = $1 ORDER BY failed_at DESC LIMIT $4))",
     )
     .bind(operator)
     .bind(ms(at))
@@ -194,13 +194,13 @@ impl Store {
         let id = OperatorId(random());
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let added = sqlx::query("INSERT INTO operator (id, name, password, role, created) VALUES (?1, ?2, ?3, ?4, ?5)")
+        let added = query("INSERT INTO operator (id, name, password, role, created) VALUES ($1, $2, $3, $4, $5)")
             .bind(&id.0[..])
             .bind(name)
             .bind(password)
             .bind(role.as_str())
             .bind(ms(at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await;
         match added {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => return Err(StoreError::NameTaken),
@@ -216,8 +216,8 @@ impl Store {
     pub async fn operators(&self) -> Result<Vec<Operator>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created FROM operator ORDER BY name")
-                .fetch_all(&mut *reader)
+            query_as("SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created FROM operator ORDER BY name")
+                .fetch_all(&mut reader)
                 .await?;
         rows.into_iter().map(Row::read).collect()
     }
@@ -226,7 +226,7 @@ impl Store {
     pub async fn set_role(&self, id: OperatorId, role: Role, at: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE operator SET role = ?2 WHERE id = ?1").bind(&id.0[..]).bind(role.as_str()).execute(&mut *tx).await?;
+        query("UPDATE operator SET role = $2 WHERE id = $1").bind(&id.0[..]).bind(role.as_str()).execute(&mut tx).await?;
         let reason = Some(role.as_str().to_owned());
         self.changed(&mut tx, line(id, None, Deed::RoleChanged, reason, at), id).await?;
         Ok(tx.commit().await?)
@@ -237,10 +237,10 @@ impl Store {
     pub async fn set_password(&self, id: OperatorId, password: &str, by: Option<OperatorId>, at: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE operator SET password = ?2, failures = 0, locked_until = 0 WHERE id = ?1")
+        query("UPDATE operator SET password = $2, failures = 0, locked_until = 0 WHERE id = $1")
             .bind(&id.0[..])
             .bind(password)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         unlock_places(&mut tx, id).await?;
         self.changed(&mut tx, line(id, by, Deed::PasswordChanged, None, at), id).await?;
@@ -251,7 +251,7 @@ impl Store {
     pub async fn disable_operator(&self, id: OperatorId, at: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE operator SET disabled = 1 WHERE id = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
+        query("UPDATE operator SET disabled = TRUE WHERE id = $1").bind(&id.0[..]).execute(&mut tx).await?;
         self.changed(&mut tx, line(id, None, Deed::OperatorDisabled, None, at), id).await?;
         Ok(tx.commit().await?)
     }
@@ -261,10 +261,7 @@ impl Store {
     pub async fn reset_second_factor(&self, id: OperatorId, at: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE operator SET totp = NULL, failures = 0, locked_until = 0 WHERE id = ?1")
-            .bind(&id.0[..])
-            .execute(&mut *tx)
-            .await?;
+        query("UPDATE operator SET totp = NULL, failures = 0, locked_until = 0 WHERE id = $1").bind(&id.0[..]).execute(&mut tx).await?;
         unlock_places(&mut tx, id).await?;
         self.changed(&mut tx, line(id, None, Deed::SecondFactorReset, None, at), id).await?;
         Ok(tx.commit().await?)
@@ -278,19 +275,21 @@ impl Store {
     pub async fn begin_attempt(&self, name: &str, from: Place, rule: LockRule, at: Timestamp) -> Result<Attempt, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let row: Option<AttemptRow> = sqlx::query_as(
-            "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
-             FROM operator WHERE name = ?1 AND NOT disabled",
+        let row: Option<AttemptRow> = query_as(
+            Sql { sqlite: "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
+             FROM operator WHERE name = $1 AND NOT disabled",
+            postgres: "SELECT id, name, role, totp IS NOT NULL AS has_second_factor, disabled, created, password, failures, failed_at, locked_until
+             FROM operator WHERE name = $1 AND NOT disabled FOR UPDATE" },
         )
         .bind(name)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await?;
         let Some(row) = row else { return Ok(Attempt::Unknown) };
         let place: Option<(i64, i64, i64, i64)> =
-            sqlx::query_as("SELECT failures, failed_at, locked_until, known_until FROM place WHERE operator = ?1 AND network = ?2")
+            query_as("SELECT failures, failed_at, locked_until, known_until FROM place WHERE operator = $1 AND network = $2")
                 .bind(&row.operator.id)
                 .bind(from.network())
-                .fetch_optional(&mut *tx)
+                .fetch_optional(&mut tx)
                 .await?;
         let (failures, failed_at, locked_until, known_until) = place.unwrap_or_default();
         let now = ms(at);
@@ -301,25 +300,25 @@ impl Store {
         let counts = here <= i64::from(rule.free);
         let everywhere = left_of(row.failures, row.failed_at, rule, at) + i64::from(counts);
         let [lock_here, lock_everywhere] = [here, everywhere].map(|failures| (rule.lock)(u32::try_from(failures).unwrap_or(u32::MAX)));
-        sqlx::query(
-            "INSERT INTO place (operator, network, failures, failed_at, locked_until, known_until) VALUES (?1, ?2, ?3, ?4, ?5, 0)
-             ON CONFLICT (operator, network) DO UPDATE SET failures = ?3, failed_at = ?4, locked_until = ?5",
+        query(
+            "INSERT INTO place (operator, network, failures, failed_at, locked_until, known_until) VALUES ($1, $2, $3, $4, $5, 0)
+             ON CONFLICT (operator, network) DO UPDATE SET failures = $3, failed_at = $4, locked_until = $5",
         )
         .bind(&row.operator.id)
         .bind(from.network())
         .bind(here)
         .bind(now)
         .bind(until(at, lock_here))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         forget_places(&mut tx, &row.operator.id, rule, at).await?;
         if counts {
-            sqlx::query("UPDATE operator SET failures = ?2, failed_at = ?3, locked_until = max(locked_until, ?4) WHERE id = ?1")
+            query("UPDATE operator SET failures = $2, failed_at = $3, locked_until = CASE WHEN locked_until > $4 THEN locked_until ELSE $4 END WHERE id = $1")
                 .bind(&row.operator.id)
                 .bind(everywhere)
                 .bind(now)
                 .bind(until(at, lock_everywhere))
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         tx.commit().await?;
@@ -333,16 +332,16 @@ impl Store {
     pub async fn forgive_attempt(&self, id: OperatorId, attempt: TakesBack) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE place SET failures = max(failures - 1, 0), locked_until = 0 WHERE operator = ?1 AND network = ?2")
+        query("UPDATE place SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END, locked_until = 0 WHERE operator = $1 AND network = $2")
             .bind(&id.0[..])
             .bind(attempt.from.network())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         if attempt.counts {
-            sqlx::query("UPDATE operator SET failures = max(failures - 1, 0), locked_until = ?2 WHERE id = ?1")
+            query("UPDATE operator SET failures = CASE WHEN failures > 0 THEN failures - 1 ELSE 0 END, locked_until = $2 WHERE id = $1")
                 .bind(&id.0[..])
                 .bind(attempt.locked_until)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         Ok(tx.commit().await?)
@@ -351,24 +350,22 @@ impl Store {
     /// The secret of the account's second factor, opened; `None` when it has none.
     pub async fn second_factor(&self, id: OperatorId) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT totp FROM operator WHERE id = ?1 AND totp IS NOT NULL")
-            .bind(&id.0[..])
-            .fetch_optional(&mut *reader)
-            .await?;
+        let row: Option<(Vec<u8>,)> =
+            query_as("SELECT totp FROM operator WHERE id = $1 AND totp IS NOT NULL").bind(&id.0[..]).fetch_optional(&mut reader).await?;
         let open = |(sealed,): (Vec<u8>,)| self.keyring().ledger_key().open(&totp_context(id), &sealed);
         row.map(|row| open(row).ok_or(StoreError::Damaged("a second factor"))).transpose()
     }
 
     /// After any change: who is inside must come in anew, and the change is on record.
-    async fn changed(&self, tx: &mut SqliteConnection, line: NewAuditLine, id: OperatorId) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM session WHERE operator = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
+    async fn changed(&self, tx: &mut Connection, line: NewAuditLine, id: OperatorId) -> Result<(), StoreError> {
+        query("DELETE FROM session WHERE operator = $1").bind(&id.0[..]).execute(&mut *tx).await?;
         self.append_audit(tx, line).await
     }
 }
 
 /// Forgets the failures of all places.
-async fn unlock_places(tx: &mut SqliteConnection, id: OperatorId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE place SET failures = 0, locked_until = 0 WHERE operator = ?1").bind(&id.0[..]).execute(tx).await?;
+async fn unlock_places(tx: &mut Connection, id: OperatorId) -> Result<(), StoreError> {
+    query("UPDATE place SET failures = 0, locked_until = 0 WHERE operator = $1").bind(&id.0[..]).execute(tx).await?;
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 //! What makes an opt-in confirmable is `consent`'s business.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
+use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
 use super::limit::{Limit, is_too_soon};
@@ -67,13 +67,13 @@ pub enum Confirmation {
 
 /// L-DOI-05, for sign-ups.
 const LIMITS: [Limit; 2] = [(1, SignedDuration::from_hours(24)), (3, SignedDuration::from_hours(30 * 24))];
-const COUNTED: &str = "SELECT count(*) FROM opt_in WHERE subject = ?1 AND controller = ?2 AND requested_at > ?3";
+const COUNTED: &str = "SELECT count(*) FROM opt_in WHERE subject = $1 AND controller = $2 AND requested_at > $3";
 
 /// L-DOI-05, for taking back what was stopped by the link of a mail, be it minutes after the sign-up: only the mailbox that
 /// got that mail can be meant, so what strangers typed into forms does not count.
 const UNDO_LIMITS: [Limit; 2] = [(1, SignedDuration::from_hours(1)), (3, SignedDuration::from_hours(30 * 24))];
 const UNDOS_COUNTED: &str = "SELECT count(*) FROM opt_in AS o JOIN event AS e ON e.subject = o.subject AND e.seq = o.requested_seq
-     WHERE o.subject = ?1 AND o.controller = ?2 AND o.requested_at > ?3 AND e.source = 'page'";
+     WHERE o.subject = $1 AND o.controller = $2 AND o.requested_at > $3 AND e.source = 'page'";
 
 type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, Option<i64>, String, String);
 
@@ -90,7 +90,7 @@ impl Store {
         if is_too_soon(&mut tx, counted, &limits, place.subject, &sign_up.controller, sign_up.at).await? {
             return Ok(RequestAnswer::TooSoon);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         place.keep_first_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
         let id = OptInId(random());
@@ -137,7 +137,7 @@ impl Store {
     /// no topic any more.
     pub async fn is_refused(&self, opt_in: &OptIn) -> Result<bool, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let place = Place::of_subject(&mut reader, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+        let place = Place::as_it_is(&mut reader, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
         let refused = |topic| place.standing.refused_since(opt_in.requested, &opt_in.controller, topic);
         Ok(match opt_in.stage {
             Stage::Pending => opt_in.topics.iter().any(refused),
@@ -152,7 +152,7 @@ impl Store {
     pub async fn confirm(&self, token: &[u8; 32], at: Timestamp, evidence: ConfirmationEvidence) -> Result<Confirmation, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let Some((opt_in, _)) = of_token(&mut tx, token).await? else { return Ok(Confirmation::Unknown) };
+        let Some((opt_in, _)) = of_token_locked(&mut tx, token).await? else { return Ok(Confirmation::Unknown) };
         let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
         let opt_in = match opt_in.confirm(whole_ms(at), &place.standing) {
             Ok(Some(confirmed)) => confirmed,
@@ -160,12 +160,8 @@ impl Store {
             Err(OptInError::Expired) => return Ok(Confirmation::Expired),
             Err(OptInError::Voided) => return Ok(Confirmation::Voided),
         };
-        let keys = self.keys_of(&place).await?;
-        sqlx::query("UPDATE opt_in SET stage = ?2 WHERE token = ?1")
-            .bind(&token[..])
-            .bind(stage_word(opt_in.stage))
-            .execute(&mut *tx)
-            .await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
+        query("UPDATE opt_in SET stage = $2 WHERE token = $1").bind(&token[..]).bind(stage_word(opt_in.stage)).execute(&mut tx).await?;
         let given = Event {
             opt_in: Some(opt_in.id),
             answers: Some(opt_in.requested),
@@ -185,10 +181,10 @@ impl Store {
     }
 }
 
-async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {
-    sqlx::query(
+async fn insert(tx: &mut Connection, token: &[u8; 32], opt_in: &OptIn, language: Language) -> Result<(), StoreError> {
+    query(
         "INSERT INTO opt_in (token, id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&token[..])
     .bind(&opt_in.id.0[..])
@@ -205,17 +201,27 @@ async fn insert(tx: &mut SqliteConnection, token: &[u8; 32], opt_in: &OptIn, lan
     Ok(())
 }
 
-async fn of_token(connection: &mut SqliteConnection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
-    let row = sqlx::query_as(
-        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE token = ?1",
+async fn of_token(connection: &mut Connection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
+    let row = query_as(
+        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE token = $1",
     );
     row.bind(&token[..]).fetch_optional(connection).await?.map(read).transpose()
 }
 
+/// As [`of_token`], and nobody else appends to its subject until the transaction ends.
+async fn of_token_locked(tx: &mut Connection, token: &[u8; 32]) -> Result<Option<(OptIn, Language)>, StoreError> {
+    if tx.is_shared() {
+        // The person's row first, as everybody does: who waits for each other in a ring is refused.
+        let lock = "SELECT 1 FROM standing WHERE subject = (SELECT subject FROM opt_in WHERE token = $1) FOR UPDATE";
+        query_as::<(i32,)>(lock).bind(&token[..]).fetch_optional(tx).await?;
+    }
+    of_token(tx, token).await
+}
+
 /// The opt-in of that id.
-pub(super) async fn of_id(tx: &mut SqliteConnection, id: OptInId) -> Result<Option<OptIn>, StoreError> {
-    let row = sqlx::query_as(
-        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE id = ?1",
+pub(super) async fn of_id(tx: &mut Connection, id: OptInId) -> Result<Option<OptIn>, StoreError> {
+    let row = query_as(
+        "SELECT id, subject, controller, topics, requested_seq, requested_at, tracking_seq, language, stage FROM opt_in WHERE id = $1",
     );
     let row: Option<Row> = row.bind(&id.0[..]).fetch_optional(tx).await?;
     Ok(row.map(read).transpose()?.map(|(opt_in, _)| opt_in))

@@ -53,7 +53,7 @@ impl Store {
         if events.iter().all(|event| is_so_already(event, &place.standing)) {
             return Ok(true);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         for event in events {
             // The consent answers the request that was recorded just before it.
             let answers = (event.kind == EventKind::Given).then_some(place.standing.seq);

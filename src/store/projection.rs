@@ -1,6 +1,7 @@
 //! Rebuilding the projection from the events: what is kept must be what they fold to.
 
 use super::column::octets;
+use super::db::{query, query_as};
 use super::{Store, StoreError, begin, ledger};
 use crate::consent::{Standing, SubjectId};
 
@@ -13,19 +14,15 @@ impl Store {
     pub async fn rebuild_standing(&self) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE standing SET seq = 0, state = ?1 WHERE seq <> 0")
-            .bind(ledger::state(&Standing::default()))
-            .execute(&mut *tx)
-            .await?;
+        query("UPDATE standing SET seq = 0, state = $1 WHERE seq <> 0").bind(ledger::state(&Standing::default())).execute(&mut tx).await?;
         let mut rebuilt = 0;
         let mut after = Vec::new();
         loop {
-            let subjects: Vec<(Vec<u8>,)> =
-                sqlx::query_as("SELECT DISTINCT subject FROM event WHERE subject > ?1 ORDER BY subject LIMIT ?2")
-                    .bind(after)
-                    .bind(STEP)
-                    .fetch_all(&mut *tx)
-                    .await?;
+            let subjects: Vec<(Vec<u8>,)> = query_as("SELECT DISTINCT subject FROM event WHERE subject > $1 ORDER BY subject LIMIT $2")
+                .bind(after)
+                .bind(STEP)
+                .fetch_all(&mut tx)
+                .await?;
             let Some((last,)) = subjects.last() else { break };
             after = last.clone();
             for (subject,) in subjects {

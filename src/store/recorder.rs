@@ -2,20 +2,25 @@
 //! ledger takes nothing, plain transactional mail goes on, and its decisions wait in the local journal (M-60); nothing else
 //! does (I4).
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use sqlx::SqliteConnection;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::column::json;
+use super::db::{Connection, Pool, Sql, query, query_as};
 use super::decision::Row;
 use super::journal::Journal;
-use super::tally::{Run, Tally};
+use super::tally::{Run, Tally, id_ms};
 use super::{StoreError, ledger};
-use crate::consent::Standing;
+use crate::consent::{DecisionId, Standing};
+use crate::entropy::random;
+
+/// How long a partition of the decision log is on PostgreSQL: what retention drops at once.
+const STRETCH_MS: i64 = 28 * 24 * 3_600_000;
 
 /// Decisions and outcomes per commit.
 const MOST: usize = 256;
@@ -65,13 +70,16 @@ INSERT OR ROLLBACK INTO outcome (decision, at, word, code, text)
     ON CONFLICT (decision) DO NOTHING;
 COMMIT;";
 
+/// The same on PostgreSQL, where it is a function: one trip, one transaction. Parameters as there, but the last is this gateway's number.
+const RECORD: &str = "SELECT record($1, $2::json, $3::json, $4::json, $5::json, $6::json, $7::json, $8::json, $9)";
+
 /// Who waits for a decision to be durable.
 type Waiting = oneshot::Sender<Result<(), StoreError>>;
 
 /// What comes in.
 pub(super) enum Line {
     Decision(Result<Box<Row>, StoreError>, Waiting),
-    Outcome(String),
+    Outcome(DecisionId, String),
     Close(oneshot::Sender<()>),
 }
 
@@ -92,12 +100,17 @@ pub(super) struct State {
 
 impl Recorder {
     /// Starts the task; it shares `writer` with the other writes. Without a journal, no decision outlives a failed commit.
-    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>, run: Run, journal: Option<Journal>) -> Self {
+    pub(super) fn start(writer: Arc<Pool>, run: Run, journal: Option<Journal>) -> Self {
         let (lines, written) = mpsc::unbounded_channel();
         let state = Arc::<State>::default();
         state.waiting.store(journal.as_ref().map_or(0, Journal::waiting), Ordering::Relaxed);
-        let batch =
-            Batch { run, journal: journal.map(|journal| Arc::new(Lock::new(journal))), state: Arc::clone(&state), ..Batch::default() };
+        let batch = Batch {
+            run,
+            gateway: i64::from(u16::from_be_bytes(random())),
+            journal: journal.map(|journal| Arc::new(Lock::new(journal))),
+            state: Arc::clone(&state),
+            ..Batch::default()
+        };
         tokio::spawn(commit_all(writer, written, batch));
         Self { lines, state }
     }
@@ -118,7 +131,11 @@ struct Batch {
     rows: Vec<(Box<Row>, Option<Waiting>)>,
     tally: Tally,
     run: Run,
-    outcomes: Vec<String>,
+    outcomes: Vec<(DecisionId, String)>,
+    /// Of the decision log, that are there.
+    partitions: BTreeSet<i64>,
+    /// Counts in rows of its own.
+    gateway: i64,
     journal: Option<Arc<Lock<Journal>>>,
     state: Arc<State>,
     /// When the outcomes shall be committed even if no decision comes.
@@ -126,7 +143,7 @@ struct Batch {
     closing: Option<oneshot::Sender<()>>,
 }
 
-async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>, mut batch: Batch) {
+async fn commit_all(writer: Arc<Pool>, mut lines: mpsc::UnboundedReceiver<Line>, mut batch: Batch) {
     let mut again = Instant::now();
     let mut arrived = Vec::with_capacity(MOST);
     while batch.closing.is_none() {
@@ -168,8 +185,8 @@ impl Batch {
         match line {
             Line::Decision(Ok(row), done) => self.add_row(row, Some(done)),
             Line::Decision(Err(error), done) => drop(done.send(Err(error))),
-            Line::Outcome(row) => {
-                self.outcomes.push(row);
+            Line::Outcome(id, row) => {
+                self.outcomes.push((id, row));
                 self.due.get_or_insert_with(|| Instant::now() + PATIENCE);
             }
             Line::Close(done) => self.closing = Some(done),
@@ -182,25 +199,13 @@ impl Batch {
     }
 
     /// Commits all or nothing, and tells those who wait. What is plain is durable all the same: in the journal (M-60).
-    async fn commit(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let rows = || self.rows.iter().map(|(row, _)| row);
-        let minutes = json(self.tally.minutes().collect::<Vec<_>>());
-        let written = sqlx::query(COMMIT)
-            .bind(ledger::state(&Standing::default()))
-            .bind(array(rows().filter_map(|row| row.unknown.as_deref())))
-            .bind(array(rows().filter_map(|row| row.contact.as_deref())))
-            .bind(array(rows().map(|row| &*row.decision)))
-            .bind(self.run.number)
-            .bind(json(rows().map(|row| row.id.to_string()).collect::<Vec<_>>()))
-            .bind(&minutes)
-            .bind(&minutes)
-            .bind(json(self.tally.volume().collect::<Vec<_>>()))
-            .bind(array(rows().filter_map(|row| row.tool_unsubscribe.as_deref())))
-            .bind(array(self.outcomes.iter().map(String::as_str)))
-            .execute(&mut *connection)
-            .await;
+    async fn commit(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        let written = match connection.is_shared() {
+            true => self.commit_to_server(connection).await,
+            false => self.commit_to_file(connection).await,
+        };
         let result = match written {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => Err(undo(connection, error).await),
         };
         self.tally.end(result.is_ok());
@@ -222,6 +227,51 @@ impl Batch {
             }
         }
         result
+    }
+
+    async fn commit_to_file(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        let rows = || self.rows.iter().map(|(row, _)| row);
+        let minutes = json(self.tally.minutes().collect::<Vec<_>>());
+        query(COMMIT)
+            .bind(ledger::state(&Standing::default()))
+            .bind(array(rows().filter_map(|row| row.unknown.as_deref())))
+            .bind(array(rows().filter_map(|row| row.contact.as_deref())))
+            .bind(array(rows().map(|row| &*row.decision)))
+            .bind(self.run.number)
+            .bind(json(rows().map(|row| row.id.to_string()).collect::<Vec<_>>()))
+            .bind(&minutes)
+            .bind(&minutes)
+            .bind(json(self.tally.volume().collect::<Vec<_>>()))
+            .bind(array(rows().filter_map(|row| row.tool_unsubscribe.as_deref())))
+            .bind(array(self.outcomes.iter().map(|(_, row)| &**row)))
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn commit_to_server(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        let ids = self.rows.iter().map(|(row, _)| row.id).chain(self.outcomes.iter().map(|(id, _)| *id));
+        let stretches: BTreeSet<i64> = ids.map(|id| id_ms(id) / STRETCH_MS).collect();
+        for stretch in stretches {
+            if !self.partitions.contains(&stretch) {
+                query("SELECT make_partition($1, $2)").bind(stretch).bind(STRETCH_MS).execute(connection).await?;
+                self.partitions.insert(stretch);
+            }
+        }
+        let rows = || self.rows.iter().map(|(row, _)| row);
+        query(RECORD)
+            .bind(ledger::state(&Standing::default()))
+            .bind(array(rows().filter_map(|row| row.unknown.as_deref())))
+            .bind(array(rows().filter_map(|row| row.contact.as_deref())))
+            .bind(array(rows().map(|row| &*row.decision)))
+            .bind(json(self.tally.minutes().collect::<Vec<_>>()))
+            .bind(json(self.tally.volume().collect::<Vec<_>>()))
+            .bind(array(rows().filter_map(|row| row.tool_unsubscribe.as_deref())))
+            .bind(array(self.outcomes.iter().map(|(_, row)| &**row)))
+            .bind(self.gateway)
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 
     /// Tells each who waits what became of the decision.
@@ -246,16 +296,19 @@ impl Batch {
     }
 
     /// Writes what has waited longest in the journal into the ledger; true when something went.
-    async fn catch_up(&mut self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    async fn catch_up(&mut self, connection: &mut Connection) -> Result<bool, StoreError> {
         let (records, up_to) = self.with_journal(|journal| journal.next(MOST as u64)).await?;
         let rows: Option<Vec<Box<Row>>> = records.iter().map(|record| Row::of_record(record)).collect();
         let rows = rows.ok_or(StoreError::Damaged("the journal"))?;
         let ids = json(rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>());
         // A crash after the commit leaves records that are in the ledger.
-        let known: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT id FROM decision WHERE id IN (SELECT unhex(value) FROM json_each(?1))")
-            .bind(ids)
-            .fetch_all(&mut *connection)
-            .await?;
+        let known: Vec<(Vec<u8>,)> = query_as(Sql {
+            sqlite: "SELECT id FROM decision WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "SELECT id FROM decision WHERE id IN (SELECT decode(value, 'hex') FROM json_array_elements_text($1::json))",
+        })
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
         for row in rows {
             if !known.iter().any(|(id,)| *id == row.id.0) {
                 self.add_row(row, None);
@@ -289,10 +342,12 @@ impl Batch {
 }
 
 /// Takes back what a failed commit began.
-async fn undo(connection: &mut SqliteConnection, error: sqlx::Error) -> StoreError {
+async fn undo(connection: &mut Connection, error: sqlx::Error) -> StoreError {
     tracing::error!(%error, "commit of decisions failed");
     // Fails where SQLite rolled back by itself; then there is nothing to take back.
-    let _ = sqlx::query("ROLLBACK").execute(connection).await;
+    if !connection.is_shared() {
+        let _ = query("ROLLBACK").execute(connection).await;
+    }
     error.into()
 }
 

@@ -2,17 +2,16 @@
 //! beside it can checkpoint in between. With it comes what is known of the people, also in bulk.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use super::column::{count, json, octets, timestamp};
+use super::db::{Connection, Sql, query_as};
 use super::decision_log::{read_class, read_reason};
 use super::look_up::contacts;
 use super::stride::first_id;
 use super::withdrawal::suppression;
-use super::{Store, StoreError, data_dir, ledger};
+use super::{Store, StoreError, ledger};
 use crate::consent::{DecisionId, Event, Reason, Standing, SubjectId, Suppression};
 use crate::mail::Class;
 
@@ -57,7 +56,7 @@ pub struct PastPerson {
 
 /// A connection of its own, for reading only.
 pub struct Past {
-    connection: SqliteConnection,
+    connection: Connection,
 }
 
 type Row = (Vec<u8>, i64, String, Vec<u8>, String, Option<String>, Option<String>, String, String, Option<String>, i64);
@@ -67,12 +66,10 @@ type PersonRow = (Vec<u8>, i64, String, String, String);
 impl Store {
     /// Opens the past; several may be open at once.
     pub async fn past(&self) -> Result<Past, StoreError> {
-        let (file,): (String,) = {
-            let mut reader = self.inner.reader.lock().await;
-            sqlx::query_as("SELECT file FROM pragma_database_list WHERE name = 'main'").fetch_one(&mut *reader).await?
-        };
-        let mut connection = data_dir::connect(Path::new(&file)).await?;
-        sqlx::raw_sql("PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824;").execute(&mut connection).await?;
+        let mut connection = self.inner.reader.lock().await.another().await?;
+        if let Some(connection) = connection.as_sqlite() {
+            sqlx::raw_sql("PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824;").execute(connection).await?;
+        }
         Ok(Past { connection })
     }
 }
@@ -85,9 +82,9 @@ impl Past {
 
     /// Decisions from that id to before that one, oldest first, at most `limit`.
     pub async fn decisions(&mut self, from: DecisionId, to: DecisionId, limit: u32) -> Result<Vec<PastDecision>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = query_as(
             "SELECT id, at, stream, subject, class, named_topic, campaign, steps, reason, shadowed, folded_from
-             FROM decision WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+             FROM decision WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3",
         )
         .bind(&from.0[..])
         .bind(&to.0[..])
@@ -101,10 +98,13 @@ impl Past {
     pub async fn people(&mut self, subjects: &[SubjectId]) -> Result<HashMap<SubjectId, PastPerson>, StoreError> {
         let mut people = HashMap::new();
         for some in subjects.chunks(PEOPLE) {
-            let rows: Vec<PersonRow> = sqlx::query_as(
-                "SELECT s.subject, s.seq, s.state, s.contacted,
+            let rows: Vec<PersonRow> = query_as(
+                Sql { sqlite: "SELECT s.subject, s.seq, s.state, s.contacted,
                      (SELECT json_group_array(json_array(controller, topic, reason, at)) FROM suppression WHERE key = s.key)
-                 FROM json_each(?1) AS asked CROSS JOIN standing AS s ON s.subject = unhex(asked.value)",
+                 FROM json_each($1) AS asked CROSS JOIN standing AS s ON s.subject = unhex(asked.value)",
+                postgres: "SELECT s.subject, s.seq, s.state, s.contacted,
+                     (SELECT coalesce(json_agg(json_build_array(controller, topic, reason, at)), '[]')::text FROM suppression WHERE key = s.key)
+                 FROM standing AS s WHERE s.subject = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($1::json)))" },
             )
             .bind(list(some))
             .fetch_all(&mut self.connection)

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
-use super::column::{ms, octets};
+use super::column::{json, ms, octets};
+use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
@@ -23,16 +23,20 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT id, subject FROM opt_in WHERE stage = 'pending' AND requested_at < ?1 ORDER BY requested_at LIMIT ?2")
+            query_as("SELECT id, subject FROM opt_in WHERE stage = 'pending' AND requested_at < $1 ORDER BY requested_at LIMIT $2")
                 .bind(ms(before))
                 .bind(STEP)
-                .fetch_all(&mut *tx)
+                .fetch_all(&mut tx)
                 .await?;
-        let mut subjects = BTreeSet::new();
-        for (id, subject) in &rows {
-            sqlx::query("DELETE FROM letter WHERE opt_in = ?1").bind(id).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM opt_in WHERE id = ?1").bind(id).execute(&mut *tx).await?;
-            subjects.insert(SubjectId(octets(subject)?));
+        let subjects = rows.iter().map(|(_, subject)| octets(subject).map(SubjectId)).collect::<Result<BTreeSet<_>, _>>()?;
+        lock(&mut tx, &subjects).await?;
+        for (id, _) in &rows {
+            // Confirmed before it was locked: it stays.
+            query("DELETE FROM letter WHERE opt_in IN (SELECT id FROM opt_in WHERE id = $1 AND stage = 'pending')")
+                .bind(id)
+                .execute(&mut tx)
+                .await?;
+            query("DELETE FROM opt_in WHERE id = $1 AND stage = 'pending'").bind(id).execute(&mut tx).await?;
         }
         let mut nobodys = Vec::new();
         for subject in subjects {
@@ -57,17 +61,29 @@ impl Store {
     pub async fn drop_access_links(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let done = sqlx::query("DELETE FROM access_link WHERE created < ?1").bind(ms(before)).execute(&mut *tx).await?;
+        let done = query("DELETE FROM access_link WHERE created < $1").bind(ms(before)).execute(&mut tx).await?;
         tx.commit().await?;
         Ok(done.rows_affected())
     }
 }
 
+/// Nobody appends to them until the transaction ends: whoever signs up meanwhile gets keys that are not about to go. In the order in
+/// which commits of decisions lock.
+async fn lock(tx: &mut Connection, subjects: &BTreeSet<SubjectId>) -> Result<(), StoreError> {
+    if tx.is_shared() {
+        let ids: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
+        let lock = "SELECT 1 FROM standing WHERE subject IN (SELECT decode(value, 'hex') FROM json_array_elements_text($1::json))
+             ORDER BY key FOR UPDATE";
+        query_as::<(i32,)>(lock).bind(json(&ids)).fetch_all(tx).await?;
+    }
+    Ok(())
+}
+
 /// True for a person with a consent to prove, whatever became of it, and for one who may still confirm.
-async fn has_said_yes_or_may(tx: &mut SqliteConnection, subject: SubjectId) -> Result<bool, StoreError> {
-    let (so,): (bool,) = sqlx::query_as(
-        "SELECT EXISTS (SELECT 1 FROM event WHERE subject = ?1 AND kind = 'given')
-             OR EXISTS (SELECT 1 FROM opt_in WHERE subject = ?1 AND stage = 'pending')",
+async fn has_said_yes_or_may(tx: &mut Connection, subject: SubjectId) -> Result<bool, StoreError> {
+    let (so,): (bool,) = query_as(
+        "SELECT EXISTS (SELECT 1 FROM event WHERE subject = $1 AND kind = 'given')
+             OR EXISTS (SELECT 1 FROM opt_in WHERE subject = $1 AND stage = 'pending')",
     )
     .bind(&subject.0[..])
     .fetch_one(tx)
@@ -76,14 +92,14 @@ async fn has_said_yes_or_may(tx: &mut SqliteConnection, subject: SubjectId) -> R
 }
 
 /// Deletes what was sealed, and says so to each controller that had asked.
-async fn erase(tx: &mut SqliteConnection, subject: SubjectId, now: Timestamp) -> Result<(), StoreError> {
+async fn erase(tx: &mut Connection, subject: SubjectId, now: Timestamp) -> Result<(), StoreError> {
     for table in
-        ["DELETE FROM access_link WHERE subject = ?1", "DELETE FROM letter WHERE subject = ?1", "DELETE FROM subject WHERE id = ?1"]
+        ["DELETE FROM access_link WHERE subject = $1", "DELETE FROM letter WHERE subject = $1", "DELETE FROM subject WHERE id = $1"]
     {
-        sqlx::query(table).bind(&subject.0[..]).execute(&mut *tx).await?;
+        query(table).bind(&subject.0[..]).execute(&mut *tx).await?;
     }
     let controllers: Vec<(String,)> =
-        sqlx::query_as("SELECT DISTINCT controller FROM event WHERE subject = ?1 AND kind = 'requested' ORDER BY controller")
+        query_as("SELECT DISTINCT controller FROM event WHERE subject = $1 AND kind = 'requested' ORDER BY controller")
             .bind(&subject.0[..])
             .fetch_all(&mut *tx)
             .await?;

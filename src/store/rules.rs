@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::audit::{Deed, NewAuditLine};
+use super::audit::{Deed, NewAuditLine, one_by_one};
 use super::column::{count, int, ms, octets, timestamp};
+use super::db::{Connection, Sql, query, query_as};
+use super::server::{DatabaseSettings, Server};
 use super::{OperatorId, Role, Store, StoreError, begin};
 use crate::entropy::random;
 
@@ -146,7 +146,7 @@ impl Store {
     pub async fn rules_history(&self) -> Result<Vec<ActiveRules>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
         let rows: Vec<RulesRow> =
-            sqlx::query_as("SELECT seq, id, text, at, how, approval FROM rules ORDER BY seq DESC").fetch_all(&mut *reader).await?;
+            query_as("SELECT seq, id, text, at, how, approval FROM rules ORDER BY seq DESC").fetch_all(&mut reader).await?;
         rows.into_iter().map(read_rules).collect()
     }
 
@@ -155,13 +155,14 @@ impl Store {
     pub async fn activate_rules(&self, rules: &ActiveRules, seen: u64, reason: Option<&str>) -> Result<bool, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
+        one_by_one(&mut tx).await?;
         if active(&mut tx).await?.map_or(0, |active| active.seq) != seen {
             return Ok(false);
         }
         let seq = int(seen + 1);
         let sealed = reason.map(|reason| self.keyring().ledger_key().seal(random(), &context("rules", seq), reason.as_bytes()));
         let approval = if let How::Approved(approval) = rules.how { Some(int(approval)) } else { None };
-        sqlx::query("INSERT INTO rules (seq, id, text, at, how, approval, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        query("INSERT INTO rules (seq, id, text, at, how, approval, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(seq)
             .bind(&rules.id[..])
             .bind(&rules.text)
@@ -169,7 +170,7 @@ impl Store {
             .bind(rules.how.as_str())
             .bind(approval)
             .bind(sealed)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         let said = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let line = format!("rules {}, {}{said}", hex::encode(rules.id), rules.how.as_str());
@@ -182,9 +183,10 @@ impl Store {
     pub async fn keep_simulation(&self, simulation: &Simulation) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query(
+        one_by_one(&mut tx).await?;
+        query(
             "INSERT INTO simulation (seq, rules, text, follows, since, until, number, newly_passed, newly_blocked, summary, ran_by, at)
-             SELECT 1 + coalesce(max(seq), 0), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM simulation",
+             SELECT 1 + coalesce(max(seq), 0), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM simulation",
         )
         .bind(&simulation.rules[..])
         .bind(&simulation.text)
@@ -197,7 +199,7 @@ impl Store {
         .bind(&simulation.summary)
         .bind(&simulation.ran_by.0[..])
         .bind(ms(simulation.at))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         let line = format!("rules {}", hex::encode(simulation.rules));
         self.append_audit(&mut tx, deed(Deed::RulesSimulated, Some(simulation.ran_by), line, simulation.at)).await?;
@@ -207,11 +209,10 @@ impl Store {
     /// All simulations, newest first.
     pub async fn simulations(&self) -> Result<Vec<Simulation>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<SimulationRow> = sqlx::query_as(
-            "SELECT s.*, o.name AS ran_by_name FROM simulation AS s JOIN operator AS o ON o.id = s.ran_by ORDER BY s.seq DESC",
-        )
-        .fetch_all(&mut *reader)
-        .await?;
+        let rows: Vec<SimulationRow> =
+            query_as("SELECT s.*, o.name AS ran_by_name FROM simulation AS s JOIN operator AS o ON o.id = s.ran_by ORDER BY s.seq DESC")
+                .fetch_all(&mut reader)
+                .await?;
         rows.into_iter().map(SimulationRow::read).collect()
     }
 
@@ -219,9 +220,10 @@ impl Store {
     pub async fn approve_rules(&self, approval: NewApproval<'_>) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let (last,): (i64,) = sqlx::query_as("SELECT coalesce(max(seq), 0) FROM approval").fetch_one(&mut *tx).await?;
+        one_by_one(&mut tx).await?;
+        let (last,): (i64,) = query_as("SELECT coalesce(max(seq), 0) FROM approval").fetch_one(&mut tx).await?;
         let seq = last + 1;
-        sqlx::query("INSERT INTO approval (seq, rules, follows, operator, role, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        query("INSERT INTO approval (seq, rules, follows, operator, role, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(seq)
             .bind(&approval.rules[..])
             .bind(int(approval.follows))
@@ -229,7 +231,7 @@ impl Store {
             .bind(approval.role.as_str())
             .bind(self.keyring().ledger_key().seal(random(), &context("approval", seq), approval.reason.as_bytes()))
             .bind(ms(approval.at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         let line = format!("rules {}: {}", hex::encode(approval.rules), approval.reason);
         self.append_audit(&mut tx, deed(Deed::RulesApproved, Some(approval.operator), line, approval.at)).await?;
@@ -240,11 +242,11 @@ impl Store {
     pub async fn approvals(&self) -> Result<Vec<Approval>, StoreError> {
         let rows: Vec<ApprovalRow> = {
             let mut reader = self.inner.reader.lock().await;
-            sqlx::query_as(
+            query_as(
                 "SELECT a.seq, a.rules, a.follows, o.name, a.role, a.reason, a.at
                  FROM approval AS a JOIN operator AS o ON o.id = a.operator ORDER BY a.seq DESC",
             )
-            .fetch_all(&mut *reader)
+            .fetch_all(&mut reader)
             .await?
         };
         let read = |(seq, rules, follows, operator, role, sealed, at): ApprovalRow| {
@@ -264,14 +266,23 @@ impl Store {
 
     /// Looks at a ledger without changing anything, not even bringing it up to date: the rules in force, and whether the given
     /// ones are approved to follow them. `None` where there is no ledger, or one from before there were rules in it.
-    pub async fn peek_rules(dir: &Path, rules: [u8; 32]) -> Result<Option<(Option<ActiveRules>, bool)>, StoreError> {
+    pub async fn peek_rules(
+        dir: &Path,
+        database: Option<&DatabaseSettings>,
+        rules: [u8; 32],
+    ) -> Result<Option<(Option<ActiveRules>, bool)>, StoreError> {
         let file = dir.join("ledger.sqlite");
-        if !super::has_content(&file) {
-            return Ok(None);
-        }
-        let mut connection = SqliteConnectOptions::new().filename(&file).read_only(true).disable_statement_logging().connect().await?;
-        let (tables,): (i64,) =
-            sqlx::query_as("SELECT count(*) FROM sqlite_schema WHERE name IN ('rules', 'approval')").fetch_one(&mut connection).await?;
+        let mut connection = match database {
+            Some(database) => Server::of(database)?.reading().await?,
+            None if super::has_content(&file) => Connection::reading(&file).await?,
+            None => return Ok(None),
+        };
+        let (tables,): (i64,) = query_as(Sql {
+            sqlite: "SELECT count(*) FROM sqlite_schema WHERE name IN ('rules', 'approval')",
+            postgres: "SELECT count(*) FROM pg_tables WHERE schemaname = 'consentry' AND tablename IN ('rules', 'approval')",
+        })
+        .fetch_one(&mut connection)
+        .await?;
         if tables < 2 {
             return Ok(None);
         }
@@ -283,13 +294,13 @@ impl Store {
     }
 }
 
-async fn active(connection: &mut SqliteConnection) -> Result<Option<ActiveRules>, StoreError> {
-    let row: Option<RulesRow> = sqlx::query_as(ACTIVE).fetch_optional(connection).await?;
+async fn active(connection: &mut Connection) -> Result<Option<ActiveRules>, StoreError> {
+    let row: Option<RulesRow> = query_as(ACTIVE).fetch_optional(connection).await?;
     row.map(read_rules).transpose()
 }
 
-async fn approval_of(connection: &mut SqliteConnection, rules: [u8; 32], follows: u64) -> Result<Option<u64>, StoreError> {
-    let row: (Option<i64>,) = sqlx::query_as("SELECT max(seq) FROM approval WHERE rules = ?1 AND follows = ?2")
+async fn approval_of(connection: &mut Connection, rules: [u8; 32], follows: u64) -> Result<Option<u64>, StoreError> {
+    let row: (Option<i64>,) = query_as("SELECT max(seq) FROM approval WHERE rules = $1 AND follows = $2")
         .bind(&rules[..])
         .bind(int(follows))
         .fetch_one(connection)

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use super::column::{json, octets, timestamp};
+use super::db::{Lent, Sql, query_as};
 use super::decision_log::{DecisionRow, Row, rows};
 use super::stride::{Ids, Strides, first_id, hour_id, minute_id};
 use super::tally::{ANY, id_ms};
@@ -104,18 +103,31 @@ impl<E: Into<StoreError>> From<E> for Halt {
 /// What a row of `decision` must be like. Parameters from the fourth on; see [`Search::rows`].
 macro_rules! matching {
     ($where:literal) => {
+        matching!($where, "SELECT value FROM json_each($5)")
+    };
+    ($where:literal, $reasons:literal) => {
         concat!(
             "WHERE ",
             $where,
-            " AND d.id >= ?1 AND d.id < ?2
-             AND (?5 IS NULL OR d.reason IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR d.class = ?6)
-             AND (?7 IS NULL OR d.stream = ?7) AND (?8 IS NULL OR d.topic = ?8) AND (?9 IS NULL OR d.campaign = ?9)
-             ORDER BY d.id DESC LIMIT ?3"
+            " AND d.id >= $1 AND d.id < $2
+             AND ($5 IS NULL OR d.reason IN (",
+            $reasons,
+            ")) AND ($6 IS NULL OR d.class = $6)
+             AND ($7 IS NULL OR d.stream = $7) AND ($8 IS NULL OR d.topic = $8) AND ($9 IS NULL OR d.campaign = $9)
+             ORDER BY d.id DESC LIMIT $3"
         )
     };
 }
 
+/// The same on PostgreSQL.
+macro_rules! matching_there {
+    ($where:literal) => {
+        matching!($where, "SELECT json_array_elements_text($5::json)")
+    };
+}
+
 pub(super) use matching;
+pub(super) use matching_there;
 
 impl Store {
     /// Decisions that match, before that one or the newest; newest first, at most `limit`.
@@ -145,14 +157,14 @@ impl Store {
         let mut names = Names::default();
         // The newest have the highest ids.
         for (list, query) in [
-            (&mut names.streams, "SELECT stream FROM mix GROUP BY stream ORDER BY max(id) DESC LIMIT ?1"),
-            (&mut names.topics, "SELECT topic FROM mix WHERE topic NOT IN ('', ?2) GROUP BY topic ORDER BY max(id) DESC LIMIT ?1"),
+            (&mut names.streams, "SELECT stream FROM mix GROUP BY stream ORDER BY max(id) DESC LIMIT $1"),
+            (&mut names.topics, "SELECT topic FROM mix WHERE topic NOT IN ('', $2) GROUP BY topic ORDER BY max(id) DESC LIMIT $1"),
             (
                 &mut names.campaigns,
-                "SELECT campaign FROM mix WHERE campaign NOT IN ('', ?2) GROUP BY campaign ORDER BY max(id) DESC LIMIT ?1",
+                "SELECT campaign FROM mix WHERE campaign NOT IN ('', $2) GROUP BY campaign ORDER BY max(id) DESC LIMIT $1",
             ),
         ] {
-            let rows: Vec<(String,)> = sqlx::query_as(query).bind(CHOICES).bind(ANY).fetch_all(&mut *connection).await?;
+            let rows: Vec<(String,)> = query_as(query).bind(CHOICES).bind(ANY).fetch_all(&mut connection).await?;
             list.extend(rows.into_iter().map(|(name,)| name));
             list.sort();
         }
@@ -193,7 +205,7 @@ impl Search<'_> {
     /// The newest rows as they come, then what the tally points at.
     async fn by_time(&mut self, ids: Ids) -> Result<(), Halt> {
         let boundary: Option<(Vec<u8>,)> =
-            sqlx::query_as("SELECT id FROM decision WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3")
+            query_as("SELECT id FROM decision WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1 OFFSET $3")
                 .bind(&ids.start.0[..])
                 .bind(&ids.end.0[..])
                 .bind(GLANCE.max(i64::try_from(self.wanted).unwrap_or(GLANCE)))
@@ -206,7 +218,7 @@ impl Search<'_> {
         if mixes.is_empty() {
             return Ok(());
         }
-        let oldest: (Option<i64>,) = sqlx::query_as("SELECT min(hour) FROM tally").fetch_one(&mut *self.connection().await).await?;
+        let oldest: (Option<i64>,) = query_as("SELECT min(hour) FROM tally").fetch_one(&mut *self.connection().await).await?;
         let oldest = oldest.0.unwrap_or(i64::MAX).max(hour(id_ms(ids.start)));
         let strides = Strides::new(hour(id_ms(boundary)), oldest, mixes.len());
         let mixes = json(&mixes);
@@ -223,9 +235,11 @@ impl Search<'_> {
 
     /// The combinations that match.
     pub(super) async fn mixes(&self) -> Result<Vec<i64>, StoreError> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "SELECT id FROM mix WHERE (?1 IS NULL OR reason IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR class = ?2)
-             AND (?3 IS NULL OR stream = ?3) AND (?4 IS NULL OR topic IN (?4, ?6)) AND (?5 IS NULL OR campaign IN (?5, ?6))",
+        let rows: Vec<(i64,)> = query_as(
+            Sql { sqlite: "SELECT id FROM mix WHERE ($1 IS NULL OR reason IN (SELECT value FROM json_each($1))) AND ($2 IS NULL OR class = $2)
+             AND ($3 IS NULL OR stream = $3) AND ($4 IS NULL OR topic IN ($4, $6)) AND ($5 IS NULL OR campaign IN ($5, $6))",
+            postgres: "SELECT id FROM mix WHERE ($1 IS NULL OR reason IN (SELECT json_array_elements_text($1::json))) AND ($2 IS NULL OR class = $2)
+             AND ($3 IS NULL OR stream = $3) AND ($4 IS NULL OR topic IN ($4, $6)) AND ($5 IS NULL OR campaign IN ($5, $6))" },
         )
         .bind(&self.reasons)
         .bind(self.filter.class.map(Class::as_str))
@@ -240,10 +254,12 @@ impl Search<'_> {
 
     /// The minutes of these hours in which one of these combinations occurs, as ids; newest first, neighbours together.
     pub(super) async fn minutes(&self, mixes: &str, first: i64, last: i64) -> Result<Vec<Ids>, StoreError> {
-        let rows: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT tally.hour, tally.minutes FROM json_each(?1) AS wanted
-             CROSS JOIN tally INDEXED BY tally_of_mix ON mix = wanted.value AND hour BETWEEN ?2 AND ?3",
-        )
+        let rows: Vec<(i64, i64)> = query_as(Sql {
+            sqlite: "SELECT tally.hour, tally.minutes FROM json_each($1) AS wanted
+             CROSS JOIN tally INDEXED BY tally_of_mix ON mix = wanted.value AND hour BETWEEN $2 AND $3",
+            postgres: "SELECT hour, minutes FROM tally
+                WHERE mix = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json))) AND hour BETWEEN $2 AND $3",
+        })
         .bind(mixes)
         .bind(first)
         .bind(last)
@@ -259,12 +275,16 @@ impl Search<'_> {
 
     /// What matches among these ids.
     async fn range(&mut self, ids: Ids) -> Result<(), Halt> {
-        self.rows(rows!("decision AS d", matching!("?4 IS NULL")), ids, None).await
+        let statement = Sql {
+            sqlite: rows!("decision AS d", matching!("$4 IS NULL")).sqlite,
+            postgres: rows!("decision AS d", matching_there!("$4 IS NULL")).postgres,
+        };
+        self.rows(statement, ids, None).await
     }
 
     /// Adds what the statement finds. Parameters: ids from, below, how many, ids as JSON, then the filter.
-    pub(super) async fn rows(&mut self, statement: &'static str, ids: Ids, listed: Option<String>) -> Result<(), Halt> {
-        let found: Vec<Row> = sqlx::query_as(statement)
+    pub(super) async fn rows(&mut self, statement: Sql, ids: Ids, listed: Option<String>) -> Result<(), Halt> {
+        let found: Vec<Row> = query_as(statement)
             .bind(&ids.start.0[..])
             .bind(&ids.end.0[..])
             .bind(i64::try_from(self.wanted - self.rows.len()).unwrap_or(i64::MAX))
@@ -287,7 +307,7 @@ impl Search<'_> {
     }
 
     /// For one statement: others get theirs in between.
-    pub(super) async fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
+    pub(super) async fn connection(&self) -> Lent<'_> {
         self.store.inner.admin.lock().await
     }
 }

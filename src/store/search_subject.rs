@@ -3,8 +3,9 @@
 
 use super::StoreError;
 use super::column::{json, octets};
+use super::db::{Sql, query_as};
 use super::decision_log::rows;
-use super::search::{DecisionFilter, Halt, Search, matching};
+use super::search::{DecisionFilter, Halt, Search, matching, matching_there};
 use super::stride::{Ids, Strides, hour_id};
 use super::tally::id_ms;
 use super::volume::hour;
@@ -45,13 +46,14 @@ impl Search<'_> {
 
     /// A person's decisions; newest first, at most `limit`.
     async fn of_subject(&self, subject: SubjectId, ids: &Ids, limit: usize) -> Result<Vec<DecisionId>, StoreError> {
-        let found: Vec<(Vec<u8>,)> = sqlx::query_as(
-            "WITH RECURSIVE runs (run) AS (
+        let found: Vec<(Vec<u8>,)> = query_as(Sql {
+            sqlite: "WITH RECURSIVE runs (run) AS (
                  SELECT max(run) FROM decision_of_subject UNION ALL SELECT run - 1 FROM runs WHERE run > 0
              )
              SELECT decision FROM runs CROSS JOIN decision_of_subject AS s ON s.run = runs.run
-             WHERE subject = ?1 AND decision >= ?2 AND decision < ?3 ORDER BY decision DESC LIMIT ?4",
-        )
+             WHERE subject = $1 AND decision >= $2 AND decision < $3 ORDER BY decision DESC LIMIT $4",
+            postgres: "SELECT id FROM decision WHERE subject = $1 AND id >= $2 AND id < $3 ORDER BY id DESC LIMIT $4",
+        })
         .bind(&subject.0[..])
         .bind(&ids.start.0[..])
         .bind(&ids.end.0[..])
@@ -90,7 +92,14 @@ impl Search<'_> {
     async fn listed(&mut self, ids: &[DecisionId]) -> Result<(), Halt> {
         let listed: Vec<String> = ids.iter().map(|id| hex::encode(id.0)).collect();
         let all = DecisionId([0; 16])..DecisionId([u8::MAX; 16]);
-        self.rows(rows!("json_each(?4) AS one CROSS JOIN decision AS d", matching!("d.id = unhex(one.value)")), all, Some(json(&listed)))
-            .await
+        let statement = Sql {
+            sqlite: rows!("json_each($4) AS one CROSS JOIN decision AS d", matching!("d.id = unhex(one.value)")).sqlite,
+            postgres: rows!(
+                "decision AS d",
+                matching_there!("d.id = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($4::json)))")
+            )
+            .postgres,
+        };
+        self.rows(statement, all, Some(json(&listed))).await
     }
 }

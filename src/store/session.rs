@@ -2,11 +2,11 @@
 //! nobody can prepare one for somebody else. How long one lasts is the business of `office`.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
 use super::audit::{Deed, NewAuditLine, Object};
 use super::column::{int, ms};
+use super::db::{Connection, query, query_as};
 use super::operator::{Place, totp_context};
 use super::{Operator, OperatorId, Store, StoreError, begin, operator};
 use crate::entropy::random;
@@ -104,34 +104,32 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let proved = match proof {
-            Proof::Password => {
-                sqlx::query("UPDATE operator SET failures = 0, locked_until = 0 WHERE id = ?1 AND totp IS NULL").bind(&id.0[..])
-            }
-            Proof::Code(step) => sqlx::query(
-                "UPDATE operator SET failures = 0, locked_until = 0, totp_step = ?2
-                 WHERE id = ?1 AND totp IS NOT NULL AND coalesce(totp_step, -1) < ?2",
+            Proof::Password => query("UPDATE operator SET failures = 0, locked_until = 0 WHERE id = $1 AND totp IS NULL").bind(&id.0[..]),
+            Proof::Code(step) => query(
+                "UPDATE operator SET failures = 0, locked_until = 0, totp_step = $2
+                 WHERE id = $1 AND totp IS NOT NULL AND coalesce(totp_step, -1) < $2",
             )
             .bind(&id.0[..])
             .bind(int(step)),
             Proof::Enrolment(secret, step) => {
-                sqlx::query("UPDATE operator SET failures = 0, locked_until = 0, totp_step = ?2, totp = ?3 WHERE id = ?1 AND totp IS NULL")
+                query("UPDATE operator SET failures = 0, locked_until = 0, totp_step = $2, totp = $3 WHERE id = $1 AND totp IS NULL")
                     .bind(&id.0[..])
                     .bind(int(step))
                     .bind(self.keyring().ledger_key().seal(random(), &totp_context(id), secret))
             }
         };
-        if proved.execute(&mut *tx).await?.rows_affected() == 0 {
+        if proved.execute(&mut tx).await?.rows_affected() == 0 {
             return Ok(false);
         }
         if let Some(old) = old {
-            let ended = sqlx::query("DELETE FROM session WHERE token = ?1 AND operator = ?2").bind(&old[..]).bind(&id.0[..]);
-            if ended.execute(&mut *tx).await?.rows_affected() == 0 {
+            let ended = query("DELETE FROM session WHERE token = $1 AND operator = $2").bind(&old[..]).bind(&id.0[..]);
+            if ended.execute(&mut tx).await?.rows_affected() == 0 {
                 return Ok(false);
             }
         }
         if matches!(proof, Proof::Enrolment(..)) {
             // Another way in from now on: whoever is inside by the old one must come in anew.
-            sqlx::query("DELETE FROM session WHERE operator = ?1").bind(&id.0[..]).execute(&mut *tx).await?;
+            query("DELETE FROM session WHERE operator = $1").bind(&id.0[..]).execute(&mut tx).await?;
         }
         remember(&mut tx, id, from, at).await?;
         self.insert_session(&mut tx, new).await?;
@@ -148,23 +146,23 @@ impl Store {
     pub async fn session(&self, token: [u8; 32], idle: SignedDuration, at: Timestamp) -> Result<Option<Session>, StoreError> {
         let row: Option<Row> = {
             let mut reader = self.inner.reader.lock().await;
-            sqlx::query_as(
+            query_as(
                 "SELECT o.id, o.name, o.role, o.totp IS NOT NULL AS has_second_factor, o.disabled, o.created,
                         s.stage, s.enrolment, s.last_seen
                  FROM session AS s JOIN operator AS o ON o.id = s.operator
-                 WHERE s.token = ?1 AND s.ends > ?2 AND s.last_seen > ?3 AND NOT o.disabled",
+                 WHERE s.token = $1 AND s.ends > $2 AND s.last_seen > $3 AND NOT o.disabled",
             )
             .bind(&token[..])
             .bind(ms(at))
             .bind(ms(at - idle))
-            .fetch_optional(&mut *reader)
+            .fetch_optional(&mut reader)
             .await?
         };
         let Some(row) = row else { return Ok(None) };
         if ms(at - GRAIN) >= row.last_seen {
             let mut writer = self.inner.writer.lock().await;
             let mut tx = begin(&mut writer).await?;
-            sqlx::query("UPDATE session SET last_seen = ?2 WHERE token = ?1").bind(&token[..]).bind(ms(at)).execute(&mut *tx).await?;
+            query("UPDATE session SET last_seen = $2 WHERE token = $1").bind(&token[..]).bind(ms(at)).execute(&mut tx).await?;
             tx.commit().await?;
         }
         let open = |sealed: Vec<u8>| {
@@ -183,7 +181,7 @@ impl Store {
         let sealed = self.keyring().ledger_key().seal(random(), &enrolment_context(&token), secret);
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("UPDATE session SET enrolment = ?2 WHERE token = ?1").bind(&token[..]).bind(sealed).execute(&mut *tx).await?;
+        query("UPDATE session SET enrolment = $2 WHERE token = $1").bind(&token[..]).bind(sealed).execute(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
@@ -191,7 +189,7 @@ impl Store {
     pub async fn end_session(&self, token: [u8; 32], operator: OperatorId, at: Timestamp) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        sqlx::query("DELETE FROM session WHERE token = ?1").bind(&token[..]).execute(&mut *tx).await?;
+        query("DELETE FROM session WHERE token = $1").bind(&token[..]).execute(&mut tx).await?;
         self.append_audit(&mut tx, logged_out(operator, at)).await?;
         Ok(tx.commit().await?)
     }
@@ -200,10 +198,10 @@ impl Store {
     pub async fn end_other_sessions(&self, token: [u8; 32], operator: OperatorId, at: Timestamp) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
-        let ended = sqlx::query("DELETE FROM session WHERE operator = ?1 AND token <> ?2")
+        let ended = query("DELETE FROM session WHERE operator = $1 AND token <> $2")
             .bind(&operator.0[..])
             .bind(&token[..])
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?
             .rows_affected();
         if ended > 0 {
@@ -213,12 +211,12 @@ impl Store {
         Ok(ended)
     }
 
-    async fn insert_session(&self, tx: &mut SqliteConnection, session: NewSession<'_>) -> Result<(), StoreError> {
+    async fn insert_session(&self, tx: &mut Connection, session: NewSession<'_>) -> Result<(), StoreError> {
         let NewSession { token, operator, stage, enrolment, at, ends } = session;
-        sqlx::query("DELETE FROM session WHERE ends <= ?1").bind(ms(at)).execute(&mut *tx).await?;
-        sqlx::query(
-            "DELETE FROM session WHERE operator = ?1 AND stage = ?2 AND token NOT IN
-                 (SELECT token FROM session WHERE operator = ?1 AND stage = ?2 ORDER BY created DESC LIMIT ?3)",
+        query("DELETE FROM session WHERE ends <= $1").bind(ms(at)).execute(&mut *tx).await?;
+        query(
+            "DELETE FROM session WHERE operator = $1 AND stage = $2 AND token NOT IN
+                 (SELECT token FROM session WHERE operator = $1 AND stage = $2 ORDER BY created DESC LIMIT $3)",
         )
         .bind(&operator.0[..])
         .bind(stage.as_str())
@@ -226,28 +224,26 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let enrolment = enrolment.map(|secret| self.keyring().ledger_key().seal(random(), &enrolment_context(&token), secret));
-        sqlx::query(
-            "INSERT INTO session (token, operator, stage, enrolment, created, last_seen, ends) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
-        )
-        .bind(&token[..])
-        .bind(&operator.0[..])
-        .bind(stage.as_str())
-        .bind(enrolment)
-        .bind(ms(at))
-        .bind(ms(ends))
-        .execute(tx)
-        .await?;
+        query("INSERT INTO session (token, operator, stage, enrolment, created, last_seen, ends) VALUES ($1, $2, $3, $4, $5, $5, $6)")
+            .bind(&token[..])
+            .bind(&operator.0[..])
+            .bind(stage.as_str())
+            .bind(enrolment)
+            .bind(ms(at))
+            .bind(ms(ends))
+            .execute(tx)
+            .await?;
         Ok(())
     }
 }
 
 /// Forgets the failures of the place, and that it was the operator's own for a while.
-async fn remember(tx: &mut SqliteConnection, id: OperatorId, from: Place, at: Timestamp) -> Result<(), StoreError> {
+async fn remember(tx: &mut Connection, id: OperatorId, from: Place, at: Timestamp) -> Result<(), StoreError> {
     // Those of nowhere are anybody.
     let known = if from.0.is_some() { ms(at + KNOWN) } else { 0 };
-    sqlx::query(
-        "INSERT INTO place (operator, network, failures, failed_at, locked_until, known_until) VALUES (?1, ?2, 0, 0, 0, ?3)
-         ON CONFLICT (operator, network) DO UPDATE SET failures = 0, locked_until = 0, known_until = ?3",
+    query(
+        "INSERT INTO place (operator, network, failures, failed_at, locked_until, known_until) VALUES ($1, $2, 0, 0, 0, $3)
+         ON CONFLICT (operator, network) DO UPDATE SET failures = 0, locked_until = 0, known_until = $3",
     )
     .bind(&id.0[..])
     .bind(from.network())

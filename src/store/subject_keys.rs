@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::column::{count, int, json, octets};
+use super::db::{Connection, Pool, Sql, query, query_as};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
 use crate::entropy::random;
@@ -34,42 +33,45 @@ impl DataKeys {
 /// The keys' database.
 pub(super) struct SubjectKeys {
     keyring: Arc<Keyring>,
-    connection: Mutex<SqliteConnection>,
+    connections: Pool,
 }
 
 type Wrapped = (Option<Vec<u8>>, Option<Vec<u8>>, i64);
 
 impl SubjectKeys {
-    pub(super) fn new(keyring: Arc<Keyring>, connection: SqliteConnection) -> Self {
-        Self { keyring, connection: Mutex::new(connection) }
+    pub(super) fn new(keyring: Arc<Keyring>, connections: Pool) -> Self {
+        Self { keyring, connections }
     }
 
     /// The keys of a subject; none for one that never had any.
     pub(super) async fn of(&self, subject: SubjectId) -> Result<DataKeys, StoreError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connections.lock().await;
         let row = find(&mut connection, subject).await?.unwrap_or_default();
         self.unwrap(subject, row)
     }
 
-    /// The keys of a subject, made where missing; `next` is the `seq` of its next event. They are durable when this returns, so nothing is ever sealed
+    /// The keys of a subject, made where missing; `next` is the `seq` of its next event. Those from before `ended`, when the evidence was
+    /// said to be destroyed, give way to new ones. They are durable when this returns, so nothing is ever sealed
     /// under a key that a crash takes back; a crash in between leaves an unused key, which harms nobody.
-    pub(super) async fn of_or_new(&self, subject: SubjectId, next: u64) -> Result<DataKeys, StoreError> {
-        let mut connection = self.connection.lock().await;
+    pub(super) async fn of_or_new(&self, subject: SubjectId, next: u64, ended: u64) -> Result<DataKeys, StoreError> {
+        let mut connection = self.connections.lock().await;
         let row = match find(&mut connection, subject).await? {
-            Some(row @ (Some(_), Some(_), _)) => row,
+            Some(row @ (Some(_), Some(_), since)) if count(since)? > ended => row,
             _ => {
-                sqlx::query_as(
-                    "INSERT INTO subject_key (subject, contact, evidence, since) VALUES (?1, ?2, ?3, ?4)
+                query_as(
+                    "INSERT INTO subject_key (subject, contact, evidence, since) VALUES ($1, $2, $3, $4)
                      ON CONFLICT (subject) DO UPDATE SET
-                         contact = coalesce(contact, excluded.contact), evidence = coalesce(evidence, excluded.evidence),
-                         since = iif(evidence IS NULL, excluded.since, since)
+                         contact = CASE WHEN subject_key.since > $5 THEN coalesce(subject_key.contact, excluded.contact) ELSE excluded.contact END,
+                         evidence = CASE WHEN subject_key.since > $5 THEN coalesce(subject_key.evidence, excluded.evidence) ELSE excluded.evidence END,
+                         since = CASE WHEN subject_key.since > $5 AND subject_key.evidence IS NOT NULL THEN subject_key.since ELSE excluded.since END
                      RETURNING contact, evidence, since",
                 )
                 .bind(&subject.0[..])
                 .bind(self.wrapped_new("contact", subject)?)
                 .bind(self.wrapped_new("evidence", subject)?)
                 .bind(int(next))
-                .fetch_one(&mut *connection)
+                .bind(int(ended))
+                .fetch_one(&mut connection)
                 .await?
             }
         };
@@ -87,34 +89,49 @@ impl SubjectKeys {
             return Ok(());
         }
         let ids: Vec<String> = subjects.iter().map(SubjectId::to_string).collect();
-        let mut connection = self.connection.lock().await;
-        sqlx::query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each(?1))")
-            .bind(json(&ids))
-            .execute(&mut *connection)
-            .await?;
+        let mut connection = self.connections.lock().await;
+        query(Sql {
+            sqlite: "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject IN (SELECT unhex(value) FROM json_each($1))",
+            postgres: "UPDATE subject_key SET contact = NULL, evidence = NULL
+                WHERE subject IN (SELECT decode(value, 'hex') FROM json_array_elements_text($1::json))",
+        })
+        .bind(json(&ids))
+        .execute(&mut connection)
+        .await?;
         Ok(())
     }
 
     /// The next subjects after that one that have an evidence key.
     pub(super) async fn with_evidence(&self, after: Option<SubjectId>, limit: u32) -> Result<Vec<SubjectId>, StoreError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connections.lock().await;
         let rows: Vec<(Vec<u8>,)> =
-            sqlx::query_as("SELECT subject FROM subject_key WHERE subject > ?1 AND evidence IS NOT NULL ORDER BY subject LIMIT ?2")
+            query_as("SELECT subject FROM subject_key WHERE subject > $1 AND evidence IS NOT NULL ORDER BY subject LIMIT $2")
                 .bind(after.map(|id| id.0.to_vec()).unwrap_or_default())
                 .bind(limit)
-                .fetch_all(&mut *connection)
+                .fetch_all(&mut connection)
                 .await?;
         rows.iter().map(|(id,)| octets(id).map(SubjectId)).collect()
     }
 
+    /// Destroys both keys of a person, as far as they are no newer than the event of that `seq`.
+    pub(super) async fn destroy_until(&self, subject: SubjectId, seq: u64) -> Result<(), StoreError> {
+        let mut connection = self.connections.lock().await;
+        query("UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = $1 AND since <= $2")
+            .bind(&subject.0[..])
+            .bind(int(seq))
+            .execute(&mut connection)
+            .await?;
+        Ok(())
+    }
+
     /// Destroys the contact key of a person, and where `evidence` says so the evidence key, in one commit (E-09).
     pub(super) async fn shred(&self, subject: SubjectId, evidence: bool) -> Result<(), StoreError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.connections.lock().await;
         let statement = match evidence {
-            true => "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = ?1",
-            false => "UPDATE subject_key SET contact = NULL WHERE subject = ?1",
+            true => "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = $1",
+            false => "UPDATE subject_key SET contact = NULL WHERE subject = $1",
         };
-        sqlx::query(statement).bind(&subject.0[..]).execute(&mut *connection).await?;
+        query(statement).bind(&subject.0[..]).execute(&mut connection).await?;
         Ok(())
     }
 
@@ -126,14 +143,14 @@ impl SubjectKeys {
         Ok(DataKeys { contact: unwrap("contact", contact)?, evidence: unwrap("evidence", evidence)?, since: count(since)? })
     }
 
-    /// Closes the database.
-    pub(super) async fn close(self) -> Result<(), StoreError> {
-        Ok(sqlx::Connection::close(self.connection.into_inner()).await?)
+    /// The connections, to be closed.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.connections
     }
 }
 
-async fn find(connection: &mut SqliteConnection, subject: SubjectId) -> Result<Option<Wrapped>, StoreError> {
-    let row = sqlx::query_as("SELECT contact, evidence, since FROM subject_key WHERE subject = ?1");
+async fn find(connection: &mut Connection, subject: SubjectId) -> Result<Option<Wrapped>, StoreError> {
+    let row = query_as("SELECT contact, evidence, since FROM subject_key WHERE subject = $1");
     Ok(row.bind(&subject.0[..]).fetch_optional(connection).await?)
 }
 

@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::StoreError;
 use super::column::count;
+use super::db::{Connection, query_as};
 use super::volume::hour;
 use crate::consent::DecisionId;
 
@@ -114,9 +114,12 @@ pub(super) struct Run {
 
 impl Run {
     /// The one that was begun last.
-    pub(super) async fn last(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
+    pub(super) async fn last(connection: &mut Connection) -> Result<Self, StoreError> {
+        if connection.is_shared() {
+            return Ok(Self::default()); // there, partitions are the runs
+        }
         let (number, decisions): (Option<i64>, i64) =
-            sqlx::query_as("SELECT max(run), count(*) FROM decision_of_subject WHERE run = (SELECT max(run) FROM decision_of_subject)")
+            query_as("SELECT max(run), count(*) FROM decision_of_subject WHERE run = (SELECT max(run) FROM decision_of_subject)")
                 .fetch_one(connection)
                 .await?;
         Ok(Self { number: number.unwrap_or(0), decisions: count(decisions)? })

@@ -2,13 +2,13 @@
 //! sealed with it; the text itself is nobody's and lies in clear.
 
 use sha2::{Digest, Sha256};
-use sqlx::SqliteConnection;
 
 use super::StoreError;
+use super::db::{Connection, query, query_as};
 use crate::consent::Evidence;
 
 /// Moves the texts of `evidence` into their table and leaves their hashes.
-pub(super) async fn keep_all(tx: &mut SqliteConnection, evidence: &mut Evidence) -> Result<(), StoreError> {
+pub(super) async fn keep_all(tx: &mut Connection, evidence: &mut Evidence) -> Result<(), StoreError> {
     match evidence {
         Evidence::Request(request) => {
             request.text_version = keep(tx, &mut request.consent_text).await?;
@@ -31,7 +31,7 @@ pub(super) async fn keep_all(tx: &mut SqliteConnection, evidence: &mut Evidence)
 }
 
 /// Puts back what [`keep_all`] took out.
-pub(super) async fn restore_all(connection: &mut SqliteConnection, evidence: &mut Evidence) -> Result<(), StoreError> {
+pub(super) async fn restore_all(connection: &mut Connection, evidence: &mut Evidence) -> Result<(), StoreError> {
     match evidence {
         Evidence::Request(request) => {
             request.consent_text = restore(connection, &request.text_version).await?;
@@ -54,20 +54,16 @@ pub(super) async fn restore_all(connection: &mut SqliteConnection, evidence: &mu
 }
 
 /// Takes the text out and returns its hash.
-pub(super) async fn keep(tx: &mut SqliteConnection, text: &mut String) -> Result<String, StoreError> {
+pub(super) async fn keep(tx: &mut Connection, text: &mut String) -> Result<String, StoreError> {
     let text = std::mem::take(text);
     let id = Sha256::digest(text.as_bytes());
-    sqlx::query("INSERT INTO text_version (id, text) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")
-        .bind(&id[..])
-        .bind(text)
-        .execute(tx)
-        .await?;
+    query("INSERT INTO text_version (id, text) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING").bind(&id[..]).bind(text).execute(tx).await?;
     Ok(hex::encode(id))
 }
 
-async fn restore(connection: &mut SqliteConnection, id: &str) -> Result<String, StoreError> {
-    let row: Option<(String,)> =
-        sqlx::query_as("SELECT text FROM text_version WHERE id = unhex(?1)").bind(id).fetch_optional(connection).await?;
+async fn restore(connection: &mut Connection, id: &str) -> Result<String, StoreError> {
+    let hash = hex::decode(id).map_err(|_| StoreError::Damaged("a text version"))?;
+    let row: Option<(String,)> = query_as("SELECT text FROM text_version WHERE id = $1").bind(hash).fetch_optional(connection).await?;
     // The hash in the evidence is authenticated, the text is not: it counts only if it is the one.
     let row = row.filter(|(text,)| hex::encode(Sha256::digest(text)) == id);
     row.map(|(text,)| text).ok_or(StoreError::Damaged("a text version"))

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::column::{count, ms};
+use super::db::query_as;
 use super::decision_log::{read_class, read_reason};
 use super::{Store, StoreError};
 use crate::consent::{Reason, Verdict};
@@ -71,14 +72,14 @@ impl Store {
     /// The decisions from the hour of `from` to before the hour of `to`, by steps that begin with `from`.
     pub async fn volume(&self, from: Timestamp, to: Timestamp, step: Step) -> Result<Vec<Volume>, StoreError> {
         let mut connection = self.inner.admin.lock().await;
-        let rows: Vec<(i64, String, String, String, i64)> = sqlx::query_as(
-            "SELECT (hour - ?1) / ?3, stream, class, reason, sum(number) FROM volume
-             WHERE hour >= ?1 AND hour < ?2 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
+        let rows: Vec<(i64, String, String, String, i64)> = query_as(
+            "SELECT (hour - $1) / $3, stream, class, reason, CAST(sum(number) AS BIGINT) FROM volume
+             WHERE hour >= $1 AND hour < $2 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
         )
         .bind(hour(ms(from)))
         .bind(hour(ms(to)))
         .bind(step.hours())
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut connection)
         .await?;
         let read = |(n, stream, class, reason, number): (i64, String, String, String, i64)| {
             let (class, reason) = (read_class(&class)?, read_reason(&reason)?);
@@ -91,7 +92,7 @@ impl Store {
     pub async fn count_decisions(&self) -> Result<DecisionCounts, StoreError> {
         let mut connection = self.inner.admin.lock().await;
         let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT reason, sum(number) FROM volume GROUP BY reason").fetch_all(&mut *connection).await?;
+            query_as("SELECT reason, CAST(sum(number) AS BIGINT) FROM volume GROUP BY reason").fetch_all(&mut connection).await?;
         let mut counts = DecisionCounts::default();
         for (reason, number) in rows {
             let number = count(number)?;

@@ -2,9 +2,9 @@
 //! permission and no earlier consent (GDPR Art. 7(3), Art. 21(2)).
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use super::column::{ms, topic};
+use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
@@ -125,7 +125,7 @@ impl Store {
         if is_in_force(&place.standing, &controller, &stop) {
             return Ok(WithdrawAnswer::Repeated);
         }
-        let keys = self.keys_of(&place).await?;
+        let keys = self.keys_of(&mut tx, &place).await?;
         let event = Event { evidence: Some(Evidence::Choice(evidence)), ..Event::new(stop.kind(), controller, vec![], source, at) };
         record_stop(&mut tx, &mut place, &keys, &stop, event).await?;
         tx.commit().await?;
@@ -135,7 +135,7 @@ impl Store {
 
 /// Writes a no: its event, and the suppression that outlives it. `event` says who, when, and by what proof.
 pub(super) async fn record_stop(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     place: &mut Place,
     keys: &DataKeys,
     stop: &Stop,
@@ -180,10 +180,10 @@ pub(super) fn is_in_force(standing: &Standing, controller: &str, stop: &Stop) ->
     }
 }
 
-async fn suppress(tx: &mut SqliteConnection, key: LookupKey, controller: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
+async fn suppress(tx: &mut Connection, key: LookupKey, controller: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
     for (topic, reason) in stop.suppressions() {
-        sqlx::query(
-            "INSERT INTO suppression (key, controller, topic, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
+        query(
+            "INSERT INTO suppression (key, controller, topic, reason, at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (key, controller, topic) DO NOTHING",
         )
         .bind(&key.0[..])
@@ -199,8 +199,8 @@ async fn suppress(tx: &mut SqliteConnection, key: LookupKey, controller: &str, s
 
 /// Takes away the suppressions that a confirmed opt-in answers (L-OBJ-05): an objection to everything, and withdrawals of a
 /// topic above or below, made before it was asked for. What the consent does not cover stays blocked by its event.
-pub(super) async fn lift(tx: &mut SqliteConnection, place: &Place, confirmed: &OptIn) -> Result<(), StoreError> {
-    let rows: Vec<(String, String)> = sqlx::query_as("SELECT topic, reason FROM suppression WHERE key = ?1 AND controller = ?2")
+pub(super) async fn lift(tx: &mut Connection, place: &Place, confirmed: &OptIn) -> Result<(), StoreError> {
+    let rows: Vec<(String, String)> = query_as("SELECT topic, reason FROM suppression WHERE key = $1 AND controller = $2")
         .bind(&place.key.0[..])
         .bind(&confirmed.controller)
         .fetch_all(&mut *tx)
@@ -208,7 +208,7 @@ pub(super) async fn lift(tx: &mut SqliteConnection, place: &Place, confirmed: &O
     for (name, reason) in rows {
         let own = suppression(confirmed.controller.clone(), &name, &reason)?.topic;
         if is_answered(own.as_ref(), &place.standing, confirmed) {
-            sqlx::query("DELETE FROM suppression WHERE key = ?1 AND controller = ?2 AND topic = ?3")
+            query("DELETE FROM suppression WHERE key = $1 AND controller = $2 AND topic = $3")
                 .bind(&place.key.0[..])
                 .bind(&confirmed.controller)
                 .bind(name)

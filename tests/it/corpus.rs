@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sqlx::{Connection, SqliteConnection};
-
 use crate::client::Client;
 use crate::environment::{repository, tell};
 use crate::sink::{Arrival, Sink};
+use crate::store::count as count_rows;
 use crate::trips::{assert_nowhere, count};
 use crate::world::{World, link};
 
@@ -78,17 +77,13 @@ fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
 
 /// Decisions by reason, read from the ledger itself after the gateway has ended.
 fn recorded(world: &World) -> [usize; 3] {
-    let url = format!("sqlite://{}", world.data_dir().join("ledger.sqlite").display());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut ledger = SqliteConnection::connect(&url).await.unwrap();
-        let mut counts = [0; 3];
-        for (count, reason) in counts.iter_mut().zip(["doi_consent", "transactional", "no_consent"]) {
-            let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM decision WHERE reason = ?1").bind(reason);
-            *count = usize::try_from(query.fetch_one(&mut ledger).await.unwrap()).unwrap();
-        }
-        // Closed here, not some time after: what looks through the directory next would see files vanish.
-        ledger.close().await.unwrap();
-        counts
+        let counts = [
+            count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'doi_consent'").await,
+            count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'transactional'").await,
+            count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'no_consent'").await,
+        ];
+        counts.map(|count| usize::try_from(count).unwrap())
     })
 }
 

@@ -31,6 +31,15 @@ pub(crate) fn long_or<T>(short: T, long: T) -> T {
     if variable("CONSENTRY_TEST_LONG").is_some() { long } else { short }
 }
 
+/// True where the store's tests are run on a PostgreSQL server: `CONSENTRY_TEST_DATABASE=postgres`.
+pub(crate) fn on_postgres() -> bool {
+    match variable("CONSENTRY_TEST_DATABASE").as_deref() {
+        Some("postgres") => true,
+        Some(other) => panic!("CONSENTRY_TEST_DATABASE={other}: it is postgres, or not set"),
+        None => false,
+    }
+}
+
 /// The seed of a test with dice: fresh, or the one that a failure printed, from `CONSENTRY_TEST_SEED`.
 pub(crate) fn seed() -> u64 {
     let given = variable("CONSENTRY_TEST_SEED").map(|seed| seed.parse().expect("CONSENTRY_TEST_SEED is a number"));

@@ -8,11 +8,11 @@ use consentry::store::Store;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use tokio::runtime::Runtime;
 
+use crate::postgres;
 use crate::sink::Sink;
+use crate::store::assert_refused;
 use crate::trips::newsletter;
 use crate::world::{PASSWORD, PUBLIC_URL, World, link, stamp};
 
@@ -48,7 +48,7 @@ fn the_evidence_of_both_steps_is_complete_and_cannot_be_altered() {
 
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = Store::open(&world.data_dir()).await.unwrap();
+        let store = Store::open_on(&world.data_dir(), postgres::database(world.dir.path()).as_ref()).await.unwrap();
         let key = store.keyring().lookup_key(&Address::parse(WHO).unwrap());
         let (subject, _) = store.standing(key).await.unwrap().unwrap();
         let events = store.events(subject).await.unwrap();
@@ -84,19 +84,13 @@ fn the_evidence_of_both_steps_is_complete_and_cannot_be_altered() {
         assert!(yes.user_agent.as_deref().is_some_and(|agent| agent.starts_with("ureq/")));
         store.close().await;
 
-        let file = world.data_dir().join("ledger.sqlite");
-        let mut raw = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        for statement in [
+        let statements = [
             "UPDATE event SET at = at + 1",
             "UPDATE event SET topics = 'news.events' WHERE seq = 3",
             "DELETE FROM event WHERE seq = 3",
-            "INSERT OR REPLACE INTO event SELECT * FROM event",
             "UPDATE decision SET reason = 'doi_consent'",
             "DELETE FROM decision",
-            "INSERT OR REPLACE INTO decision SELECT * FROM decision",
-        ] {
-            let error = sqlx::query(statement).execute(&mut raw).await.unwrap_err().to_string();
-            assert!(error.contains("append-only") || error.contains("not the next in order"), "{statement}: {error}");
-        }
+        ];
+        assert_refused(world.dir.path(), &statements).await;
     });
 }

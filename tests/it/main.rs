@@ -22,6 +22,7 @@ mod load;
 mod messages;
 mod office;
 mod peers;
+mod postgres;
 mod relay;
 mod requirements;
 mod residency;

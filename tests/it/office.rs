@@ -38,7 +38,7 @@ fn secret(text: &str) -> Zeroizing<String> {
 impl World {
     async fn new(totp: TotpPolicy) -> Self {
         let dir = TempDir::new().unwrap();
-        let store = Store::open(&dir.path().join("data")).await.unwrap();
+        let store = Store::open_on(&dir.path().join("data"), crate::postgres::database(dir.path()).as_ref()).await.unwrap();
         let office = Office::new(store.clone(), OfficeSettings { totp, ..OfficeSettings::default() });
         Self { dir, store, office, places: AtomicU32::new(1) }
     }

@@ -10,11 +10,14 @@ mod facts;
 mod journal;
 mod rules;
 mod search;
+mod several;
 mod simulate;
 mod spooler;
 
 use std::path::Path;
 
+use crate::environment::on_postgres;
+use crate::postgres;
 use consentry::consent::{
     ChoiceEvidence, Decision, DecisionId, Language, LookupKey, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId, Topic,
     TopicStanding,
@@ -44,21 +47,99 @@ async fn new_store() -> (TempDir, Store) {
 }
 
 async fn open(dir: &Path) -> Store {
-    Store::open(&dir.join("data")).await.expect("opens")
+    Store::open_on(&dir.join("data"), postgres::database(dir).as_ref()).await.expect("opens")
 }
 
 async fn refusal(dir: &Path) -> StoreError {
-    Store::open(&dir.join("data")).await.err().expect("is refused")
+    Store::open_on(&dir.join("data"), postgres::database(dir).as_ref()).await.err().expect("is refused")
 }
 
-/// The ledger's database, past the store.
-async fn raw(dir: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(dir.join("data/ledger.sqlite")).connect().await.expect("opens")
+/// A file of the ledger, past the store.
+async fn file(dir: &Path, name: &str) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(dir.join("data").join(name)).connect().await.expect("opens")
 }
 
-async fn count(dir: &Path, query: &'static str) -> i64 {
-    let (count,): (i64,) = sqlx::query_as(query).fetch_one(&mut raw(dir).await).await.expect("counts");
+/// Runs a statement past the store.
+pub(crate) async fn run(dir: &Path, statement: &str) -> Result<(), sqlx::Error> {
+    let query = sqlx::AssertSqlSafe(statement);
+    match on_postgres() {
+        true => sqlx::query(query).execute(&mut postgres::raw(dir).await).await.map(|_| ()),
+        false => sqlx::query(query).execute(&mut file(dir, "ledger.sqlite").await).await.map(|_| ()),
+    }
+}
+
+/// These must be refused because the table only grows.
+pub(crate) async fn assert_refused(dir: &Path, statements: &[&str]) {
+    for statement in statements {
+        let refusal = run(dir, statement).await.expect_err(statement).to_string();
+        assert!(["append-only", "not the next in order", "disable it"].iter().any(|why| refusal.contains(why)), "{statement}: {refusal}");
+    }
+}
+
+/// Takes a trigger away, past the store.
+pub(crate) async fn drop_trigger(dir: &Path, trigger: &str, table: &str) {
+    let of = if on_postgres() { format!(" ON {table}") } else { String::new() };
+    run(dir, &format!("DROP TRIGGER {trigger}{of}")).await.expect("drops");
+}
+
+/// Makes the database refuse it (`INSERT ON decision`) as a full disk does, until [`allow`].
+pub(crate) async fn refuse(dir: &Path, what: &str) {
+    let refuses =
+        if on_postgres() { "FOR EACH ROW EXECUTE FUNCTION append_only('full')" } else { "BEGIN SELECT RAISE(ABORT, 'full'); END" };
+    run(dir, &format!("CREATE TRIGGER away BEFORE {what} {refuses}")).await.expect("refuses from now on");
+}
+
+pub(crate) async fn allow(dir: &Path, table: &str) {
+    drop_trigger(dir, "away", table).await;
+}
+
+/// Runs a statement on the subjects' keys, past the store.
+async fn run_on_keys(dir: &Path, statement: &'static str) {
+    match on_postgres() {
+        true => {
+            let mut raw = postgres::raw(dir).await;
+            sqlx::query("SET search_path TO consentry_keys").execute(&mut raw).await.expect("sets");
+            sqlx::query(statement).execute(&mut raw).await.expect(statement);
+        }
+        false => {
+            sqlx::query(statement).execute(&mut file(dir, "subject-keys.sqlite").await).await.expect(statement);
+        }
+    }
+}
+
+/// How many contact keys and evidence keys there are.
+async fn data_keys(dir: &Path) -> (i64, i64) {
+    match on_postgres() {
+        true => {
+            let count = "SELECT count(contact), count(evidence) FROM consentry_keys.subject_key";
+            sqlx::query_as(count).fetch_one(&mut postgres::raw(dir).await).await.expect("counts")
+        }
+        false => {
+            let count = "SELECT count(contact), count(evidence) FROM subject_key";
+            sqlx::query_as(count).fetch_one(&mut file(dir, "subject-keys.sqlite").await).await.expect("counts")
+        }
+    }
+}
+
+/// Octets as a statement names them.
+pub(crate) fn octets(hex: &str) -> String {
+    if on_postgres() { format!("'\\x{hex}'::bytea") } else { format!("x'{hex}'") }
+}
+
+pub(crate) async fn count(dir: &Path, query: &'static str) -> i64 {
+    let (count,): (i64,) = one(dir, query).await;
     count
+}
+
+/// The one row that both databases answer with, past the store.
+async fn one<T>(dir: &Path, query: &'static str) -> T
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
+{
+    match on_postgres() {
+        true => sqlx::query_as(query).fetch_one(&mut postgres::raw(dir).await).await.expect("is there"),
+        false => sqlx::query_as(query).fetch_one(&mut file(dir, "ledger.sqlite").await).await.expect("is there"),
+    }
 }
 
 fn address(text: &str) -> Address {

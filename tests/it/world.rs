@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::peers::daemon::Daemon;
 use crate::peers::run_with_input;
+use crate::postgres;
 
 /// Password of all streams.
 pub(crate) const PASSWORD: &str = "world-password";
@@ -66,6 +67,9 @@ impl World {
             .replace("{password_hash}", hash.trim());
         let mut setup = Setup { dir: dir.path().to_owned(), config };
         prepare(&mut setup);
+        if let Some(database) = postgres::database(dir.path()) {
+            setup.config.push_str(&format!("\n[database]\nurl = {:?}\n", database.url));
+        }
         std::fs::write(&file, setup.config).unwrap();
         let key = dir.path().join("dkim.pem").display().to_string();
         let record = consentry(&["keys", "dkim-generate", "--domain", "acme.example", "--selector", "test", "--out", &key], "");

@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let http_address = sockets.http.local_addr()?;
     // With port 0 the address is known only now.
     let config = Config { public_url: format!("http://{http_address}"), ..config };
-    let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
+    let (parts, late) = Parts::over(&config, Store::open_on(&config.data_dir, config.database.as_ref()).await?)?;
     let token = parts.desk.add_api_token("demo website", &[Scope::OptIn, Scope::Decisions], jiff::Timestamp::now()).await?;
 
     let password = zeroize::Zeroizing::new(PASSWORD.to_owned());

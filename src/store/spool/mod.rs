@@ -10,15 +10,15 @@ mod writer;
 use std::path::Path;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 pub use self::write::Judgement;
 use self::writer::Writer;
-use super::{StoreError, data_dir};
+use super::StoreError;
 use crate::consent::{CopyKey, Decision, DecisionId, Topic};
 use crate::crypto::DataKey;
 use crate::mail::{Hop, Lane, Recipient, Sender};
+use crate::store::db::{Connection, Pool};
 
 /// Id of a spooled message: 48 bits of milliseconds, then random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -171,7 +171,7 @@ pub struct SpoolSize {
 /// The spool's file.
 pub(super) struct Spool {
     key: DataKey,
-    reader: Mutex<SqliteConnection>,
+    reader: Pool,
     writer: Writer,
     /// Notified whenever something was put in.
     arrived: Notify,
@@ -179,15 +179,22 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) async fn open(path: &Path, key: DataKey) -> Result<Self, StoreError> {
-        let mut connection = data_dir::connect(path).await?;
-        sqlx::migrate!("migrations/sqlite/spool").run(&mut connection).await?;
-        let reader = Mutex::new(data_dir::connect(path).await?);
+        let mut connection = Connection::sqlite(path).await?;
+        if let Some(connection) = connection.as_sqlite() {
+            sqlx::migrate!("migrations/sqlite/spool").run(connection).await?;
+        }
+        Self::over(connection, 1, key).await
+    }
+
+    /// Over an open connection, with so many that read.
+    pub(super) async fn over(connection: Connection, readers: usize, key: DataKey) -> Result<Self, StoreError> {
+        let reader = Pool::like(&connection, readers).await?;
         Ok(Self { key, reader, writer: Writer::start(connection).await?, arrived: Notify::new() })
     }
 
-    /// The connection that reads, to be closed.
-    pub(super) fn into_reader(self) -> SqliteConnection {
-        self.reader.into_inner()
+    /// The connections that read, to be closed.
+    pub(super) fn reader(&self) -> &Pool {
+        &self.reader
     }
 
     /// Writes what was asked before, and closes.

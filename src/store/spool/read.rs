@@ -8,6 +8,8 @@ use super::{CopyId, CopyState, DueCopy, Ground, Spool, SpoolId, SpoolSize, Spool
 use crate::consent::{CopyKey, DecisionId};
 use crate::mail::Lane;
 use crate::store::column::{count, ms, octets, timestamp};
+use crate::store::db::query_as;
+use crate::store::lease::{LEASE_MS, take_copies};
 use crate::store::{Store, StoreError};
 
 type Row = (Vec<u8>, i64, i64, String, i64, i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>, String, i64, i64);
@@ -27,15 +29,20 @@ impl Store {
     /// Copies of a lane whose time has come at `now`, the longest due first. They stay due until told otherwise.
     pub async fn spool_due(&self, lane: Lane, now: Timestamp, limit: u32) -> Result<Vec<DueCopy>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let rows: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(
-            "SELECT c.message, c.number, m.size FROM copy AS c JOIN message AS m ON m.id = c.message
-             WHERE c.lane = ?1 AND c.next_at <= ?2 ORDER BY c.next_at, c.message, c.number LIMIT ?3",
-        )
-        .bind(state::number(lane))
-        .bind(ms(now))
-        .bind(limit)
-        .fetch_all(&mut *reader)
-        .await?;
+        let rows: Vec<(Vec<u8>, i64, i64)> = if self.inner.is_shared {
+            let take = query_as(take_copies!()).bind(state::number(lane)).bind(ms(now)).bind(limit);
+            take.bind(&self.inner.gateway[..]).bind(LEASE_MS).fetch_all(&mut reader).await?
+        } else {
+            query_as(
+                "SELECT c.message, c.number, m.size FROM copy AS c JOIN message AS m ON m.id = c.message
+                 WHERE c.lane = $1 AND c.next_at <= $2 ORDER BY c.next_at, c.message, c.number LIMIT $3",
+            )
+            .bind(state::number(lane))
+            .bind(ms(now))
+            .bind(limit)
+            .fetch_all(&mut reader)
+            .await?
+        };
         drop(reader);
         rows.into_iter().map(|(message, number, size)| Ok(DueCopy { id: copy_id(&message, number)?, lane, size: count(size)? })).collect()
     }
@@ -43,12 +50,12 @@ impl Store {
     /// When the next copy comes due after that time.
     pub async fn spool_next(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let (next,): (Option<i64>,) = sqlx::query_as(
-            "SELECT min(next_at) FROM (SELECT min(next_at) AS next_at FROM copy WHERE lane = 0 AND next_at > ?1
-                 UNION ALL SELECT min(next_at) FROM copy WHERE lane = 1 AND next_at > ?1)",
+        let (next,): (Option<i64>,) = query_as(
+            "SELECT min(next_at) FROM (SELECT min(next_at) AS next_at FROM copy WHERE lane = 0 AND next_at > $1
+                 UNION ALL SELECT min(next_at) FROM copy WHERE lane = 1 AND next_at > $1) AS lanes",
         )
         .bind(ms(after))
-        .fetch_one(&mut *reader)
+        .fetch_one(&mut reader)
         .await?;
         next.map(timestamp).transpose()
     }
@@ -56,10 +63,10 @@ impl Store {
     /// A copy; `None` when it was settled.
     pub async fn spool_copy(&self, id: CopyId) -> Result<Option<SpooledCopy>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let row: Option<Row> = sqlx::query_as(copies!("WHERE c.message = ?1 AND c.number = ?2"))
+        let row: Option<Row> = query_as(copies!("WHERE c.message = $1 AND c.number = $2"))
             .bind(&id.message.0[..])
             .bind(id.number)
-            .fetch_optional(&mut *reader)
+            .fetch_optional(&mut reader)
             .await?;
         drop(reader);
         row.map(|row| self.inner.spool.copy(row)).transpose()
@@ -69,7 +76,7 @@ impl Store {
     pub async fn spool_copies_of(&self, message: SpoolId) -> Result<Vec<SpooledCopy>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
         let rows: Vec<Row> =
-            sqlx::query_as(copies!("WHERE c.message = ?1 ORDER BY c.number")).bind(&message.0[..]).fetch_all(&mut *reader).await?;
+            query_as(copies!("WHERE c.message = $1 ORDER BY c.number")).bind(&message.0[..]).fetch_all(&mut reader).await?;
         drop(reader);
         rows.into_iter().map(|row| self.inner.spool.copy(row)).collect()
     }
@@ -77,7 +84,7 @@ impl Store {
     /// Copies of all messages, the oldest first; at most `limit`. Those that cannot be opened are left out and told.
     pub async fn spool_copies(&self, limit: u32) -> Result<Vec<SpooledCopy>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let rows: Vec<Row> = sqlx::query_as(copies!("ORDER BY c.message, c.number LIMIT ?1")).bind(limit).fetch_all(&mut *reader).await?;
+        let rows: Vec<Row> = query_as(copies!("ORDER BY c.message, c.number LIMIT $1")).bind(limit).fetch_all(&mut reader).await?;
         drop(reader);
         let opened = rows.into_iter().filter_map(|row| match self.inner.spool.copy(row) {
             Ok(copy) => Some(copy),
@@ -92,11 +99,10 @@ impl Store {
     /// A message; `None` when its last copy was settled.
     pub async fn spooled(&self, id: SpoolId) -> Result<Option<SpooledMessage>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let row: Option<(String, i64, Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT stream, queued_at, head, original FROM message WHERE id = ?1")
-                .bind(&id.0[..])
-                .fetch_optional(&mut *reader)
-                .await?;
+        let row: Option<(String, i64, Vec<u8>, Vec<u8>)> = query_as("SELECT stream, queued_at, head, original FROM message WHERE id = $1")
+            .bind(&id.0[..])
+            .fetch_optional(&mut reader)
+            .await?;
         drop(reader);
         let Some((stream, queued_at, head, original)) = row else { return Ok(None) };
         let key = &self.inner.spool.key;
@@ -109,11 +115,11 @@ impl Store {
     /// Fingerprints of what waits, with their decisions, the newest first; at most `limit`.
     pub async fn spool_fingerprints(&self, limit: usize) -> Result<Vec<(CopyKey, DecisionId)>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
-            "SELECT fingerprint, decision FROM copy WHERE fingerprint IS NOT NULL AND decision IS NOT NULL ORDER BY message DESC LIMIT ?1",
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = query_as(
+            "SELECT fingerprint, decision FROM copy WHERE fingerprint IS NOT NULL AND decision IS NOT NULL ORDER BY message DESC LIMIT $1",
         )
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await?;
         drop(reader);
         rows.into_iter().map(|(key, decision)| Ok((CopyKey(octets(&key)?), DecisionId(octets(&decision)?)))).collect()

@@ -5,18 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CopyId, Judgement, SpoolId, SpoolSize};
 use crate::consent::{CopyKey, DecisionId};
 use crate::store::column::{count, int, json, ms};
+use crate::store::db::{Connection, Sql, query, query_as};
 use crate::store::{StoreError, begin};
 
 /// The statement about the copies of the first parameter; see [`ids`].
 macro_rules! among {
     ($statement:literal) => {
-        concat!($statement, "(message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1))")
+        Sql {
+            sqlite: concat!($statement, "(message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each($1))"),
+            postgres: concat!(
+                $statement,
+                "(message, number) IN (SELECT decode(value ->> 0, 'hex'), (value ->> 1)::bigint FROM json_array_elements($1::json))"
+            ),
+        }
     };
 }
 
@@ -92,9 +98,9 @@ impl Size {
         counted.is_none_or(|counted| counted.elapsed() >= COUNT_PAUSE)
     }
 
-    async fn count(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn count(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let (messages, octets): (i64, i64) =
-            sqlx::query_as("SELECT count(*), coalesce(sum(size), 0) + ?1 * (SELECT count(*) FROM copy) FROM message")
+            query_as("SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) + $1 * (SELECT count(*) FROM copy) FROM message")
                 .bind(int(COPY_OCTETS))
                 .fetch_one(connection)
                 .await?;
@@ -106,7 +112,7 @@ impl Size {
 }
 
 impl Writer {
-    pub(super) async fn start(mut connection: SqliteConnection) -> Result<Self, StoreError> {
+    pub(super) async fn start(mut connection: Connection) -> Result<Self, StoreError> {
         let size = Arc::new(Size::default());
         size.count(&mut connection).await?;
         let (lines, asked) = mpsc::unbounded_channel();
@@ -133,7 +139,7 @@ impl Writer {
     }
 }
 
-async fn write_all(mut connection: SqliteConnection, mut asked: mpsc::UnboundedReceiver<Line>, size: Arc<Size>) {
+async fn write_all(mut connection: Connection, mut asked: mpsc::UnboundedReceiver<Line>, size: Arc<Size>) {
     let mut lines = Vec::with_capacity(MOST);
     let mut closing = None;
     while closing.is_none() && asked.recv_many(&mut lines, MOST).await > 0 {
@@ -154,6 +160,7 @@ async fn write_all(mut connection: SqliteConnection, mut asked: mpsc::UnboundedR
             }
             Err(error) => tasks.into_iter().for_each(|(_, done)| drop(done.send(Err(error.clone())))),
         }
+        connection.settle().await;
     }
     if let Err(error) = connection.close().await {
         tracing::warn!(%error, "the spool was not closed cleanly");
@@ -161,11 +168,7 @@ async fn write_all(mut connection: SqliteConnection, mut asked: mpsc::UnboundedR
     drop(closing);
 }
 
-async fn commit<'a>(
-    connection: &mut SqliteConnection,
-    tasks: impl Iterator<Item = &'a Task> + Clone,
-    size: &Size,
-) -> Result<(), StoreError> {
+async fn commit<'a>(connection: &mut Connection, tasks: impl Iterator<Item = &'a Task> + Clone, size: &Size) -> Result<(), StoreError> {
     let mut tx = begin(connection).await?;
     let added = put_in(&mut tx, tasks.clone().flat_map(|task| &task.messages)).await?;
     change(&mut tx, tasks.clone().flat_map(|task| &task.changed)).await?;
@@ -174,7 +177,10 @@ async fn commit<'a>(
     }
     let taken = take_out(&mut tx, tasks.flat_map(|task| &task.settled)).await?;
     // A command beside the gateway may have taken out, too.
-    let (version,): (i64,) = sqlx::query_as("PRAGMA data_version").fetch_one(&mut *tx).await?;
+    let version = match tx.is_shared() {
+        true => size.version.load(Ordering::Relaxed).wrapping_add(1), // others always write
+        false => query_as::<(i64,)>("PRAGMA data_version").fetch_one(&mut tx).await?.0,
+    };
     tx.commit().await?;
     size.messages.fetch_add(added.messages.wrapping_sub(taken.messages), Ordering::Relaxed);
     size.octets.fetch_add(added.octets.wrapping_sub(taken.octets), Ordering::Relaxed);
@@ -188,10 +194,10 @@ async fn commit<'a>(
     Ok(())
 }
 
-async fn put_in<'a>(tx: &mut SqliteConnection, messages: impl Iterator<Item = &'a MessageRow>) -> Result<SpoolSize, StoreError> {
+async fn put_in<'a>(tx: &mut Connection, messages: impl Iterator<Item = &'a MessageRow>) -> Result<SpoolSize, StoreError> {
     let (mut added, mut copies) = (SpoolSize::default(), Vec::new());
     for message in messages {
-        sqlx::query("INSERT INTO message (id, stream, queued_at, size, head, original) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+        query("INSERT INTO message (id, stream, queued_at, size, head, original) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&message.id.0[..])
             .bind(&message.stream)
             .bind(message.queued_at)
@@ -205,11 +211,15 @@ async fn put_in<'a>(tx: &mut SqliteConnection, messages: impl Iterator<Item = &'
         copies.extend(message.copies.iter().map(CopyRow::json));
     }
     if !copies.is_empty() {
-        sqlx::query(
-            "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
+        query(Sql {
+            sqlite: "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
              SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6),
-                    unhex(value ->> 7), unhex(value ->> 8) FROM json_each(?1)",
-        )
+                    unhex(value ->> 7), unhex(value ->> 8) FROM json_each($1)",
+            postgres: "INSERT INTO copy (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed)
+             SELECT decode(value ->> 0, 'hex'), (value ->> 1)::bigint, (value ->> 2)::bigint, value ->> 3, (value ->> 4)::bigint,
+                    (value ->> 5)::bigint, decode(value ->> 6, 'hex'), decode(value ->> 7, 'hex'), decode(value ->> 8, 'hex')
+             FROM json_array_elements($1::json)",
+        })
         .bind(format!("[{}]", copies.join(",")))
         .execute(tx)
         .await?;
@@ -217,15 +227,21 @@ async fn put_in<'a>(tx: &mut SqliteConnection, messages: impl Iterator<Item = &'
     Ok(added)
 }
 
-async fn change<'a>(tx: &mut SqliteConnection, changed: impl Iterator<Item = &'a (CopyRow, &'static str)>) -> Result<(), StoreError> {
+async fn change<'a>(tx: &mut Connection, changed: impl Iterator<Item = &'a (CopyRow, &'static str)>) -> Result<(), StoreError> {
     let changed: Vec<_> = changed.map(|(row, was)| format!("[{},{}]", row.json(), json(was))).collect();
     if !changed.is_empty() {
-        sqlx::query(
-            "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
+        query(Sql {
+            sqlite: "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
                     attempts = value ->> '$[0][5]', decision = unhex(value ->> '$[0][6]'), sealed = unhex(value ->> '$[0][8]')
-             FROM json_each(?1)
+             FROM json_each($1)
              WHERE message = unhex(value ->> '$[0][0]') AND number = value ->> '$[0][1]' AND state = value ->> '$[1]'",
-        )
+            postgres:
+                "UPDATE copy SET lane = (value #>> '{0,2}')::bigint, state = value #>> '{0,3}', next_at = (value #>> '{0,4}')::bigint,
+                    attempts = (value #>> '{0,5}')::bigint, decision = decode(value #>> '{0,6}', 'hex'),
+                    sealed = decode(value #>> '{0,8}', 'hex'), lease_owner = NULL, lease_until = 0
+             FROM json_array_elements($1::json)
+             WHERE message = decode(value #>> '{0,0}', 'hex') AND number = (value #>> '{0,1}')::bigint AND state = value ->> 1",
+        })
         .bind(format!("[{}]", changed.join(",")))
         .execute(tx)
         .await?;
@@ -233,26 +249,28 @@ async fn change<'a>(tx: &mut SqliteConnection, changed: impl Iterator<Item = &'a
     Ok(())
 }
 
-async fn judge(tx: &mut SqliteConnection, copies: &[CopyId], judgement: Judgement) -> Result<(), StoreError> {
+async fn judge(tx: &mut Connection, copies: &[CopyId], judgement: Judgement) -> Result<(), StoreError> {
     let (statement, at) = match judgement {
-        Judgement::Hold(until) => (among!("UPDATE copy SET state = 'held', next_at = ?2 WHERE "), until),
-        Judgement::Release(at) => (among!("UPDATE copy SET state = 'waiting', next_at = ?2 WHERE state = 'held' AND "), at),
-        Judgement::Retry(at) => (among!("UPDATE copy SET next_at = ?2 WHERE state <> 'held' AND "), at),
+        Judgement::Hold(until) => (among!("UPDATE copy SET state = 'held', next_at = $2 WHERE "), until),
+        Judgement::Release(at) => (among!("UPDATE copy SET state = 'waiting', next_at = $2 WHERE state = 'held' AND "), at),
+        Judgement::Retry(at) => (among!("UPDATE copy SET next_at = $2 WHERE state <> 'held' AND "), at),
     };
-    sqlx::query(statement).bind(ids(copies.iter())).bind(ms(at)).execute(tx).await?;
+    query(statement).bind(ids(copies.iter())).bind(ms(at)).execute(tx).await?;
     Ok(())
 }
 
-async fn take_out<'a>(tx: &mut SqliteConnection, settled: impl Iterator<Item = &'a CopyId>) -> Result<SpoolSize, StoreError> {
+async fn take_out<'a>(tx: &mut Connection, settled: impl Iterator<Item = &'a CopyId>) -> Result<SpoolSize, StoreError> {
     let settled = ids(settled);
     if settled == "[]" {
         return Ok(SpoolSize::default());
     }
-    let copies = sqlx::query(among!("DELETE FROM copy WHERE ")).bind(&settled).execute(&mut *tx).await?.rows_affected();
-    let gone: Vec<(i64,)> = sqlx::query_as(
-        "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each(?1))
+    let copies = query(among!("DELETE FROM copy WHERE ")).bind(&settled).execute(&mut *tx).await?.rows_affected();
+    let gone: Vec<(i64,)> = query_as(Sql {
+        sqlite: "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))
              AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
-    )
+        postgres: "DELETE FROM message WHERE id IN (SELECT decode(value ->> 0, 'hex') FROM json_array_elements($1::json))
+             AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
+    })
     .bind(&settled)
     .fetch_all(tx)
     .await?;

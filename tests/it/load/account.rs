@@ -7,7 +7,9 @@ use consentry::store::Store;
 
 use super::Answer;
 use super::mail::Job;
+use crate::environment::on_postgres;
 use crate::fake_mta::FakeMta;
+use crate::postgres;
 use crate::sink::Sink;
 
 /// One copy: a person and a Message-ID.
@@ -152,12 +154,13 @@ pub(crate) async fn spooled(data_dir: &Path) -> Vec<Copy> {
     let place = tempfile::tempdir().expect("a directory");
     for entry in std::fs::read_dir(data_dir).expect("a data directory") {
         let path = entry.expect("a file").path();
-        // The index of the write-ahead log is made anew from it.
-        if path.extension().is_none_or(|end| end != "sqlite-shm") {
+        // The index of the write-ahead log is made anew from it. On a server the journal goes into the ledger itself, by nobody else.
+        if path.extension().is_none_or(|end| end != "sqlite-shm") && !(on_postgres() && path.ends_with("journal")) {
             std::fs::copy(&path, place.path().join(path.file_name().expect("a name"))).expect("copies");
         }
     }
-    let store = Store::open(place.path()).await.expect("what a dead gateway leaves opens");
+    let database = postgres::database(data_dir.parent().expect("is in one"));
+    let store = Store::open_on(place.path(), database.as_ref()).await.expect("what a dead gateway leaves opens");
     let mut found = Vec::new();
     for copy in store.spool_copies(u32::MAX).await.expect("reads") {
         let message = store.spooled(copy.id.message).await.expect("reads").expect("a copy has its message");

@@ -7,7 +7,7 @@ use consentry::policy::RulesId;
 use consentry::store::{Simulation, Store};
 
 use super::{World, start};
-use crate::store::{confirm, request};
+use crate::store::{confirm, drop_trigger, octets, request, run};
 
 const OLIVIA: &str = "olivia@example.org";
 
@@ -168,10 +168,8 @@ async fn damaged_evidence_stops_no_withdrawal() {
     let world = World::new(TotpPolicy::Optional).await;
     let subject = olivia(&world.store).await;
     let (operator, legal) = (world.add(Role::Operator).await, world.add(Role::Legal).await);
-    let mut raw = world.raw().await;
-    for statement in ["DROP TRIGGER event_is_not_changed", "UPDATE event SET evidence = x'00' WHERE seq = 1"] {
-        sqlx::query(statement).execute(&mut raw).await.unwrap();
-    }
+    drop_trigger(world.dir.path(), "event_is_not_changed", "event").await;
+    run(world.dir.path(), &format!("UPDATE event SET evidence = {} WHERE seq = 1", octets("00"))).await.unwrap();
     assert_eq!(world.office.person(&operator, subject).await.unwrap().unwrap().events.len(), 2);
     let answer = world.office.withdraw(&operator, subject, "acme", Stop::Advertising, "wrote", start()).await.unwrap();
     assert_eq!(answer, WithdrawAnswer::Done);

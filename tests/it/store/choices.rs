@@ -8,7 +8,8 @@ use consentry::store::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    address, confirm, count, hours, meets, new_store, raw, request, sign_up, standing, start, subject, token, topic, topics, withdraw,
+    address, confirm, count, data_keys, hours, meets, new_store, octets, request, run, sign_up, standing, start, subject, token, topic,
+    topics, withdraw,
 };
 
 const WHO: &str = "Olivia@people.example";
@@ -124,7 +125,7 @@ async fn a_no_that_is_repeated_reads_no_history() {
     for first in [&stops[0], &stops[1], &stops[3]] {
         assert_eq!(stop(&store, subject, first.clone(), start() + hours(2)).await, WithdrawAnswer::Done, "{first:?}");
     }
-    sqlx::query("ALTER TABLE event RENAME TO gone").execute(&mut raw(dir.path()).await).await.expect("renames");
+    super::run(dir.path(), "ALTER TABLE event RENAME TO gone").await.expect("renames");
     for again in stops {
         assert_eq!(stop(&store, subject, again.clone(), start() + hours(3)).await, WithdrawAnswer::Repeated, "{again:?}");
     }
@@ -189,8 +190,8 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     assert_eq!(store.request(elsewhere).await.expect("requests"), RequestAnswer::Committed);
     request(&store, "damaged@people.example", "news", 7, start()).await;
     let damaged = subject(&store, "damaged@people.example").await;
-    let spoil = format!("UPDATE standing SET state = '?' WHERE subject = unhex('{damaged}')");
-    sqlx::query(sqlx::AssertSqlSafe(spoil)).execute(&mut raw(dir.path()).await).await.expect("spoils");
+    let spoil = format!("UPDATE standing SET state = '?' WHERE subject = {}", octets(&damaged.to_string()));
+    run(dir.path(), &spoil).await.expect("spoils");
     let olivia = subject(&store, WHO).await;
 
     let late = start() + OptIn::KEPT + hours(2);
@@ -217,12 +218,7 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
         assert_eq!(store.address(subject).await.expect("reads"), Some(address(who)));
         assert!(store.events(subject).await.expect("reads")[0].evidence.is_some(), "{who}");
     }
-    let keys = sqlx::query_as("SELECT count(*) FROM subject_key WHERE evidence IS NOT NULL");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("data/subject-keys.sqlite"));
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("opens");
-    let (keys,): (i64,) = keys.fetch_one(&mut connection).await.expect("counts");
-    assert_eq!(keys, 2);
-    drop(raw(dir.path()).await);
+    assert_eq!(data_keys(dir.path()).await.1, 2);
 
     // The same person signs up again: the old evidence stays gone, the new one is there.
     assert_eq!(request(&store, WHO, "news", 5, late).await, RequestAnswer::Committed);

@@ -304,13 +304,17 @@ async fn the_projection_is_what_the_events_fold_to() {
     let kept = projection(dir.path()).await;
     assert_eq!(store.rebuild_standing().await.expect("rebuilds"), 3);
     assert_eq!(projection(dir.path()).await, kept);
-    sqlx::query("UPDATE standing SET seq = 99, state = 'damaged'").execute(&mut raw(dir.path()).await).await.expect("damages");
+    run(dir.path(), "UPDATE standing SET seq = 99, state = 'damaged'").await.expect("damages");
     store.rebuild_standing().await.expect("rebuilds");
     assert_eq!(projection(dir.path()).await, kept);
 }
 
 async fn projection(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>, i64, String)> {
-    sqlx::query_as("SELECT key, subject, seq, state FROM standing ORDER BY key").fetch_all(&mut raw(dir).await).await.expect("reads")
+    const ALL: &str = "SELECT key, subject, seq, state FROM standing ORDER BY key";
+    match on_postgres() {
+        true => sqlx::query_as(ALL).fetch_all(&mut crate::postgres::raw(dir).await).await.expect("reads"),
+        false => sqlx::query_as(ALL).fetch_all(&mut file(dir, "ledger.sqlite").await).await.expect("reads"),
+    }
 }
 
 #[tokio::test]

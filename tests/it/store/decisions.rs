@@ -147,15 +147,11 @@ async fn a_failed_commit_fails_everyone_in_it_and_leaves_nothing() {
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers() {
     let (dir, store) = new_store().await;
-    let mut blocker = raw(dir.path()).await;
-    sqlx::query("CREATE TRIGGER full BEFORE INSERT ON decision BEGIN SELECT RAISE(ABORT, 'full'); END")
-        .execute(&mut blocker)
-        .await
-        .expect("breaks");
+    refuse(dir.path(), "INSERT ON decision").await;
     let kept = decision(&store, "a@x.example", 1);
     store.settle(kept.id, start(), &Outcome::Accept { text: "ok".into() });
     assert!(store.record(kept, None).await.is_err());
-    sqlx::query("DROP TRIGGER full").execute(&mut blocker).await.expect("mends");
+    allow(dir.path(), "decision").await;
     store.record(decision(&store, "a@x.example", 2), None).await.expect("records");
     assert_eq!(count(dir.path(), "SELECT count(*) FROM outcome").await, 1, "outcomes are tried again");
 }
@@ -166,16 +162,18 @@ async fn a_transaction_that_the_database_ended_itself_does_not_block_the_next() 
     let (dir, store) = new_store().await;
     request(&store, "a@x.example", "news", 1, start()).await;
     let subject = subject(&store, "a@x.example").await;
-    let mut blocker = raw(dir.path()).await;
-    sqlx::query("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ROLLBACK, 'full'); END")
-        .execute(&mut blocker)
-        .await
-        .expect("breaks");
+    match on_postgres() {
+        true => refuse(dir.path(), "INSERT ON event").await,
+        false => {
+            let ends = "CREATE TRIGGER away BEFORE INSERT ON event BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+            run(dir.path(), ends).await.expect("breaks");
+        }
+    }
     for n in 2..4 {
         let refused = store.request(sign_up(&store, "b@x.example", "news", n, start())).await.expect_err("is refused").to_string();
         assert!(refused.contains("full"), "{refused}");
     }
-    sqlx::query("DROP TRIGGER full").execute(&mut blocker).await.expect("mends");
+    allow(dir.path(), "event").await;
     assert_eq!(withdraw(&store, subject, "news", start()).await, WithdrawAnswer::Done);
     assert_eq!(request(&store, "b@x.example", "news", 4, start()).await, RequestAnswer::Committed);
 }

@@ -9,16 +9,10 @@ use super::*;
 
 const WHO: &str = "Olivia.Carter@mail.example.org";
 
-async fn erase(store: &Store, subject: SubjectId, controller: &str, at: Timestamp) -> Erasure {
+pub(super) async fn erase(store: &Store, subject: SubjectId, controller: &str, at: Timestamp) -> Erasure {
     let evidence = ChoiceEvidence { staff: Some("mia".into()), note: Some(format!("{WHO} wrote a letter")), ..ChoiceEvidence::default() };
     let erasure = NewErasure { subject, controller: controller.into(), source: Source::Staff, at, evidence, line: None };
     store.erase_person(erasure).await.expect("erases").expect("is known")
-}
-
-async fn keys(dir: &Path) -> (i64, i64) {
-    let options = SqliteConnectOptions::new().filename(dir.join("data/subject-keys.sqlite"));
-    let mut connection = options.connect().await.expect("opens");
-    sqlx::query_as("SELECT count(contact), count(evidence) FROM subject_key").fetch_one(&mut connection).await.expect("counts")
 }
 
 fn told(store: &Store, told: Told) -> NewFact {
@@ -83,7 +77,7 @@ async fn after_erasure_nothing_of_contact_data_is_left_and_nobody_writes_again()
     let others = store.tool_unsubscribe(decision(&store, WHO, 2).id).await.expect("reads");
     assert!(others.is_some(), "that of another controller stays");
     assert_eq!(confirm(&store, 2, at).await, Confirmation::Unknown, "what waited cannot be confirmed any more");
-    assert_eq!(keys(dir.path()).await, (0, 1), "the contact key is gone, the evidence of the consent is not");
+    assert_eq!(data_keys(dir.path()).await, (0, 1), "the contact key is gone, the evidence of the consent is not");
     assert_none_readable(dir.path());
 
     // Evidence stays for claims (GDPR Art. 17(3)(e)), and the ledger tells what was done in order.
@@ -93,8 +87,7 @@ async fn after_erasure_nothing_of_contact_data_is_left_and_nobody_writes_again()
     assert!(matches!(&events[2].evidence, Some(Evidence::Confirmation(_))));
 
     // The MTA's words stay for good, and have no address (L-DSR-02).
-    let (id, text): (Vec<u8>, Vec<u8>) =
-        sqlx::query_as("SELECT decision, text FROM outcome").fetch_one(&mut raw(dir.path()).await).await.expect("is there");
+    let (id, text): (Vec<u8>, Vec<u8>) = one(dir.path(), "SELECT decision, text FROM outcome").await;
     let said = store.keyring().ledger_key().open(&[b"outcome\0", &id[..]].concat(), &text).expect("opens");
     assert_eq!(said.as_slice(), b"<(address)>: unknown to mx");
 
@@ -120,7 +113,7 @@ async fn without_a_consent_to_prove_the_evidence_goes_too() {
     let subject = subject(&store, WHO).await;
     let at = start() + hours(1);
     assert_eq!(erase(&store, subject, "acme", at).await, Erasure { at, contact_gone: true, evidence: EvidenceFate::Destroyed });
-    assert_eq!(keys(dir.path()).await, (0, 0));
+    assert_eq!(data_keys(dir.path()).await, (0, 0));
     let events = store.events(subject).await.expect("reads");
     let told: Vec<(EventKind, bool)> = events.iter().map(|event| (event.kind, event.evidence.is_some())).collect();
     assert_eq!(told, [(EventKind::Requested, false), (EventKind::Objected, false), (EventKind::Erased, false)]);
@@ -161,11 +154,11 @@ async fn what_another_controller_has_stays_until_it_erases_too() {
     assert_eq!((first.contact_gone, first.evidence), (false, EvidenceFate::KeptForOthers));
     assert_eq!(store.address(subject).await.expect("reads"), Some(address(WHO)));
     assert_eq!(store.due_letters(start() + hours(1), 10).await.expect("reads").len(), 1, "the other's mail still waits");
-    assert_eq!(keys(dir.path()).await, (1, 1));
+    assert_eq!(data_keys(dir.path()).await, (1, 1));
     assert_eq!(confirm(&store, 2, start() + hours(2)).await, Confirmation::Done, "and can be answered");
     let last = erase(&store, subject, "other", start() + hours(3)).await;
     assert_eq!((last.contact_gone, last.evidence), (true, EvidenceFate::KeptAsProof));
-    assert_eq!(keys(dir.path()).await, (0, 1));
+    assert_eq!(data_keys(dir.path()).await, (0, 1));
 }
 
 #[tokio::test]
@@ -174,9 +167,7 @@ async fn a_crash_after_the_keys_and_before_the_commit_leaves_nothing_readable_an
     let (dir, store) = new_store().await;
     let subject = olivia(&store).await;
     // What is durable at that moment: the key is gone, the rows are there.
-    let options = SqliteConnectOptions::new().filename(dir.path().join("data/subject-keys.sqlite"));
-    let mut connection = options.connect().await.expect("opens");
-    sqlx::query("UPDATE subject_key SET contact = NULL").execute(&mut connection).await.expect("destroys");
+    run_on_keys(dir.path(), "UPDATE subject_key SET contact = NULL").await;
     assert_eq!(store.address(subject).await.expect("reads"), None);
     assert!(store.due_letters(start() + hours(99), 10).await.expect("reads").is_empty());
 
@@ -187,7 +178,7 @@ async fn a_crash_after_the_keys_and_before_the_commit_leaves_nothing_readable_an
     let done = erase(&store, subject, "acme", start() + hours(61)).await;
     assert!(done.contact_gone);
     assert_eq!(count(dir.path(), "SELECT (SELECT count(*) FROM letter) + (SELECT count(*) FROM subject)").await, 0);
-    assert_eq!(keys(dir.path()).await, (0, 1));
+    assert_eq!(data_keys(dir.path()).await, (0, 1));
 }
 
 #[tokio::test]

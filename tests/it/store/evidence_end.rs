@@ -49,7 +49,7 @@ async fn evidence_goes_three_years_after_the_year_of_its_last_use_and_the_consen
     assert_eq!(meets(&store, "p0@mail.example.org", "news").await, "expired", "what cannot be proven is no consent");
     let runs = store.evidence_runs(10).await.expect("reads");
     assert_eq!((runs[0].at, runs[0].looked_at, runs[0].destroyed, runs[0].cursor), (now, 5, 3, None), "on record, without a name");
-    assert!(sqlx::query("DELETE FROM evidence_run").execute(&mut raw(dir.path()).await).await.is_err());
+    assert_refused(dir.path(), &["DELETE FROM evidence_run", "UPDATE evidence_run SET destroyed = 0"]).await;
 
     assert_eq!(erase_due(&store, &rule, now).await.expect("runs"), 0, "once");
     assert_eq!(erase_due(&store, &rule, at("2031-01-01T00:00:00Z")).await.expect("runs"), 1, "who withdrew in 2027");
@@ -81,4 +81,25 @@ async fn what_happened_meanwhile_keeps_the_evidence_and_a_longer_rule_does_too()
     let longer = EvidenceRule { email: 10, ..Policy::default().evidence() };
     assert_eq!(erase_due(&store, &longer, now).await.expect("runs"), 0);
     assert_eq!(erase_due(&store, &Policy::default().evidence(), now).await.expect("runs"), people.len() as u64 - 1);
+}
+
+#[tokio::test]
+async fn a_key_that_a_crash_left_seals_nothing_new_and_goes_with_the_next_sign_up() {
+    // L-PRV-02, E-09: between the commit and the end of the key there is a crash, or another gateway
+    let (dir, store) = new_store().await;
+    request(&store, "p0@mail.example.org", "news", 0, start()).await;
+    confirm(&store, 0, start() + hours(1)).await;
+    let person = subject(&store, "p0@mail.example.org").await;
+    run_on_keys(dir.path(), "CREATE TABLE left_behind AS SELECT * FROM subject_key").await;
+    let now = at("2030-01-01T00:00:00Z");
+    assert_eq!(erase_due(&store, &Policy::default().evidence(), now).await.expect("runs"), 1);
+    run_on_keys(dir.path(), "DELETE FROM subject_key").await;
+    run_on_keys(dir.path(), "INSERT INTO subject_key SELECT * FROM left_behind").await;
+
+    request(&store, "p0@mail.example.org", "news", 1, now).await;
+    confirm(&store, 1, now + hours(1)).await;
+    let there: Vec<bool> = store.events(person).await.expect("reads").iter().map(|event| event.evidence.is_some()).collect();
+    assert_eq!(there, [false, false, false, true, true], "what was said to be destroyed is, and the new one can be read");
+    assert_eq!(store.address(person).await.expect("reads"), Some(address("p0@mail.example.org")));
+    assert_eq!(data_keys(dir.path()).await, (1, 1));
 }

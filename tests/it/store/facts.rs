@@ -130,7 +130,8 @@ fn nothing_passes_after_a_no_without_a_later_confirmed_opt_in() {
             runtime.block_on(async {
                 let (dir, one) = new_store().await;
                 // a command beside the gateway writes to the same ledger
-                let other = Store::open_beside(&dir.path().join("data")).await.expect("opens");
+                let other =
+                    Store::open_beside_on(&dir.path().join("data"), crate::postgres::database(dir.path()).as_ref()).await.expect("opens");
                 let mut signed_up = 0_u8;
                 for (n, step) in (0..).zip(&steps) {
                     let store = if n % 2 == 0 { &one } else { &other };
@@ -176,7 +177,7 @@ async fn fold(store: &Store, who: SubjectId) -> Standing {
 #[tokio::test]
 async fn two_writers_lose_no_withdrawal_and_no_fact() {
     let (dir, one) = new_store().await;
-    let other = Store::open_beside(&dir.path().join("data")).await.expect("opens");
+    let other = Store::open_beside_on(&dir.path().join("data"), crate::postgres::database(dir.path()).as_ref()).await.expect("opens");
     let purchases = async |store: &Store| {
         for n in 0..20 {
             tell(store, Told::Purchase(topics("news")), start() + hours(n)).await;

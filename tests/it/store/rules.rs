@@ -45,19 +45,20 @@ async fn rules_come_into_force_once_and_what_was_decided_on_them_cannot_be_chang
     assert_eq!(store.rules_history().await.expect("reads").len(), 2);
     store.close().await;
 
-    for file in ["ledger.sqlite", "ledger.sqlite-wal"] {
-        let content = std::fs::read(dir.path().join("data").join(file)).unwrap_or_default();
-        assert!(!content.windows(6).any(|window| window == b"Olivia"), "reasons are sealed: {file}");
-    }
-    let mut raw = raw(dir.path()).await;
+    let content = match on_postgres() {
+        true => postgres::content(dir.path()),
+        false => ["ledger.sqlite", "ledger.sqlite-wal"]
+            .map(|file| std::fs::read(dir.path().join("data").join(file)).unwrap_or_default())
+            .concat(),
+    };
+    assert!(!content.windows(6).any(|window| window == b"Olivia"), "reasons are sealed");
     for table in ["rules", "simulation", "approval"] {
-        for statement in [
-            format!("UPDATE {table} SET at = 0"),
-            format!("DELETE FROM {table}"),
-            format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"),
-        ] {
-            assert!(sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&mut raw).await.is_err(), "{statement}");
-        }
+        let replace = match on_postgres() {
+            true => format!("INSERT INTO {table} SELECT * FROM {table} ON CONFLICT (seq) DO UPDATE SET at = 0"),
+            false => format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"),
+        };
+        let statements = [format!("UPDATE {table} SET at = 0"), format!("DELETE FROM {table}"), replace];
+        assert_refused(dir.path(), &statements.each_ref().map(String::as_str)).await;
     }
 }
 

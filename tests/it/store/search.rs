@@ -95,16 +95,19 @@ async fn a_search_finds_what_a_plain_scan_finds_and_the_tallies_add_up() {
     }
     assert!(found > 5_000 && (25..225).contains(&empty), "{found} rows found, {empty} searches without");
 
-    assert_eq!(
-        count(
-            dir.path(),
-            "SELECT count(*) FROM (SELECT subject, id FROM decision EXCEPT SELECT subject, decision FROM decision_of_subject)"
-        )
-        .await,
-        0
-    );
-    assert_eq!(count(dir.path(), "SELECT count(*) FROM decision_of_subject").await, 50_000);
-    assert!((24..27).contains(&count(dir.path(), "SELECT max(run) FROM decision_of_subject").await));
+    // A server has an index in each partition instead.
+    if !on_postgres() {
+        assert_eq!(
+            count(
+                dir.path(),
+                "SELECT count(*) FROM (SELECT subject, id FROM decision EXCEPT SELECT subject, decision FROM decision_of_subject)"
+            )
+            .await,
+            0
+        );
+        assert_eq!(count(dir.path(), "SELECT count(*) FROM decision_of_subject").await, 50_000);
+        assert!((24..27).contains(&count(dir.path(), "SELECT max(run) FROM decision_of_subject").await));
+    }
     for step in [Step::Hour, Step::SixHours, Step::Day] {
         let (from, to) = (season.end - hours(24 * 40), season.end - hours(24 * 3));
         let begin = from.as_second().div_euclid(3600);
@@ -172,11 +175,10 @@ async fn absurd_questions_have_answers() {
     let hostile = DecisionFilter { campaign: Some("' OR 1=1 --\0\u{1}%".into()), stream: Some(String::new()), ..Default::default() };
     assert_eq!(search(&store, &hostile, None, 10).await, DecisionPage::default());
     // what cannot be read is told, and nothing panics
-    let mut raw = raw(dir.path()).await;
-    sqlx::query("UPDATE volume SET reason = 'gone'").execute(&mut raw).await.expect("damages");
+    run(dir.path(), "UPDATE volume SET reason = 'gone'").await.expect("damages");
     assert!(matches!(store.volume(first, last, Step::Day).await, Err(StoreError::Damaged("a decision's reason"))));
     assert!(matches!(store.count_decisions().await, Err(StoreError::Damaged("a decision's reason"))));
-    sqlx::query("UPDATE volume SET reason = 'no_consent', hour = 9223372036854775000").execute(&mut raw).await.expect("damages");
+    run(dir.path(), "UPDATE volume SET reason = 'no_consent', hour = 9223372036854775000").await.expect("damages");
     assert_eq!(store.volume(first, last, Step::Day).await.expect("counts"), []);
 }
 

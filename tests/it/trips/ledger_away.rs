@@ -1,27 +1,17 @@
 //! The ledger does not answer a running gateway: marketing waits with its clients, receipts arrive, and no decision is missing
 //! afterwards (M-60, I4).
 
-use sqlx::{Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use super::{newsletter, receipt};
 use crate::client::Client;
 use crate::sink::Sink;
+use crate::store::{allow, refuse};
 use crate::world::{PUBLIC_URL, World, link};
 
 const NEWS: &str = "newsletter@acme.example";
 const SHOP: &str = "shop@acme.example";
 const OLIVIA: &str = "olivia@people.example";
-
-/// As after an error of the disk: no decision can be written.
-fn run(world: &World, statement: &'static str) {
-    let url = format!("sqlite://{}", world.data_dir().join("ledger.sqlite").display());
-    Runtime::new().unwrap().block_on(async {
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    });
-}
 
 #[test]
 fn without_the_ledger_receipts_arrive_and_marketing_waits() {
@@ -35,7 +25,8 @@ fn without_the_ledger_receipts_arrive_and_marketing_waits() {
     assert_eq!(send(&world, "news", NEWS, &newsletter(OLIVIA, 1)), 250);
     assert_eq!(ready(&world).status, 200);
 
-    run(&world, "CREATE TRIGGER away BEFORE INSERT ON decision BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END");
+    // as after an error of the disk: no decision can be written
+    Runtime::new().unwrap().block_on(refuse(world.dir.path(), "INSERT ON decision"));
     for n in 2..5 {
         assert_eq!(send(&world, "shop", SHOP, &receipt(OLIVIA, n)), 250, "plain");
         assert_eq!(send(&world, "news", NEWS, &newsletter(OLIVIA, 10 + n)), 451, "with consent, but who can tell");
@@ -45,7 +36,7 @@ fn without_the_ledger_receipts_arrive_and_marketing_waits() {
     assert!(world.log().contains("the ledger is away"));
     // killed meanwhile: what was taken is not forgotten
     world.crash();
-    run(&world, "DROP TRIGGER away");
+    Runtime::new().unwrap().block_on(allow(world.dir.path(), "decision"));
     world.restart();
 
     while ready(&world).body != "ready\n" {

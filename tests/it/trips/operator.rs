@@ -4,7 +4,8 @@ use std::process::Command;
 
 use super::newsletter;
 use crate::client::Client;
-use crate::environment::python;
+use crate::environment::{on_postgres, python};
+use crate::postgres;
 use crate::sink::Sink;
 use crate::world::{PUBLIC_URL, World, consentry, link};
 
@@ -28,6 +29,9 @@ fn a_token_made_beside_the_running_gateway_works_at_once() {
 fn whoever_reads_the_ledger_beside_the_gateway_takes_nothing_away() {
     // I3: a backup, or an admin with a database tool, is a process of its own that opens the file, reads, and closes it
     let read = |world: &World| {
+        if on_postgres() {
+            return postgres::ask(world.dir.path(), "SELECT count(*) FROM consentry.event").parse::<u32>().unwrap();
+        }
         let ledger = world.data_dir().join("ledger.sqlite");
         let ask = "import sqlite3, sys; ledger = sqlite3.connect(sys.argv[1]); print(*ledger.execute('SELECT count(*) FROM event').fetchone()); ledger.close()";
         let output = Command::new(python()).arg("-c").arg(ask).arg(ledger).output().unwrap();
