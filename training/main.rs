@@ -1,0 +1,203 @@
+//! Trains the content model: `cargo run --release --example train -- [--corpus DIR] [--write FILE]`. Prints how well it does on
+//! families of the folder that it was not trained on, then trains on all and writes the weights.
+
+mod corpus;
+mod learn;
+mod texts;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use consentry::classify::content::model::{FIGURES, Model};
+use consentry::classify::content::extract;
+
+use corpus::Sample;
+use learn::{Bag, Learner, Row, combine};
+use texts::{Dice, Language, Texts, mail};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| arguments.iter().position(|own| own == name).and_then(|at| arguments.get(at + 1)).map(PathBuf::from);
+    let samples = value("--corpus").map(|folder| corpus::read(&folder).expect("the folder has labels.tsv and its files")).unwrap_or_default();
+    let texts = Texts::read();
+    let start = std::time::Instant::now();
+    // two halves by line, so that figures are learned on lines that the windows were not
+    let halves: Vec<(Vec<Bag>, Vec<Bag>)> = (0..2).map(|half| (pieces(&texts, half, 9_000, 11), mails(&texts, half, 1_500, 13))).collect();
+    let all: Vec<&Bag> = halves.iter().flat_map(|(pieces, mails)| pieces.iter().chain(mails)).collect();
+    eprintln!("{} pieces and mails, {:?}", all.len(), start.elapsed());
+    let own: Vec<Bag> = samples.iter().map(bag).collect();
+    let families: BTreeSet<&str> = samples.iter().map(|sample| sample.family.as_str()).collect();
+    let without = |family: &str| -> Model {
+        let bags = samples.iter().zip(&own).filter(|(sample, _)| sample.family != family && sample.variant != "headers").map(|(_, bag)| bag);
+        let bags: Vec<&Bag> = all.iter().copied().chain(bags).collect();
+        let mut learner = Learner::new();
+        learner.learn(&bags, 8, 17);
+        learner.model()
+    };
+    // figures of each synthetic mail by windows learned on the other half
+    let mut rows: Vec<(String, Row)> = Vec::new();
+    for half in 0..2 {
+        let (pieces, others) = &halves[1 - half];
+        let bags: Vec<&Bag> = pieces.iter().chain(others).chain(samples.iter().zip(&own).filter(|(sample, _)| sample.variant != "headers").map(|(_, bag)| bag)).collect();
+        let mut learner = Learner::new();
+        learner.learn(&bags, 8, 19);
+        let model = learner.model();
+        rows.extend(halves[half].1.iter().map(|bag| (String::new(), (model.figures_of(&bag.features).0, bag.says[0] == Some(true), 0.3))));
+    }
+    eprintln!("halves {:?}", start.elapsed());
+    let list: Vec<&str> = families.iter().copied().collect();
+    let models: Vec<Model> = std::thread::scope(|scope| {
+        let (left, right) = list.split_at(list.len() / 2);
+        let workers: Vec<_> = [left, right].into_iter().map(|part| scope.spawn(|| part.iter().map(|family| without(family)).collect::<Vec<_>>())).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no fault")).collect()
+    });
+    eprintln!("families {:?}", start.elapsed());
+    let mut held: Vec<[f32; FIGURES]> = Vec::new();
+    for (sample, bag) in samples.iter().zip(&own) {
+        let at = list.iter().position(|family| *family == sample.family).expect("there");
+        let figures = models[at].figures_of(&bag.features).0;
+        held.push(figures);
+        if sample.variant != "headers" && !sample.hard.contains("ambiguous") {
+            rows.push((sample.family.clone(), (figures, sample.is_marketing, 1.0)));
+        }
+    }
+    let mut scores = vec![0.0f32; samples.len()];
+    for family in &list {
+        let others: Vec<Row> = rows.iter().filter(|(own, _)| own != family).map(|(_, row)| *row).collect();
+        let weights = combine(&others);
+        for (at, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.family == *family) {
+            let _ = sample;
+            scores[at] = weights[FIGURES] + held[at].iter().zip(&weights).map(|(a, b)| a * b).sum::<f32>();
+        }
+    }
+    report(&samples, &scores);
+    if std::env::var("SHOW").is_ok() {
+        for (at, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.variant != "headers") {
+            if (scores[at] > 0.0) != sample.is_marketing {
+                let model = &models[list.iter().position(|family| *family == sample.family).expect("there")];
+                let (figures, (from, to), _) = model.figures_of(&own[at].features);
+                let reasons: Vec<String> = model.judge(&own[at].features).reasons.iter().take(4).map(|reason| format!("{} {:.1}", reason.name, reason.weight)).collect();
+                println!("{} {} {} {} {:.2} max {:.1} tx {:.1} | {} | {}", sample.file, sample.family, sample.kind, sample.hard, scores[at], figures[0], figures[6], own[at].features.phrase(from, to), reasons.join(", "));
+            }
+        }
+    }
+    let mut learner = Learner::new();
+    let bags: Vec<&Bag> = all.iter().copied().chain(samples.iter().zip(&own).filter(|(sample, _)| sample.variant != "headers").map(|(_, bag)| bag)).collect();
+    learner.learn(&bags, 8, 17);
+    let mut model = learner.model();
+    model.figures = combine(&rows.iter().map(|(_, row)| *row).collect::<Vec<_>>());
+    println!("figures {:?}", model.figures);
+    if let Some(file) = value("--write") {
+        let bytes = model.to_bytes();
+        model.version = bytes.iter().fold(7u32, |sum, byte| sum.wrapping_mul(16_777_619) ^ u32::from(*byte));
+        std::fs::write(file, model.to_bytes()).expect("writable");
+    }
+    eprintln!("all {:?}", start.elapsed());
+}
+
+fn bag(sample: &Sample) -> Bag {
+    let hidden = sample.variant == "spliced";
+    Bag { features: extract(&sample.raw), says: [Some(sample.is_marketing), if hidden { None } else { Some(!sample.is_marketing) }], weight: if sample.hard.contains("ambiguous") { 0.2 } else { 1.0 } }
+}
+
+/// Single blocks and neighbours.
+fn pieces(texts: &Texts, half: usize, count: usize, seed: u64) -> Vec<Bag> {
+    let mut dice = Dice::new(seed + half as u64);
+    (0..count)
+        .map(|_| {
+            let language = dice.one(&texts.languages);
+            let (says, mut blocks): ([bool; 2], Vec<String>) = match dice.below(10) {
+                0..=4 => ([true, false], vec![ad(texts, language, half, &mut dice)]),
+                5..=7 => ([false, true], vec![transaction(texts, language, half, &mut dice)]),
+                8 => ([false, false], vec![neutral(texts, language, &mut dice)]),
+                _ => ([true, true], vec![ad(texts, language, half, &mut dice), transaction(texts, language, half, &mut dice)]),
+            };
+            if dice.chance(30) {
+                let at = dice.below(blocks.len() + 1);
+                blocks.insert(at, neutral(texts, language, &mut dice));
+            }
+            let raw = mail("", &blocks, &mut dice);
+            Bag { features: extract(&raw), says: [Some(says[0]), Some(says[1])], weight: 0.5 }
+        })
+        .collect()
+}
+
+/// Whole mails: transactions, the same with one advert, and advertising.
+fn mails(texts: &Texts, half: usize, count: usize, seed: u64) -> Vec<Bag> {
+    let mut dice = Dice::new(seed + half as u64);
+    (0..count)
+        .map(|at| {
+            let language = dice.one(&texts.languages);
+            let mut blocks = vec![neutral_at(texts, language, 0, &mut dice)];
+            let is_sale = at % 5 >= 3;
+            let hides = at % 5 == 1 || at % 5 == 2;
+            let many = 1 + dice.below(if is_sale { 6 } else { 4 });
+            let first = if is_sale { ad(texts, language, half, &mut dice) } else { transaction(texts, language, half, &mut dice) };
+            let subject = first.split(['.', '!', '?', '\n', ':']).next().unwrap_or_default().to_owned();
+            blocks.push(first);
+            for _ in 1..many {
+                blocks.push(if is_sale { ad(texts, language, half, &mut dice) } else { transaction(texts, language, half, &mut dice) });
+            }
+            if hides {
+                let place = 1 + dice.below(blocks.len());
+                blocks.insert(place, ad(texts, language, half, &mut dice));
+            }
+            blocks.push(neutral_at(texts, language, 1, &mut dice));
+            for _ in 0..dice.below(4) {
+                blocks.push(neutral(texts, language, &mut dice));
+            }
+            let raw = mail(&subject, &blocks, &mut dice);
+            Bag { features: extract(&raw), says: [Some(is_sale || hides), Some(!is_sale)], weight: 0.5 }
+        })
+        .collect()
+}
+
+fn ad(texts: &Texts, language: &Language, half: usize, dice: &mut Dice) -> String {
+    let own: Vec<&texts::Line> = language.ads.iter().skip(half).step_by(2).collect();
+    texts.fill(own[dice.below(own.len())], dice)
+}
+
+fn transaction(texts: &Texts, language: &Language, half: usize, dice: &mut Dice) -> String {
+    let own: Vec<&texts::Line> = language.transactions.iter().skip(half).step_by(2).collect();
+    texts.fill(own[dice.below(own.len())], dice)
+}
+
+fn neutral(texts: &Texts, language: &Language, dice: &mut Dice) -> String {
+    texts.fill(dice.one(&language.neutral), dice)
+}
+
+fn neutral_at(texts: &Texts, language: &Language, at: usize, dice: &mut Dice) -> String {
+    texts.fill(&language.neutral[at], dice)
+}
+
+fn report(samples: &[Sample], scores: &[f32]) {
+    let clear = |sample: &&(usize, &Sample)| !sample.1.hard.contains("ambiguous");
+    let all: Vec<(usize, &Sample)> = samples.iter().enumerate().collect();
+    for threshold in [-0.5, 0.0, 0.5] {
+        let bare: Vec<_> = all.iter().filter(|(_, sample)| sample.variant == "bare").filter(clear).collect();
+        let right = bare.iter().filter(|(at, sample)| (scores[*at] > threshold) == sample.is_marketing).count();
+        let tx: Vec<_> = bare.iter().filter(|(_, sample)| !sample.is_marketing).collect();
+        let raised = tx.iter().filter(|(at, _)| scores[*at] > threshold).count();
+        let sales: Vec<_> = bare.iter().filter(|(_, sample)| sample.is_marketing).collect();
+        let found = sales.iter().filter(|(at, _)| scores[*at] > threshold).count();
+        let hidden: Vec<_> = all.iter().filter(|(_, sample)| sample.variant == "spliced").collect();
+        let caught = hidden.iter().filter(|(at, _)| scores[*at] > threshold).count();
+        println!("threshold {threshold}: accuracy {:.1} % ({right}/{}), marketing found {found}/{}, transactional raised {raised}/{}, hidden {caught}/{}", 100.0 * right as f32 / bare.len().max(1) as f32, bare.len(), sales.len(), tx.len(), hidden.len());
+    }
+    let mut table: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
+    for (at, sample) in all.iter().filter(clear) {
+        let row = table.entry(&sample.family).or_default();
+        let says = scores[*at] > 0.0;
+        let place = match (sample.variant.as_str(), sample.is_marketing) {
+            ("bare", true) => 0,
+            ("bare", false) => 2,
+            ("spliced", _) => 4,
+            _ => continue,
+        };
+        row[place] += usize::from(says);
+        row[place + 1] += 1;
+    }
+    for (family, [a, b, c, d, e, f]) in table {
+        println!("  {family:18} marketing {a}/{b}  raised {c}/{d}  hidden {e}/{f}");
+    }
+}
