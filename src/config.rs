@@ -14,12 +14,13 @@ use serde::Deserialize;
 
 pub use listen::{Listen, ListenAddress, ListenerEntry, TlsFiles, TlsMode};
 
+use crate::classify::{Rule, content};
 use crate::consent::{Catalogue, Controller, Form, ProfileName, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
-use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode};
+use crate::mail::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, StreamMode};
 use crate::office::OfficeSettings;
-use crate::policy::{Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
+use crate::policy::{ClassRule, ClassRules, Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
@@ -75,6 +76,9 @@ pub struct Config {
     /// Which topics serve the same need (UWG §7(3) no. 2).
     #[serde(default, rename = "similar")]
     pub similar: Vec<SimilarTopics>,
+    /// The operator's own rules of what is marketing.
+    #[serde(default, rename = "rule")]
+    pub class_rules: Vec<Rule>,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -101,6 +105,9 @@ pub struct StreamEntry {
     /// Whether its mail is held to the decision.
     #[serde(default)]
     pub mode: StreamMode,
+    /// What follows when the content speaks against its claim; without it by its class.
+    #[serde(default)]
+    pub disputed: Option<Dispute>,
     /// SMTP user name.
     #[serde(default)]
     pub username: Option<String>,
@@ -175,7 +182,9 @@ impl Config {
     pub fn rules(&self) -> Rules {
         let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
         let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules()));
-        Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams)
+        let written = self.class_rules.iter().map(class_rule).collect();
+        let classes = ClassRules { model: content::model_version(), rules: written };
+        Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams, classes)
     }
 
     /// The streams and how they are recognised. Patterns that are none were refused by the check.
@@ -195,13 +204,22 @@ impl Config {
     }
 }
 
+fn class_rule(rule: &Rule) -> ClassRule {
+    ClassRule { name: rule.name.clone(), when: rule.when.text().to_owned(), raises: rule.class.is_some(), topic: rule.topic.clone() }
+}
+
 impl StreamEntry {
+    fn disputed(&self) -> Dispute {
+        self.disputed.unwrap_or(Dispute::of(self.class))
+    }
+
     fn rules(&self) -> StreamRules {
         StreamRules {
             controller: self.controller.clone(),
             class: self.class,
             topic: self.topic.clone(),
             mode: self.mode,
+            disputed: self.disputed(),
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
         }
     }
@@ -217,6 +235,7 @@ impl StreamEntry {
                 from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).collect(),
                 answer: self.answer,
                 mode: self.mode,
+                disputed: self.disputed(),
             }),
             login: self.username.clone().zip(self.password_hash.clone()),
             networks: self.networks.clone(),

@@ -50,7 +50,12 @@ struct Window {
 
 impl Learner {
     pub fn new() -> Self {
-        Self { grams: Table::new(1 << 15, 0.25, 2e-4), concepts: Table::new(CONCEPTS, 0.05, 1e-4), pairs: Table::new(PAIRS, 0.05, 1e-3), bias: [-1.0, -0.5] }
+        Self {
+            grams: Table::new(1 << 15, 0.25, 2e-4),
+            concepts: Table::new(CONCEPTS, 0.05, 1e-4),
+            pairs: Table::new(PAIRS, 0.05, 1e-3),
+            bias: [-1.0, -0.5],
+        }
     }
 
     /// Learns from the bags, in an order of its own.
@@ -114,7 +119,9 @@ impl Learner {
     }
 
     fn windows(&self, features: &Features) -> (Vec<Window>, Vec<[f32; 2]>) {
-        let sum = |from: u32, to: u32, side: usize| features.grams[from as usize..to as usize].iter().map(|gram| self.grams.weights[*gram as usize][side]).sum::<f32>();
+        let sum = |from: u32, to: u32, side: usize| {
+            features.grams[from as usize..to as usize].iter().map(|gram| self.grams.weights[*gram as usize][side]).sum::<f32>()
+        };
         let sums: Vec<[f32; 2]> = features.units.iter().map(|unit| [sum(unit.from, unit.to, 0), sum(unit.from, unit.to, 1)]).collect();
         let (mut windows, mut scores) = (Vec::new(), Vec::new());
         for from in 0..features.units.len() {
@@ -132,7 +139,8 @@ impl Learner {
                 let mut before = Vec::new();
                 for bit in bits(mask) {
                     for side in 0..2 {
-                        score[side] += self.concepts.weights[bit][side] + before.iter().map(|low| self.pairs.weights[pair(*low, bit)][side]).sum::<f32>();
+                        score[side] += self.concepts.weights[bit][side]
+                            + before.iter().map(|low| self.pairs.weights[pair(*low, bit)][side]).sum::<f32>();
                     }
                     before.push(bit);
                 }

@@ -56,14 +56,20 @@ impl Texts {
                 })
                 .collect()
         };
-        let language = |ads, transactions, neutral| Language { ads: lines(ads, true), transactions: lines(transactions, true), neutral: lines(neutral, false) };
+        let language = |ads, transactions, neutral| Language {
+            ads: lines(ads, true),
+            transactions: lines(transactions, true),
+            neutral: lines(neutral, false),
+        };
         let slots = include_str!("texts/slots.txt").lines().filter_map(|line| line.split_once(':'));
         Self {
             languages: vec![
                 language(include_str!("texts/ad.en.txt"), include_str!("texts/tx.en.txt"), include_str!("texts/neutral.en.txt")),
                 language(include_str!("texts/ad.de.txt"), include_str!("texts/tx.de.txt"), include_str!("texts/neutral.de.txt")),
             ],
-            slots: slots.map(|(name, values)| (name.to_owned(), values.split('|').map(|value| value.trim().to_owned()).collect())).collect(),
+            slots: slots
+                .map(|(name, values)| (name.to_owned(), values.split('|').map(|value| value.trim().to_owned()).collect()))
+                .collect(),
         }
     }
 
@@ -91,20 +97,50 @@ impl Texts {
         let number = dice.below(90) + 1;
         let cents = dice.below(100);
         match name {
-            "pct" => dice.one(&[format!("{number} %"), format!("{number}%"), format!("{} percent", number), format!("{number} Prozent")]).clone(),
+            "pct" => {
+                dice.one(&[format!("{number} %"), format!("{number}%"), format!("{} percent", number), format!("{number} Prozent")]).clone()
+            }
             "price" => dice
-                .one(&[format!("{number},{cents:02} €"), format!("{number} Euro"), format!("€{number}.{cents:02}"), format!("${number}"), format!("£{number}.{cents:02}"), format!("EUR {number}"), format!("${}.00", number * 10)])
+                .one(&[
+                    format!("{number},{cents:02} €"),
+                    format!("{number} Euro"),
+                    format!("€{number}.{cents:02}"),
+                    format!("${number}"),
+                    format!("£{number}.{cents:02}"),
+                    format!("EUR {number}"),
+                    format!("${}.00", number * 10),
+                ])
                 .clone(),
             "n" => number.to_string(),
-            "id" => dice.one(&[format!("{}", 100_000 + number * 7_919), format!("RX{number}KQ{cents}"), format!("{}-{}", 2020 + number % 9, 1000 + cents), format!("#{}", number * 977)]).clone(),
+            "id" => dice
+                .one(&[
+                    format!("{}", 100_000 + number * 7_919),
+                    format!("RX{number}KQ{cents}"),
+                    format!("{}-{}", 2020 + number % 9, 1000 + cents),
+                    format!("#{}", number * 977),
+                ])
+                .clone(),
             "code" => dice.one(&["WELCOME10", "SPRING", "DANKE15", "SAVE20", "VIP-2024", "HERBST5", "THANKYOU", "FRIENDS"]).to_string(),
             "date" => dice
-                .one(&[format!("{}.0{}.2026", number % 28 + 1, number % 9 + 1), format!("{} May 2026", number % 28 + 1), format!("June {}, 2026", number % 28 + 1), format!("{}. Oktober", number % 28 + 1), format!("2026-1{}-1{}", number % 3, number % 10)])
+                .one(&[
+                    format!("{}.0{}.2026", number % 28 + 1, number % 9 + 1),
+                    format!("{} May 2026", number % 28 + 1),
+                    format!("June {}, 2026", number % 28 + 1),
+                    format!("{}. Oktober", number % 28 + 1),
+                    format!("2026-1{}-1{}", number % 3, number % 10),
+                ])
                 .clone(),
             "time" => dice.one(&[format!("{}:{:02}", number % 24, cents % 60), format!("{} am", number % 12 + 1)]).clone(),
             "link" => {
                 let host = ["shop", "www", "click", "news", "go"][number % 5];
-                dice.one(&[format!("https://{host}.example/{number}a{cents}"), format!("https://{host}.example.com/"), String::new(), format!("\nhttps://{host}.example/x/{cents}"), "\u{1}".to_owned()]).clone()
+                dice.one(&[
+                    format!("https://{host}.example/{number}a{cents}"),
+                    format!("https://{host}.example.com/"),
+                    String::new(),
+                    format!("\nhttps://{host}.example/x/{cents}"),
+                    "\u{1}".to_owned(),
+                ])
+                .clone()
             }
             "mail" => "service@shop.example".to_owned(),
             "phone" => format!("+49 30 555 {number}{cents}"),

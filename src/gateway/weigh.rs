@@ -4,13 +4,25 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
+use crate::classify::Path;
 use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
-use crate::mail::{Address, Class, Classification, Lane, Recipient, Stream};
+use crate::mail::{Address, Class, Classification, Lane, Recipient, ReversePath, Stream};
 use crate::store::StoreError;
 
 impl Gateway {
+    /// What the message is. A dispute that decides nothing is told: somebody should look at the stream.
+    pub(super) fn classify(&self, incoming: &Incoming) -> Classification {
+        let path = if incoming.sender.reverse_path == ReversePath::Null { Path::Null } else { Path::Named };
+        let classification = self.classifier.classify(&incoming.stream, path, &incoming.message);
+        if classification.is_disputed() {
+            let why = classification.steps.last().map_or("", |step| &step.why);
+            tracing::warn!(stream = incoming.stream.name, why, "class_disputed: passes as transactional, reads like advertising");
+        }
+        classification
+    }
+
     /// Decides. Errors mean that the ledger cannot be asked: defer (I4).
     pub(super) async fn decide(
         &self,

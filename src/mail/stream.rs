@@ -39,6 +39,24 @@ pub enum StreamMode {
     Shadow,
 }
 
+/// What follows when the credential claims transactional and the content alone says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dispute {
+    /// It passes; the dispute is recorded and told in the log.
+    Pass,
+    /// It is marketing.
+    Enforce,
+}
+
+impl Dispute {
+    /// Where the configuration says nothing: a model alone refuses no mail of a stream bound to transactional, and no declaration
+    /// of a sender outweighs it (L-AD-06).
+    pub fn of(class: StreamClass) -> Self {
+        if class == StreamClass::Transactional { Self::Pass } else { Self::Enforce }
+    }
+}
+
 /// A source of mail: one controller, the domains it may use, the class its credential allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
@@ -56,6 +74,8 @@ pub struct Stream {
     pub answer: AnswerProfile,
     /// Whether its mail is held to the decision.
     pub mode: StreamMode,
+    /// What follows when its claim and the content disagree.
+    pub disputed: Dispute,
 }
 
 impl Stream {
@@ -123,6 +143,7 @@ mod tests {
                 from_domains: vec![DomainPattern::parse(pattern).expect(pattern)],
                 answer: AnswerProfile::Reject,
                 mode: StreamMode::Enforce,
+                disputed: Dispute::Pass,
             };
             assert_eq!(stream.may_use(&Address::parse(domain).expect(domain)), expected, "{pattern} {domain}");
         }

@@ -6,7 +6,7 @@ use super::parts;
 use super::words::{Unit, Words};
 
 /// Buckets that words are hashed into.
-pub const BUCKETS: usize = 1 << 15;
+pub(super) const BUCKETS: usize = 1 << 15;
 /// Marks that count as concepts beside those of the lexicon.
 const MARKS: &[&str] = &["price", "percentage", "link", "exclamation", "question", "sign", "number or code"];
 /// No mail has more concepts than bits.

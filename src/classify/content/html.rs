@@ -2,30 +2,62 @@
 //! marked. No layout, no scripts.
 
 /// Stands where a link ends.
-pub const LINK: char = '\u{E000}';
+pub(super) const LINK: char = '\u{E000}';
 /// Stands where a picture is.
-pub const PICTURE: char = '\u{E001}';
+pub(super) const PICTURE: char = '\u{E001}';
 
 /// What was seen.
 #[derive(Default)]
-pub struct Seen {
+pub(super) struct Seen {
     /// Visible text; blocks end with a line end.
-    pub text: String,
+    pub(super) text: String,
     /// Hidden text at the very start: mail programs show it in the list of mails.
-    pub preview: String,
+    pub(super) preview: String,
     /// Targets of links.
-    pub targets: Vec<String>,
+    pub(super) targets: Vec<String>,
 }
 
 const BLOCKS: &[&str] = &[
-    "p", "div", "td", "tr", "table", "br", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "center", "section", "article",
-    "header", "footer", "blockquote", "pre", "th", "tbody", "dd", "dt", "body", "button", "form", "main", "aside", "figure", "option",
+    "p",
+    "div",
+    "td",
+    "tr",
+    "table",
+    "br",
+    "li",
+    "ul",
+    "ol",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "center",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "blockquote",
+    "pre",
+    "th",
+    "tbody",
+    "dd",
+    "dt",
+    "body",
+    "button",
+    "form",
+    "main",
+    "aside",
+    "figure",
+    "option",
 ];
 const VOID: &[&str] = &["br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "source", "embed"];
 const SILENT: &[&str] = &["style", "script", "head", "title", "noscript", "template", "svg", "object"];
 
 /// Reads html.
-pub fn see(html: &str) -> Seen {
+pub(super) fn see(html: &str) -> Seen {
     let mut seen = Seen { text: String::with_capacity(html.len() / 2), ..Seen::default() };
     let bytes = html.as_bytes();
     let mut hidden: Option<(String, usize)> = None; // the element that hides, and how many of its name are open
@@ -125,7 +157,9 @@ fn find_close(html: &str, at: usize, name: &str) -> usize {
     let bytes = html.as_bytes();
     memchr::memmem::find_iter(&bytes[at..], b"</")
         .map(|found| at + found)
-        .find(|found| bytes[found + 2..].len() >= name.len() && bytes[found + 2..found + 2 + name.len()].eq_ignore_ascii_case(name.as_bytes()))
+        .find(|found| {
+            bytes[found + 2..].len() >= name.len() && bytes[found + 2..found + 2 + name.len()].eq_ignore_ascii_case(name.as_bytes())
+        })
         .unwrap_or(bytes.len())
 }
 
@@ -197,7 +231,11 @@ impl<'a> Tag<'a> {
         let Some(style) = self.value("style") else { return bare_hidden };
         let style: String = style.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect();
         let value = |name: &str| {
-            style.split(';').filter_map(|line| line.split_once(':')).find(|(own, _)| *own == name).map(|(_, value)| value.trim_end_matches("!important"))
+            style
+                .split(';')
+                .filter_map(|line| line.split_once(':'))
+                .find(|(own, _)| *own == name)
+                .map(|(_, value)| value.trim_end_matches("!important"))
         };
         let is_nothing = |name: &str| {
             value(name).is_some_and(|value| {
@@ -205,7 +243,9 @@ impl<'a> Tag<'a> {
                 digits.parse::<f32>().is_ok_and(|size| size < if name == "font-size" { 2.5 } else { 0.05 })
             })
         };
-        let same_colour = value("color").zip(value("background-color").or(value("background"))).is_some_and(|(own, behind)| colour(own) == colour(behind));
+        let same_colour = value("color")
+            .zip(value("background-color").or(value("background")))
+            .is_some_and(|(own, behind)| colour(own) == colour(behind));
         bare_hidden
             || value("display") == Some("none")
             || value("visibility") == Some("hidden")
@@ -230,13 +270,15 @@ fn colour(text: &str) -> String {
     match text {
         "white" => "#ffffff".to_owned(),
         "black" => "#000000".to_owned(),
-        short if short.len() == 4 && short.starts_with('#') => short.chars().flat_map(|c| if c == '#' { vec![c] } else { vec![c, c] }).collect(),
+        short if short.len() == 4 && short.starts_with('#') => {
+            short.chars().flat_map(|c| if c == '#' { vec![c] } else { vec![c, c] }).collect()
+        }
         other => other.to_owned(),
     }
 }
 
 /// Reads character references.
-pub fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     if !text.contains('&') {
         return text.to_owned();
     }
@@ -271,11 +313,44 @@ fn reference(name: &str) -> Option<char> {
         return char::from_u32(code);
     }
     const NAMES: &[(&str, char)] = &[
-        ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", ' '), ("auml", 'ä'), ("ouml", 'ö'), ("uuml", 'ü'),
-        ("Auml", 'Ä'), ("Ouml", 'Ö'), ("Uuml", 'Ü'), ("szlig", 'ß'), ("euro", '€'), ("pound", '£'), ("ndash", '–'), ("mdash", '—'),
-        ("hellip", '…'), ("rsquo", '’'), ("lsquo", '‘'), ("ldquo", '“'), ("rdquo", '”'), ("bdquo", '„'), ("copy", '©'), ("reg", '®'),
-        ("zwnj", '\u{200c}'), ("zwj", '\u{200d}'), ("shy", '\u{ad}'), ("eacute", 'é'), ("egrave", 'è'), ("raquo", '»'), ("laquo", '«'),
-        ("rarr", '→'), ("bull", '•'), ("middot", '·'), ("percnt", '%'), ("dollar", '$'), ("excl", '!'),
+        ("amp", '&'),
+        ("lt", '<'),
+        ("gt", '>'),
+        ("quot", '"'),
+        ("apos", '\''),
+        ("nbsp", ' '),
+        ("auml", 'ä'),
+        ("ouml", 'ö'),
+        ("uuml", 'ü'),
+        ("Auml", 'Ä'),
+        ("Ouml", 'Ö'),
+        ("Uuml", 'Ü'),
+        ("szlig", 'ß'),
+        ("euro", '€'),
+        ("pound", '£'),
+        ("ndash", '–'),
+        ("mdash", '—'),
+        ("hellip", '…'),
+        ("rsquo", '’'),
+        ("lsquo", '‘'),
+        ("ldquo", '“'),
+        ("rdquo", '”'),
+        ("bdquo", '„'),
+        ("copy", '©'),
+        ("reg", '®'),
+        ("zwnj", '\u{200c}'),
+        ("zwj", '\u{200d}'),
+        ("shy", '\u{ad}'),
+        ("eacute", 'é'),
+        ("egrave", 'è'),
+        ("raquo", '»'),
+        ("laquo", '«'),
+        ("rarr", '→'),
+        ("bull", '•'),
+        ("middot", '·'),
+        ("percnt", '%'),
+        ("dollar", '$'),
+        ("excl", '!'),
     ];
     NAMES.iter().find(|(own, _)| *own == name).map(|(_, character)| *character)
 }

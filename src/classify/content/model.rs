@@ -207,7 +207,8 @@ impl Model {
             })
             .filter(|reason| reason.weight > 0.1)
             .collect();
-        let grams: Vec<u16> = mail.units[from..to].iter().flat_map(|unit| &mail.grams[unit.from as usize..unit.to as usize]).copied().collect();
+        let grams: Vec<u16> =
+            mail.units[from..to].iter().flat_map(|unit| &mail.grams[unit.from as usize..unit.to as usize]).copied().collect();
         let wording = grams.iter().map(|gram| f32::from(self.grams[*gram as usize][0])).sum::<f32>() * self.step[0] * damping(grams.len());
         if wording > 0.1 {
             reasons.push(Reason { name: "wording".to_owned(), weight: wording });
@@ -219,7 +220,13 @@ impl Model {
     /// The weights as octets.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.version.to_le_bytes().to_vec();
-        let floats = self.step.iter().chain(&self.bias).chain(self.concepts.iter().flatten()).chain(self.pairs.iter().flatten()).chain(&self.figures);
+        let floats = self
+            .step
+            .iter()
+            .chain(&self.bias)
+            .chain(self.concepts.iter().flatten())
+            .chain(self.pairs.iter().flatten())
+            .chain(&self.figures);
         for float in floats {
             bytes.extend(float.to_le_bytes());
         }
@@ -237,7 +244,9 @@ impl Model {
             rest = left;
             Some(f32::from_le_bytes(*own))
         };
-        for slot in model.step.iter_mut().chain(&mut model.bias).chain(model.concepts.iter_mut().flatten()).chain(model.pairs.iter_mut().flatten()) {
+        for slot in
+            model.step.iter_mut().chain(&mut model.bias).chain(model.concepts.iter_mut().flatten()).chain(model.pairs.iter_mut().flatten())
+        {
             *slot = float()?;
         }
         for slot in &mut model.figures {

@@ -7,19 +7,19 @@ const MAX_DEPTH: usize = 4;
 
 /// All that is shown of one message.
 #[derive(Default)]
-pub struct Shown {
+pub(super) struct Shown {
     /// The subject, decoded.
-    pub subject: String,
+    pub(super) subject: String,
     /// Text parts; the flag says html.
-    pub texts: Vec<(String, bool)>,
+    pub(super) texts: Vec<(String, bool)>,
     /// Pictures in the message itself.
-    pub pictures: usize,
+    pub(super) pictures: usize,
     /// Something that is shown could not be read: broken, too deep, or encrypted.
-    pub unreadable: bool,
+    pub(super) unreadable: bool,
 }
 
 /// Reads a message.
-pub fn shown(raw: &[u8]) -> Shown {
+pub(super) fn shown(raw: &[u8]) -> Shown {
     let mut shown = Shown::default();
     match MessageParser::new().parse(raw) {
         Some(message) => collect(&message, &mut shown, 0),
@@ -47,7 +47,8 @@ fn collect(message: &mail_parser::Message<'_>, shown: &mut Shown, depth: usize) 
                 let kind = part.content_type();
                 let is = |main: &str, sub: &str| {
                     kind.is_some_and(|kind| {
-                        kind.ctype().eq_ignore_ascii_case(main) && (sub.is_empty() || kind.subtype().is_some_and(|own| own.eq_ignore_ascii_case(sub)))
+                        kind.ctype().eq_ignore_ascii_case(main)
+                            && (sub.is_empty() || kind.subtype().is_some_and(|own| own.eq_ignore_ascii_case(sub)))
                     })
                 };
                 shown.pictures += usize::from(is("image", ""));

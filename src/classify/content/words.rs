@@ -4,35 +4,28 @@ use unicode_normalization::char::{decompose_canonical, decompose_compatible};
 
 use super::html::{LINK, PICTURE};
 
-/// One word, or what stands for one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word<'a> {
-    /// Folded text.
-    pub text: &'a str,
-}
-
 /// A sentence, a line of a table, a button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unit {
+pub(super) struct Unit {
     /// First word.
-    pub from: usize,
+    pub(super) from: usize,
     /// Behind its last word.
-    pub to: usize,
+    pub(super) to: usize,
 }
 
 /// Text as units of words.
 #[derive(Default)]
-pub struct Words {
+pub(super) struct Words {
     buffer: String,
     ends: Vec<u32>,
     /// Sentences.
-    pub units: Vec<Unit>,
+    pub(super) units: Vec<Unit>,
     /// Words that were written so that a program does not read them as a person does.
-    pub disguised: usize,
+    pub(super) disguised: usize,
     /// Pictures.
-    pub pictures: usize,
+    pub(super) pictures: usize,
     /// Links.
-    pub links: usize,
+    pub(super) links: usize,
     open: usize,
 }
 
@@ -43,23 +36,23 @@ const SHORTEST_SENTENCE: usize = 4;
 
 impl Words {
     /// The word at that place.
-    pub fn word(&self, at: usize) -> &str {
+    pub(super) fn word(&self, at: usize) -> &str {
         let from = if at == 0 { 0 } else { self.ends[at - 1] as usize };
         &self.buffer[from..self.ends[at] as usize]
     }
 
     /// How many words.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.ends.len()
     }
 
     /// The words of a unit, readable.
-    pub fn phrase(&self, unit: Unit) -> String {
+    pub(super) fn phrase(&self, unit: Unit) -> String {
         (unit.from..unit.to).map(|at| self.word(at)).collect::<Vec<_>>().join(" ")
     }
 
     /// Adds a text; a line end in it ends a unit where `lines`, an empty line always.
-    pub fn read(&mut self, text: &str, lines: bool) {
+    pub(super) fn read(&mut self, text: &str, lines: bool) {
         let text = text.trim_start_matches('\u{feff}');
         let mut rest = text;
         let mut single = 0; // letters that stand alone, one after the other: written so as not to be read
@@ -67,7 +60,8 @@ impl Words {
             if first == '\n' {
                 let after = rest[1..].trim_start_matches([' ', '\t', '\r', '>', '|', '\u{a0}']);
                 let mark = after.chars().next();
-                let is_list = mark.is_some_and(|c| matches!(c, '-' | '*' | '•' | '·' | '–' | '=' | '#') || c.is_ascii_digit() || is_picture_sign(c));
+                let is_list =
+                    mark.is_some_and(|c| matches!(c, '-' | '*' | '•' | '·' | '–' | '=' | '#') || c.is_ascii_digit() || is_picture_sign(c));
                 if lines || is_list || mark == Some('\n') || mark.is_none() {
                     self.end();
                 }
@@ -90,7 +84,8 @@ impl Words {
                 rest = &rest[first.len_utf8()..];
                 continue;
             }
-            let length = rest.find(|c: char| c.is_whitespace() || c == LINK || c == PICTURE || c == '|').unwrap_or(rest.len()).max(first.len_utf8());
+            let length =
+                rest.find(|c: char| c.is_whitespace() || c == LINK || c == PICTURE || c == '|').unwrap_or(rest.len()).max(first.len_utf8());
             let chunk = &rest[..length];
             rest = &rest[length..];
             let stands_alone = chunk.chars().count() == 1 && first.is_alphabetic();
@@ -109,7 +104,7 @@ impl Words {
         let last = self.ends.len();
         if single == 2 || last < 2 {
             let mut bytes = [0; 4];
-            self.push(&fold(letter).encode_utf8(&mut bytes).to_owned());
+            self.push(fold(letter).encode_utf8(&mut bytes));
             return;
         }
         if single == 3 {
@@ -173,7 +168,10 @@ impl Words {
     fn number(&mut self, chunk: &str, from: usize) -> usize {
         let bytes = chunk.as_bytes();
         let mut at = from;
-        while at < bytes.len() && (bytes[at].is_ascii_digit() || (matches!(bytes[at], b'.' | b',' | b'/' | b':' | b'-') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit))) {
+        while at < bytes.len()
+            && (bytes[at].is_ascii_digit()
+                || (matches!(bytes[at], b'.' | b',' | b'/' | b':' | b'-') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)))
+        {
             at += 1;
         }
         let run = at;
@@ -181,7 +179,8 @@ impl Words {
             at += 1;
         }
         let tail = &chunk[run..at];
-        let is_unit = tail.len() <= 2 || ["eur", "usd", "gbp", "chf", "min", "tage", "days", "uhr"].contains(&tail.to_ascii_lowercase().as_str());
+        let is_unit =
+            tail.len() <= 2 || ["eur", "usd", "gbp", "chf", "min", "tage", "days", "uhr"].contains(&tail.to_ascii_lowercase().as_str());
         if !tail.is_empty() && !is_unit {
             self.push("#id");
             return at;
@@ -368,10 +367,50 @@ fn is_picture_sign(character: char) -> bool {
 /// Letters of other scripts that are drawn as Latin ones.
 fn look_alike(character: char) -> Option<char> {
     const PAIRS: &[(char, char)] = &[
-        ('а', 'a'), ('е', 'e'), ('о', 'o'), ('р', 'p'), ('с', 'c'), ('у', 'y'), ('х', 'x'), ('і', 'i'), ('ѕ', 's'), ('ј', 'j'), ('һ', 'h'),
-        ('ԁ', 'd'), ('ɡ', 'g'), ('ո', 'n'), ('ν', 'v'), ('ο', 'o'), ('α', 'a'), ('ρ', 'p'), ('τ', 't'), ('А', 'a'), ('В', 'b'), ('Е', 'e'),
-        ('К', 'k'), ('М', 'm'), ('Н', 'h'), ('О', 'o'), ('Р', 'p'), ('С', 'c'), ('Т', 't'), ('Х', 'x'), ('Α', 'a'), ('Β', 'b'), ('Ε', 'e'),
-        ('Ζ', 'z'), ('Η', 'h'), ('Ι', 'i'), ('Κ', 'k'), ('Μ', 'm'), ('Ν', 'n'), ('Ο', 'o'), ('Ρ', 'p'), ('Τ', 't'), ('ı', 'i'), ('ӏ', 'l'),
+        ('а', 'a'),
+        ('е', 'e'),
+        ('о', 'o'),
+        ('р', 'p'),
+        ('с', 'c'),
+        ('у', 'y'),
+        ('х', 'x'),
+        ('і', 'i'),
+        ('ѕ', 's'),
+        ('ј', 'j'),
+        ('һ', 'h'),
+        ('ԁ', 'd'),
+        ('ɡ', 'g'),
+        ('ո', 'n'),
+        ('ν', 'v'),
+        ('ο', 'o'),
+        ('α', 'a'),
+        ('ρ', 'p'),
+        ('τ', 't'),
+        ('А', 'a'),
+        ('В', 'b'),
+        ('Е', 'e'),
+        ('К', 'k'),
+        ('М', 'm'),
+        ('Н', 'h'),
+        ('О', 'o'),
+        ('Р', 'p'),
+        ('С', 'c'),
+        ('Т', 't'),
+        ('Х', 'x'),
+        ('Α', 'a'),
+        ('Β', 'b'),
+        ('Ε', 'e'),
+        ('Ζ', 'z'),
+        ('Η', 'h'),
+        ('Ι', 'i'),
+        ('Κ', 'k'),
+        ('Μ', 'm'),
+        ('Ν', 'n'),
+        ('Ο', 'o'),
+        ('Ρ', 'p'),
+        ('Τ', 't'),
+        ('ı', 'i'),
+        ('ӏ', 'l'),
     ];
     PAIRS.iter().find(|(own, _)| *own == character).map(|(_, plain)| *plain)
 }
