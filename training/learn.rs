@@ -74,8 +74,8 @@ impl Learner {
 
     fn bag(&mut self, bag: &Bag) {
         let (windows, scores) = self.windows(&bag.features);
-        for side in 0..2 {
-            match bag.says[side] {
+        for (side, says) in bag.says.into_iter().enumerate() {
+            match says {
                 Some(true) => {
                     // the window that says it most, and half as much the next
                     let mut order: Vec<usize> = (0..windows.len()).collect();
@@ -132,14 +132,14 @@ impl Learner {
                 mask |= unit.mask;
                 grams += (unit.to - unit.from) as usize;
                 let mut score = [0.0; 2];
-                for side in 0..2 {
+                for (side, score) in score.iter_mut().enumerate() {
                     total[side] += sums[to - 1][side];
-                    score[side] = self.bias[side] + total[side] * damping(grams);
+                    *score = self.bias[side] + total[side] * damping(grams);
                 }
                 let mut before = Vec::new();
                 for bit in bits(mask) {
-                    for side in 0..2 {
-                        score[side] += self.concepts.weights[bit][side]
+                    for (side, score) in score.iter_mut().enumerate() {
+                        *score += self.concepts.weights[bit][side]
                             + before.iter().map(|low| self.pairs.weights[pair(*low, bit)][side]).sum::<f32>();
                     }
                     before.push(bit);

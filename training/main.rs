@@ -148,7 +148,7 @@ fn bag(sample: &Sample) -> Bag {
     let hidden = sample.label.variant == "spliced";
     Bag {
         features: extract(&sample.raw),
-        says: [Some((sample.label.class == Class::Marketing)), if hidden { None } else { Some(!(sample.label.class == Class::Marketing)) }],
+        says: [Some(sample.label.class == Class::Marketing), if hidden { None } else { Some(sample.label.class != Class::Marketing) }],
         weight: if sample.label.is_ambiguous() { 0.2 } else { 1.0 },
     }
 }
@@ -187,14 +187,16 @@ fn mails(texts: &Texts, half: usize, count: usize, seed: u64) -> Vec<Bag> {
             let mut blocks = vec![neutral_at(texts, language, 0, &mut dice)];
             let is_sale = at % 5 >= 3;
             let hides = at % 5 == 1 || at % 5 == 2;
-            let many = 1 + dice.below(if is_sale { 6 } else { 4 });
+            let many = 1 + if !is_sale && dice.chance(12) { dice.below(40) } else { dice.below(if is_sale { 6 } else { 4 }) };
             let first = if is_sale { ad(texts, language, half, &mut dice) } else { transaction(texts, language, half, &mut dice) };
-            let subject = first.split(['.', '!', '?', '\n', ':']).next().unwrap_or_default().to_owned();
+            let mut subject = first.split(['.', '!', '?', '\n', ':']).next().unwrap_or_default().to_owned();
             blocks.push(first);
             for _ in 1..many {
                 blocks.push(if is_sale { ad(texts, language, half, &mut dice) } else { transaction(texts, language, half, &mut dice) });
             }
-            if hides {
+            if hides && dice.chance(8) {
+                subject = ad(texts, language, half, &mut dice);
+            } else if hides {
                 let place = 1 + dice.below(blocks.len());
                 blocks.insert(place, ad(texts, language, half, &mut dice));
             }
@@ -232,9 +234,9 @@ fn report(samples: &[Sample], scores: &[f32]) {
     for threshold in [-1.0, -0.5, 0.0, 0.5, 1.0] {
         let bare: Vec<_> = all.iter().filter(|(_, sample)| sample.label.variant == "bare").filter(clear).collect();
         let right = bare.iter().filter(|(at, sample)| (scores[*at] > threshold) == (sample.label.class == Class::Marketing)).count();
-        let tx: Vec<_> = bare.iter().filter(|(_, sample)| !(sample.label.class == Class::Marketing)).collect();
+        let tx: Vec<_> = bare.iter().filter(|(_, sample)| sample.label.class != Class::Marketing).collect();
         let raised = tx.iter().filter(|(at, _)| scores[*at] > threshold).count();
-        let sales: Vec<_> = bare.iter().filter(|(_, sample)| (sample.label.class == Class::Marketing)).collect();
+        let sales: Vec<_> = bare.iter().filter(|(_, sample)| sample.label.class == Class::Marketing).collect();
         let found = sales.iter().filter(|(at, _)| scores[*at] > threshold).count();
         let hidden: Vec<_> = all.iter().filter(|(_, sample)| sample.label.variant == "spliced").collect();
         let caught = hidden.iter().filter(|(at, _)| scores[*at] > threshold).count();

@@ -29,7 +29,6 @@ impl Dice {
 
 /// A line of the text files.
 pub struct Line {
-    pub kind: String,
     text: String,
 }
 
@@ -51,8 +50,8 @@ impl Texts {
             text.lines()
                 .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
                 .map(|line| match line.split_once(':').filter(|_| kinds) {
-                    Some((kind, text)) => Line { kind: kind.to_owned(), text: text.trim().to_owned() },
-                    None => Line { kind: "neutral".to_owned(), text: line.to_owned() },
+                    Some((_, text)) => Line { text: text.trim().to_owned() },
+                    None => Line { text: line.to_owned() },
                 })
                 .collect()
         };

@@ -10,7 +10,7 @@ use consentry::consent::{
     Verdict,
 };
 use consentry::decide::{Finding, Question, decide};
-use consentry::mail::{AnswerProfile, Class, Classification, Stream, StreamClass, StreamMode};
+use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Stream, StreamClass, StreamMode};
 use consentry::policy::{Case, Policy, PolicySettings, ProfileChange, SimilarTopics};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -157,6 +157,7 @@ fn answer(table: &Table, row: &Row) -> Finding {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: if row.shadow { StreamMode::Shadow } else { StreamMode::Enforce },
+        disputed: Dispute::Enforce,
     };
     let class = if row.transactional { Class::Transactional } else { Class::Marketing };
     let seats = BTreeMap::from([("acme".to_owned(), table.seat)]);

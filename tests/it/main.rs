@@ -31,5 +31,6 @@ mod smtp_server;
 mod smuggling;
 mod store;
 mod templates;
+mod tricks;
 mod trips;
 mod world;

@@ -6,6 +6,9 @@ pub(super) const LINK: char = '\u{E000}';
 /// Stands where a picture is.
 pub(super) const PICTURE: char = '\u{E001}';
 
+/// Characters of hidden text that may be seen.
+const LONGEST_PREVIEW: usize = 160;
+
 /// What was seen.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -133,12 +136,16 @@ fn step(seen: &mut Seen, hidden: &mut Option<(String, usize)>, tag: &Tag<'_>) {
 
 /// Text, with character references read and white space as it is drawn.
 fn put(seen: &mut Seen, text: &str, is_hidden: bool) {
-    let is_first = seen.text.trim().is_empty() && seen.preview.len() < 300;
+    let is_first = seen.text.trim().is_empty() && seen.preview.is_empty();
     if is_hidden && !is_first {
         return;
     }
     let into = if is_hidden { &mut seen.preview } else { &mut seen.text };
-    let whole = unescape(text);
+    let mut whole = unescape(text);
+    if is_hidden {
+        // no list of mails shows more
+        whole = whole.trim_start().chars().take(LONGEST_PREVIEW).collect();
+    }
     for character in whole.chars() {
         let blank = character.is_whitespace() && character != '\u{a0}';
         if !blank {

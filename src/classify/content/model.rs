@@ -9,6 +9,8 @@ pub const WINDOW: usize = 3;
 pub const PAIRS: usize = CONCEPTS * (CONCEPTS - 1) / 2;
 /// Figures of a whole mail.
 pub const FIGURES: usize = 16;
+/// More units make a mail no less suspicious: an advert could stand in a long text.
+const MANY: f32 = 24.0;
 /// Windows say no more than this either way.
 const CLIP: f32 = 5.0;
 
@@ -169,7 +171,7 @@ impl Model {
         let third = best(body.clone(), 0, Some((place.0.min(next.0), place.1.max(next.1)))).0;
         let own_tx = if place.0 < place.1 { windows[place.0][place.1 - place.0 - 1][1] } else { 0.0 };
         let figures = [
-            first,
+            first.max(subject_ad),
             second,
             third,
             mean(0),
@@ -180,7 +182,7 @@ impl Model {
             settled,
             subject_tx,
             own_tx,
-            units.ln(),
+            units.min(MANY).ln(),
             (1.0 + mail.links as f32).ln() / units.ln().max(1.0),
             (1.0 + mail.pictures as f32).ln(),
             f32::from(u8::from(mail.disguised > 1)),
