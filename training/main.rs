@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use consentry::classify::content::extract;
-use consentry::classify::content::model::{FIGURES, Model};
+use consentry::classify::content::model::{FIGURES, Model, score};
 
 use consentry::mail::Class;
 use corpus::Sample;
@@ -77,7 +77,7 @@ fn main() {
         let weights = combine(&others);
         for (at, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.label.family == *family) {
             let _ = sample;
-            scores[at] = weights[FIGURES] - CAUTION + held[at].iter().zip(&weights).map(|(a, b)| a * b).sum::<f32>();
+            scores[at] = score(&cautious(weights.clone()), &held[at]);
         }
     }
     report(&samples, &scores);
@@ -86,10 +86,7 @@ fn main() {
     for threshold in [-1.0, 0.0] {
         let raised = |says: bool| {
             let of: Vec<_> = own_rows.iter().filter(|row| row.1 == says).collect();
-            let found = of
-                .iter()
-                .filter(|row| weights[FIGURES] - CAUTION + row.0.iter().zip(&weights).map(|(a, b)| a * b).sum::<f32>() > threshold)
-                .count();
+            let found = of.iter().filter(|row| score(&cautious(weights.clone()), &row.0) > threshold).count();
             format!("{found}/{}", of.len())
         };
         println!(
@@ -133,8 +130,7 @@ fn main() {
         .collect();
     learner.learn(&bags, 8, 17);
     let mut model = learner.model();
-    model.figures = combine(&rows.iter().map(|(_, row)| *row).collect::<Vec<_>>());
-    model.figures[FIGURES] -= CAUTION;
+    model.figures = cautious(combine(&rows.iter().map(|(_, row)| *row).collect::<Vec<_>>()));
     println!("figures {:?}", model.figures);
     if let Some(file) = value("--write") {
         let bytes = model.to_bytes();
@@ -173,6 +169,11 @@ fn pieces(texts: &Texts, half: usize, count: usize, seed: u64) -> Vec<Bag> {
             Bag { features: extract(&raw), says: [Some(says[0]), Some(says[1])], weight: 0.5 }
         })
         .collect()
+}
+
+fn cautious(mut weights: Vec<f32>) -> Vec<f32> {
+    weights[FIGURES] -= CAUTION;
+    weights
 }
 
 /// A mail that is called advertising wrongly costs more than one advert missed: odds of e to the power of this are asked for.

@@ -78,6 +78,19 @@ pub fn damping(grams: usize) -> f32 {
     1.0 / (grams as f32 + 6.0).sqrt()
 }
 
+/// The answer for a mail: its figures weighed. A window that is beyond doubt is not outvoted by however much else.
+pub fn score(weights: &[f32], figures: &[f32; FIGURES]) -> f32 {
+    let weighed = weights[FIGURES] + figures.iter().zip(weights).map(|(figure, weight)| figure * weight).sum::<f32>();
+    let beyond_doubt = figures[FIRST] >= CERTAIN && figures[OWN_TX] <= -1.0;
+    if beyond_doubt { weighed.max(0.1) } else { weighed }
+}
+
+/// Places of figures.
+const FIRST: usize = 0;
+const OWN_TX: usize = 10;
+/// Beyond doubt.
+const CERTAIN: f32 = 4.5;
+
 impl Model {
     /// One that knows nothing.
     pub fn empty() -> Self {
@@ -195,7 +208,7 @@ impl Model {
     /// Judges a mail.
     pub fn judge(&self, mail: &Features) -> Judgement {
         let (figures, window, window_score) = self.figures_of(mail);
-        let score = self.figures[FIGURES] + figures.iter().zip(&self.figures).map(|(figure, weight)| figure * weight).sum::<f32>();
+        let score = score(&self.figures, &figures);
         Judgement { score, window, window_score, units: mail.units.len(), reasons: self.reasons(mail, window) }
     }
 

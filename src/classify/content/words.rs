@@ -53,6 +53,18 @@ impl Words {
 
     /// Adds a text; a line end in it ends a unit where `lines`, an empty line always.
     pub(super) fn read(&mut self, text: &str, lines: bool) {
+        // wide letters, digits and signs are the narrow ones
+        let narrow: String;
+        let text = if text.chars().any(is_wide) {
+            narrow = text
+                .chars()
+                .map(|letter| if is_wide(letter) { char::from_u32(letter as u32 - 0xfee0).unwrap_or(letter) } else { letter })
+                .collect();
+            self.disguised += 1;
+            &narrow
+        } else {
+            text
+        };
         let text = text.trim_start_matches('\u{feff}');
         let mut rest = text;
         let mut single = 0; // letters that stand alone, one after the other: written so as not to be read
@@ -352,6 +364,10 @@ fn push_folded(into: &mut String, character: char, like: &mut usize) {
             }
         }),
     }
+}
+
+fn is_wide(letter: char) -> bool {
+    matches!(letter, '\u{ff01}'..='\u{ff5e}')
 }
 
 /// Characters that are drawn as nothing.
