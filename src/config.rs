@@ -22,6 +22,7 @@ use crate::mail::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, St
 use crate::office::OfficeSettings;
 use crate::policy::{ClassRule, ClassRules, Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
+use crate::residency::{Residency, ResidencySettings};
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
 
@@ -79,6 +80,9 @@ pub struct Config {
     /// The operator's own rules of what is marketing.
     #[serde(default, rename = "rule")]
     pub class_rules: Vec<Rule>,
+    /// Where data is, and who holds it there.
+    #[serde(default)]
+    pub residency: ResidencySettings,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -181,10 +185,17 @@ impl Config {
     /// All that a decision depends on: what is simulated, approved and activated.
     pub fn rules(&self) -> Rules {
         let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
-        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules()));
+        let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules(&self.listeners)));
         let written = self.class_rules.iter().map(class_rule).collect();
         let classes = ClassRules { model: content::model_version(), rules: written };
         Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams, classes)
+    }
+
+    /// Where data is, under the law of the controllers' seats.
+    pub fn residency(&self) -> Residency {
+        let seats: Vec<_> = self.controllers.iter().map(|controller| controller.country).collect();
+        let hosts = self.outbound.hops().into_iter().map(|hop| hop.host).collect();
+        Residency::new(&self.residency, &seats, self.policy.default.unwrap_or(ProfileName::De), hosts)
     }
 
     /// The streams and how they are recognised. Patterns that are none were refused by the check.
@@ -213,7 +224,14 @@ impl StreamEntry {
         self.disputed.unwrap_or(Dispute::of(self.class))
     }
 
-    fn rules(&self) -> StreamRules {
+    fn rules(&self, listeners: &[ListenerEntry]) -> StreamRules {
+        let listeners = listeners.iter().filter(|listener| listener.stream.as_ref() == Some(&self.name)).flat_map(|listener| {
+            let own = format!("listener {}", listener.address);
+            let from = listener.networks.iter().map(|network| format!("listener {} from {}", listener.address, network.trunc()));
+            std::iter::once(own).chain(from).collect::<Vec<_>>()
+        });
+        let networks = self.networks.iter().map(|network| format!("network {}", network.trunc()));
+        let logins = self.username.iter().map(|name| format!("login {name}"));
         StreamRules {
             controller: self.controller.clone(),
             class: self.class,
@@ -221,6 +239,7 @@ impl StreamEntry {
             mode: self.mode,
             disputed: self.disputed(),
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
+            sources: logins.chain(networks).chain(listeners).collect(),
         }
     }
 

@@ -49,7 +49,8 @@ const CONTACT_STEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// True when the standing should know of this contact: it reaches the person as advertising, and they were last `active` more
 /// than a month ago. One write in a month is enough to know whether a consent lies unused (L-CON-06).
 pub fn is_contact(reason: Reason, active: Option<Timestamp>, now: Timestamp) -> bool {
-    let is_advertising = reason.verdict() == Verdict::Pass && reason != Reason::Transactional;
+    // What left without a basis, because the stream is only watched, keeps no consent from lapsing.
+    let is_advertising = reason.verdict() == Verdict::Pass && !matches!(reason, Reason::Transactional | Reason::Shadow);
     is_advertising && active.is_none_or(|active| now.duration_since(active) > CONTACT_STEP)
 }
 
@@ -57,7 +58,7 @@ pub fn is_contact(reason: Reason, active: Option<Timestamp>, now: Timestamp) -> 
 pub fn decide(question: Question<'_>) -> Finding {
     let topic = question.classification.topic.as_deref().and_then(|name| Topic::parse(name).ok());
     let (reason, event, profile) = reason(question, topic.as_ref());
-    // A watched stream lets pass what merely lacks a basis; a no stays a no.
+    // A watched stream lets pass what merely lacks a basis; a no stays a no (`Policy::judge` says it before what was asked for since).
     let watched = question.stream.mode == StreamMode::Shadow && reason.merely_lacks_basis();
     let (reason, shadowed) = if watched { (Reason::Shadow, Some(reason)) } else { (reason, None) };
     Finding { reason, event, topic, profile, shadowed }
@@ -79,13 +80,13 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
     }
     let nobody = Standing::default();
     let standing = question.standing.unwrap_or(&nobody);
-    // L-OBJ-07: the suppression outlives the events it came from
-    if let Some(suppression) = standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
-        return (suppression.reason, None, None);
-    }
     let case = Case { controller: &entry.controller, topic: &entry.name, standing, listed: question.listed, now: question.now };
     let applied = question.policy.judge(case);
-    (applied.reason, applied.event, Some(applied.profile))
+    // L-OBJ-07: the suppression outlives the events it came from; as long as they are there, they say more: which, and when (L-PRV-01)
+    match standing.suppressions.iter().find(|s| s.covers(&entry.controller, &entry.name)) {
+        Some(suppression) if !applied.reason.is_a_no() => (suppression.reason, None, None),
+        _ => (applied.reason, applied.event, Some(applied.profile)),
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +146,17 @@ mod tests {
             policy: &Policy::default(),
             now: Timestamp::UNIX_EPOCH + age,
         })
+    }
+
+    #[test]
+    fn a_mail_without_a_basis_does_not_bring_a_lapsed_consent_back() {
+        // L-CON-06
+        let (old, now) = (Some(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + CONTACT_STEP * 30);
+        for reason in Reason::ALL {
+            let is_use = matches!(reason, Reason::DoiConsent | Reason::ExistingCustomer | Reason::OptOutRegime);
+            assert_eq!(is_contact(reason, old, now), is_use, "{reason}");
+        }
+        assert!(!is_contact(Reason::DoiConsent, old, Timestamp::UNIX_EPOCH + CONTACT_STEP), "one a month is enough");
     }
 
     #[test]

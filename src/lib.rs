@@ -17,6 +17,7 @@
 //! * Nouns: [`mail`] (address, envelope, message, stream, class, outcome) and [`consent`] (subject,
 //!   topic, event, standing, reason, decision).
 //! * The rules: [`policy`] (profiles as data, exemptions, what counts as similar).
+//! * Where data is and may be: [`residency`] (places, processors, the law on transfers).
 //! * Pure verbs: [`classify`], [`decide`], [`rewrite`], [`sign`], [`token`], [`compose`], [`crypto`].
 //!   They name no clock, no randomness, no tokio and no database: what they need is an argument.
 //! * Adapters: [`smtp`], [`relay`], [`store`]; they never import each other. [`wire`] and [`tls`] are
@@ -60,6 +61,7 @@ pub mod mail;
 pub mod office;
 pub mod policy;
 pub mod relay;
+pub mod residency;
 pub mod retention;
 pub mod rewrite;
 pub mod sign;

@@ -13,8 +13,8 @@ CREATE TABLE rules (
 );
 
 -- What rules would have changed. `follows`: `rules.seq` of those in force then, 0 before the first: a change is judged
--- against what it replaces, so it is simulated and approved anew when others came into force. `ran_by`: a login name, or
--- what somebody at the command line calls themselves. `summary`: the figures as JSON; nothing personal.
+-- against what it replaces, so it is simulated and approved anew when others came into force. `summary`: the figures as JSON;
+-- nothing personal.
 CREATE TABLE simulation (
     seq           INTEGER NOT NULL PRIMARY KEY,
     rules         BLOB NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE simulation (
     newly_passed  INTEGER NOT NULL,
     newly_blocked INTEGER NOT NULL,
     summary       TEXT NOT NULL,
-    ran_by        TEXT NOT NULL,
+    ran_by        BLOB NOT NULL REFERENCES operator (id),
     at            INTEGER NOT NULL
 );
 CREATE INDEX simulation_of_rules ON simulation (rules, follows);

@@ -59,6 +59,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
         ),
     }
     outbound(&config.outbound);
+    places(&config);
     println!(
         "spool       up to {} octets, given up after {:#}",
         config.spool.max_octets,
@@ -102,5 +103,18 @@ fn outbound(settings: &RelaySettings) {
         let priority = if hops.len() > 1 { format!(", priority {}", hop.priority) } else { String::new() };
         let login = hop.username.as_deref().map_or_else(String::new, |user| format!(", login {user}"));
         println!("outbound    {}:{}{priority}, TLS {}{login}", hop.host, hop.port(), hop.tls().as_str());
+    }
+}
+
+/// One line for each place where data is.
+fn places(config: &Config) {
+    let residency = config.residency();
+    for place in residency.places() {
+        let host = place.host.as_deref().map(|host| format!(" {host}")).unwrap_or_default();
+        let holder = residency.processor(&place).map_or("the controller itself", |processor| processor.name.as_str());
+        println!("place       {}{host} in {}, held by {holder}", place.what.as_str(), place.country.as_str());
+    }
+    for gap in residency.gaps() {
+        println!("warning     {gap}");
     }
 }

@@ -32,13 +32,7 @@ enum Command {
     /// Shows the whole product at work on this machine; needs no configuration.
     Demo(demo::Arguments),
     /// Runs the gateway.
-    Serve {
-        #[command(flatten)]
-        config: Config,
-        /// Starts with rules that nobody approved, if they only tighten those in force; why, for the audit log.
-        #[arg(long, value_name = "REASON")]
-        tighten: Option<String>,
-    },
+    Serve(Config),
     /// Reads the configuration and says what is wrong with it, or what it means.
     Check(Config),
     /// Says what mails in files are, and why; tries rules on them; measures on labelled ones.
@@ -81,7 +75,7 @@ struct Config {
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Serve { config: Config { config }, tighten } => serve::run(&config, tighten.as_deref()).await,
+        Command::Serve(Config { config }) => serve::run(&config).await,
         Command::Check(Config { config }) => check::run(&config).await,
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Simulate(arguments) => simulate::run(arguments).await,

@@ -72,8 +72,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Approve(Approve { config, id, name, reason, code }) => {
             let (_, office, store) = open(&config.config).await?;
             let id = find(&store, &id).await?;
-            let password = password_from_standard_input()?;
-            let operator = office.approve_rules(id, &name, password, code.as_deref(), &reason, Timestamp::now()).await?;
+            let (password, now) = (password_from_standard_input()?, Timestamp::now());
+            let operator = office.prove_operator(&name, password, code.as_deref(), now).await?;
+            office.approve_rules(&operator, id, &reason, now).await?;
             println!("{} ({}) approved the rules {id}; they come into force at the next start", operator.name, operator.role.as_str());
             store.close().await;
         }
@@ -108,8 +109,9 @@ fn mend(path: &Path, rules: RulesId, active: RulesId, looser: &[String]) -> Stri
     };
     format!(
         "{path}: its rules ({rules}) are not those in force ({active}), and nobody approved them. Run:\n  \
-         consentry simulate --config {path} --since 30d --by YOUR-NAME\n\
-         and let a second person, of the role compliance or legal, run (with their password on standard input):\n  \
+         consentry simulate --config {path} --since 30d --as YOUR-NAME\n\
+         (with your password on standard input) and let a second person, of the role compliance or legal, approve it at\n\
+         /admin/rules, or by (with theirs):\n  \
          consentry rules approve {rules} --config {path} --as THEIR-NAME --reason \"...\"\n{haste}"
     )
 }
@@ -148,7 +150,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
             "{}\tsimulated\t{}\tby {}: {} decisions, {} newly blocked, {} newly passed",
             RulesId(simulation.rules),
             simulation.at,
-            simulation.ran_by.escape_debug(),
+            simulation.ran_by_name,
             simulation.number,
             simulation.newly_blocked,
             simulation.newly_passed
@@ -167,13 +169,7 @@ async fn show(store: &Store, id: RulesId) -> anyhow::Result<()> {
         println!("approved    {} by {} ({}): {}", approval.at, approval.operator, approval.role, approval.reason.escape_debug());
     }
     for simulation in store.simulations().await?.into_iter().filter(|simulation| simulation.rules == id.0) {
-        println!(
-            "simulated   {} by {}, from {} to {}",
-            simulation.at,
-            simulation.ran_by.escape_debug(),
-            simulation.since,
-            simulation.until
-        );
+        println!("simulated   {} by {}, from {} to {}", simulation.at, simulation.ran_by_name, simulation.since, simulation.until);
         println!("{}", pretty(&simulation.summary)?);
         text = Some(simulation.text);
     }

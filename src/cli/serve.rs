@@ -34,14 +34,14 @@ const BACKLOG: i32 = 1_024;
 const SOCKET_MODE: u32 = 0o660;
 
 /// Serves until a signal comes; running transactions are finished.
-pub(super) async fn run(path: &Path, tighten: Option<&str>) -> anyhow::Result<()> {
+pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     // Before anything that takes time: a reload amid the start must not end it.
     let hang_ups = hang_ups()?;
     let config = Config::load(path)?;
     let sockets = Sockets::bind(&config).await?;
     let (parts, late) = Parts::over(&config, Store::open(&config.data_dir).await?)?;
     // Only what a second person approved decides about mail (S0-26).
-    super::rules::enter_into_force(path, &parts.office, &config.rules(), tighten).await?;
+    super::rules::enter_into_force(path, &parts.office, &config.rules(), None).await?;
     for warning in super::rules::past_review(&parts.gateway.policy, jiff::Timestamp::now()) {
         tracing::warn!("{warning}");
     }

@@ -1,5 +1,5 @@
 //! `consentry simulate`: decides recorded decisions anew under the rules of a configuration, tells what that changes, and keeps
-//! the figures in the ledger. Works beside the running gateway.
+//! the figures in the ledger if somebody stands for them. Works beside the running gateway.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,9 +8,11 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use jiff::{Timestamp, ToSpan};
 
+use super::user::password_from_standard_input;
 use crate::compose::Words;
 use crate::config::Config;
 use crate::consent::Language;
+use crate::office::{Action, Office};
 use crate::policy::Rules;
 use crate::simulate::{Heading, Trial, simulate};
 use crate::store::{Simulation, Store};
@@ -25,9 +27,13 @@ pub(super) struct Arguments {
     /// How far back, e.g. `30d`.
     #[arg(long)]
     since: String,
-    /// Who runs it: whoever approves must be somebody else.
-    #[arg(long)]
-    by: String,
+    /// Keeps the figures in the ledger, to propose the rules: your login name, with the password on standard input. Whoever
+    /// approves must be somebody else.
+    #[arg(long = "as")]
+    name: Option<String>,
+    /// The code of your second factor.
+    #[arg(long, requires = "name")]
+    code: Option<String>,
     /// Writes the whole table here.
     #[arg(long)]
     csv: Option<PathBuf>,
@@ -43,13 +49,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let now = Timestamp::now();
     let since = since(&arguments.since, now)?;
     let language = Language::parse(&arguments.lang).filter(|language| Words::STAFF.contains(language)).context("--lang: write de or en")?;
-    let ran_by = arguments.by.trim().to_owned();
-    if ran_by.is_empty() || ran_by.chars().count() > 64 || ran_by.contains(char::is_control) {
-        bail!("--by: write who you are, in at most 64 characters");
-    }
     let config = Config::load(&arguments.config.config)?;
     let in_force = arguments.ledger_config.as_deref().map(Config::load).transpose()?;
     let store = Store::open_beside(&in_force.as_ref().unwrap_or(&config).data_dir).await?;
+    let office = Office::new(store.clone(), config.admin.clone());
+    let operator = match &arguments.name {
+        Some(name) => {
+            let operator = office.prove_operator(name, password_from_standard_input()?, arguments.code.as_deref(), now).await?;
+            office.authorise(&operator, Action::SimulateRules)?;
+            Some(operator)
+        }
+        None => None,
+    };
     let active = store.active_rules().await?;
     let follows = active.as_ref().map_or(0, |active| active.seq);
     let before = active.and_then(|active| Rules::parse(&active.text)).or_else(|| in_force.map(|config| config.rules()));
@@ -66,21 +77,25 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let report = simulate(&store, &trial, since, now).await?;
     let took = began.elapsed().as_secs_f64();
     let total = report.total;
-    store
-        .keep_simulation(&Simulation {
+    if let Some(operator) = &operator {
+        let (number, newly_passed, newly_blocked) = (total.number, total.newly_passed, total.newly_blocked);
+        let (summary, ran_by, ran_by_name) = (report.summary(), operator.id, operator.name.clone());
+        let kept = Simulation {
             rules: id.0,
             text,
             follows,
             since,
             until: now,
-            number: total.number,
-            newly_passed: total.newly_passed,
-            newly_blocked: total.newly_blocked,
-            summary: report.summary(),
-            ran_by: ran_by.clone(),
+            number,
+            newly_passed,
+            newly_blocked,
+            summary,
+            ran_by,
+            ran_by_name,
             at: now,
-        })
-        .await?;
+        };
+        office.propose_rules(operator, kept).await?;
+    }
     store.close().await;
 
     if let Some(path) = &arguments.csv {
@@ -88,13 +103,14 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if let Some(path) = &arguments.html {
         let words: Arc<Words> = super::serve::words(&config, &trial.catalogue)?;
-        let heading = Heading { rules: &id.to_string(), ran_by: &ran_by, at: now };
+        let heading = Heading { rules: &id.to_string(), ran_by: operator.as_ref().map(|operator| operator.name.as_str()), at: now };
         std::fs::write(path, report.html(&heading, &words, language)?).with_context(|| path.display().to_string())?;
     }
     println!("rules {id}\n{report}");
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = total.number as f64 / took.max(0.001);
-    println!("{took:.1} s, {rate:.0} decisions a second; kept in the ledger");
+    let kept = if operator.is_some() { "kept in the ledger: a second person may approve these rules" } else { "not kept; --as keeps it" };
+    println!("{took:.1} s, {rate:.0} decisions a second; {kept}");
     Ok(())
 }
 

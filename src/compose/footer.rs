@@ -227,6 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn every_mail_from_the_first_says_apart_from_the_rest_that_one_may_object() {
+        // L-OBJ-09, GDPR Art. 21(4)
+        let footers = made(&catalogue(), Overrides::default()).expect("renders");
+        let link = "https://mail.acme.example/u/TOKEN";
+        for (language, right) in [(Language::DE, "jeder Werbung widersprechen"), (Language::EN, "object to all advertising")] {
+            for basis in [LegalBasis::Consent, LegalBasis::ExistingCustomer, LegalBasis::OptOut, LegalBasis::None] {
+                let text = footers.text(&topic(), Some(basis), language, link).expect("configured");
+                let html = footers.html(&topic(), Some(basis), language, link).expect("configured");
+                for (footer, between) in [(text.replace("\r\n", "\n"), "\n\n"), (html, "<p")] {
+                    let own: Vec<&str> = footer.split(between).filter(|part| part.contains(right)).collect();
+                    let [own] = own[..] else { panic!("{basis:?}: {footer}") };
+                    assert!(own.contains(link) && own.lines().count() <= 3, "a short paragraph with the link: {own}");
+                    assert!(!own.contains("Hauptstraße") && !own.contains("Wochenbrief"), "and nothing else: {own}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_mail_gets_the_footer_of_its_language_or_of_its_sender() {
         let footers = made(&catalogue(), Overrides::default()).expect("renders");
         for (declared, expected) in [

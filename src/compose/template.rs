@@ -17,6 +17,7 @@ use crate::consent::Language;
 /// * `{{ t("confirm.title") }}`: the text of that key. What it speaks of is taken from the page's variables, or from
 ///   arguments: `{{ t("confirm.signed_up", day=at | date) }}`. A key, variable or argument too much or too little is an error.
 /// * `{{ at | date }}`, `{{ at | time }}`: a moment as people of the language write it.
+/// * `{{ many | number }}`: with its thousands apart, on the staff's pages.
 pub fn environment(words: &Arc<Words>) -> Result<Environment<'static>, Error> {
     let mut env = strict()?;
     let of_texts = Arc::clone(words);
@@ -29,6 +30,8 @@ pub fn environment(words: &Arc<Words>) -> Result<Environment<'static>, Error> {
             words.moment(controller.as_deref(), language, key, at)
         });
     }
+    let of_numbers = Arc::clone(words);
+    env.add_filter("number", move |state: &mut State<'_, '_>, number: u64| of_numbers.number(speaker(state)?.1, number));
     Ok(env)
 }
 
@@ -132,6 +135,8 @@ mod tests {
             ("{{ t('confirm.title', controller='ACME') }}", None),
             ("{{ t('confirm.signed_up') }}", None),
             ("{{ controller | date }}", None),
+            ("{{ 12 | number }} {{ 1234567 | number }}", Some("12 1,234,567")),
+            ("{{ controller | number }}", None),
         ] {
             let said = rendered("a.html", source, values());
             assert_eq!(said.as_deref().ok(), expected, "{source}: {said:?}");

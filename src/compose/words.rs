@@ -89,6 +89,19 @@ impl Words {
         strtime::format(format, at).map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("{key}: {error}")))
     }
 
+    /// A number with its thousands apart, as a language of the staff does it.
+    pub fn number(&self, language: Language, number: u64) -> Result<String, Error> {
+        let (digits, apart) = (number.to_string(), self.text(None, language, "admin.thousands", &Value::UNDEFINED)?);
+        let mut text = String::new();
+        for (n, digit) in digits.chars().enumerate() {
+            if n > 0 && (digits.len() - n).is_multiple_of(3) {
+                text.push_str(&apart);
+            }
+            text.push(digit);
+        }
+        Ok(text)
+    }
+
     /// The operator's files.
     pub fn overrides(&self) -> &Overrides {
         &self.overrides

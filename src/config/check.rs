@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
+
 use super::{Config, StreamEntry};
 use crate::compose::Kind;
 use crate::credentials::is_password_hash;
@@ -32,10 +34,12 @@ impl Config {
         self.check_topics(&mut faults);
         self.check_forms(&mut faults);
         self.check_policy(&mut faults);
+        faults.extend(self.residency().faults());
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
         unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
-        for stream in &self.streams {
+        for (n, stream) in self.streams.iter().enumerate() {
             self.check_stream(stream, &mut faults);
+            check_networks(stream, &self.streams[..n], &mut faults);
         }
         for key in &self.dkim {
             if DomainPattern::parse(&key.domain).is_none() || key.domain.starts_with('*') {
@@ -182,6 +186,16 @@ impl Config {
         if stream.networks.iter().any(|network| network.prefix_len() == 0) {
             // M-01, M-02: the whole internet is an open relay
             faults.push(format!("{place}: networks must not hold the whole internet"));
+        }
+    }
+}
+
+/// A connection belongs to one stream, whatever the order of the file.
+fn check_networks(stream: &StreamEntry, before: &[StreamEntry], faults: &mut Vec<String>) {
+    for other in before {
+        let both = |own: &&IpNet| other.networks.iter().any(|network| network.contains(*own) || own.contains(network));
+        if let Some(network) = stream.networks.iter().find(both) {
+            faults.push(format!("stream {:?}: networks: {network} is, in part, stream {:?}'s too", stream.name, other.name));
         }
     }
 }

@@ -26,8 +26,7 @@ impl Reason {
             Self::ExistingCustomer | Self::CustomerWindowOver | Self::NotSimilar | Self::NoOptOutNotice => Some(customer(profile)),
             Self::OnOptOutList => Some(("§ 174 Abs. 4 Z 4 TKG 2021, § 7 Abs. 2 ECG", "TKG 2021 §174(4) no. 4, ECG §7(2) (Austria)")),
             Self::OptOutRegime => Some(("15 U.S.C. § 7704(a) (CAN-SPAM Act)", "15 USC 7704(a) (CAN-SPAM Act)")),
-            Self::Withdrawn => Some(("Art. 7 Abs. 3 DSGVO", "GDPR Art. 7(3)")),
-            Self::Objected => Some(("Art. 21 Abs. 2 und 3 DSGVO", "GDPR Art. 21(2), (3)")),
+            Self::Withdrawn | Self::Objected => Some(no(self, profile)),
             Self::Complained => Some(("Art. 21 Abs. 2 und 3, Art. 77 DSGVO", "GDPR Art. 21(2), (3), Art. 77")),
             Self::Disputed => Some(("Art. 5 Abs. 2, Art. 7 Abs. 1 DSGVO; BGH I ZR 164/09", "GDPR Art. 5(2), Art. 7(1); BGH I ZR 164/09")),
             Self::Restricted => Some(("Art. 18 Abs. 1 und 2 DSGVO", "GDPR Art. 18(1), (2)")),
@@ -57,6 +56,21 @@ fn consent(profile: ProfileName) -> Cited {
         ProfileName::Uk => ("PECR reg. 22(2); Art. 6 Abs. 1 lit. a UK GDPR", "PECR reg. 22(2); UK GDPR Art. 6(1)(a)"),
         ProfileName::UsCanspam => ("15 U.S.C. § 7704(a) (CAN-SPAM Act)", "15 USC 7704(a) (CAN-SPAM Act)"),
         ProfileName::CaCasl => ("CASL s. 6, 10(1)", "CASL s.6, 10(1)"),
+    }
+}
+
+/// A no of the person: to what they consented to, or to all advertising.
+fn no(reason: Reason, profile: ProfileName) -> Cited {
+    match (profile, reason) {
+        (ProfileName::Ch, _) => {
+            ("Art. 3 Abs. 1 lit. o UWG (Schweiz); Art. 30 Abs. 2 lit. b DSG (Schweiz)", "UWG Art. 3(1)(o), DSG Art. 30(2)(b) (Switzerland)")
+        }
+        (ProfileName::UsCanspam, _) => ("15 U.S.C. § 7704(a)(4) (CAN-SPAM Act)", "15 USC 7704(a)(4) (CAN-SPAM Act)"),
+        (ProfileName::CaCasl, _) => ("CASL s. 11(3)", "CASL s.11(3)"),
+        (ProfileName::Uk, Reason::Withdrawn) => ("Art. 7 Abs. 3 UK GDPR", "UK GDPR Art. 7(3)"),
+        (ProfileName::Uk, _) => ("Art. 21 Abs. 2 und 3 UK GDPR", "UK GDPR Art. 21(2), (3)"),
+        (_, Reason::Withdrawn) => ("Art. 7 Abs. 3 DSGVO", "GDPR Art. 7(3)"),
+        _ => ("Art. 21 Abs. 2 und 3 DSGVO", "GDPR Art. 21(2), (3)"),
     }
 }
 
@@ -92,6 +106,14 @@ mod tests {
                 if reason.verdict() == Verdict::Pass && !is_setting {
                     assert!(cited.iter().flatten().all(|text| text.len() > 10), "{profile} {reason}");
                 }
+            }
+        }
+        // whose law it is not, is not cited
+        for (profile, law) in
+            [(ProfileName::UsCanspam, "7704(a)(4)"), (ProfileName::CaCasl, "CASL"), (ProfileName::Ch, "DSG"), (ProfileName::At, "DSGVO")]
+        {
+            for reason in [Reason::Withdrawn, Reason::Objected] {
+                assert!(reason.articles(Some(profile), Language::DE).is_some_and(|text| text.contains(law)), "{profile} {reason}");
             }
         }
         // L-CON-01: the numbering of today

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Trigger {
     /// Goods were sold (UWG §7(3) no. 1).
     Sale,
-    /// A service was sold (TKG 2021 §174(4) names it).
+    /// A service was sold (UWG §7(3) no. 1 and Directive 2002/58/EC Art. 13(2) name it beside goods).
     Service,
     /// Negotiations for a sale (PECR reg. 22(3)(a)).
     Negotiation,

@@ -52,13 +52,13 @@ impl ProfileName {
     pub fn of(country: Option<Country>) -> Self {
         match country.as_ref().map(Country::as_str) {
             Some("AT") => Self::At,
-            Some("CH" | "LI") => Self::Ch,
+            Some("CH") => Self::Ch,
             Some("GB") => Self::Uk,
             Some("US") => Self::UsCanspam,
             Some("CA") => Self::CaCasl,
             Some(
                 "BE" | "BG" | "CY" | "CZ" | "DK" | "EE" | "ES" | "FI" | "FR" | "GR" | "HR" | "HU" | "IE" | "IT" | "LT" | "LU" | "LV" | "MT"
-                | "NL" | "PL" | "PT" | "RO" | "SE" | "SI" | "SK" | "IS" | "NO",
+                | "NL" | "PL" | "PT" | "RO" | "SE" | "SI" | "SK" | "IS" | "LI" | "NO", // the last three by the EEA
             ) => Self::Eu,
             _ => Self::De,
         }
@@ -78,9 +78,17 @@ mod tests {
     #[test]
     fn countries_have_their_profile_and_the_unknown_is_the_strictest() {
         // J-01
-        for (code, expected) in
-            [("DE", "de"), ("at", "at"), ("CH", "ch"), ("FR", "eu"), ("GB", "uk"), ("US", "us-canspam"), ("CA", "ca-casl"), ("JP", "de")]
-        {
+        for (code, expected) in [
+            ("DE", "de"),
+            ("at", "at"),
+            ("CH", "ch"),
+            ("FR", "eu"),
+            ("LI", "eu"),
+            ("GB", "uk"),
+            ("US", "us-canspam"),
+            ("CA", "ca-casl"),
+            ("JP", "de"),
+        ] {
             assert_eq!(ProfileName::of(Some(Country::parse(code).expect(code))).as_str(), expected, "{code}");
         }
         assert_eq!(ProfileName::of(None), ProfileName::De);

@@ -43,7 +43,8 @@ pub enum Reason {
     NoConsent,
     /// Block: asked for, not confirmed yet.
     OptInPending,
-    /// Block: consent to this topic was withdrawn (GDPR Art. 7(3)).
+    /// Block: consent to this topic was withdrawn (GDPR Art. 7(3)); or there is none, and another list of this controller was
+    /// unsubscribed from (L-OBJ-04).
     Withdrawn,
     /// Block: objection to all advertising of this controller (GDPR Art. 21(2)).
     Objected,
@@ -174,6 +175,11 @@ impl Reason {
         )
     }
 
+    /// True for what the person said against advertising, or had done about it: nothing that merely lacks.
+    pub fn is_a_no(self) -> bool {
+        matches!(self, Self::Withdrawn | Self::Objected | Self::Complained | Self::Disputed | Self::Restricted)
+    }
+
     /// True for what the exemption for existing customers says, whichever way it goes.
     pub fn is_of_customers(self) -> bool {
         matches!(self, Self::ExistingCustomer | Self::CustomerWindowOver | Self::NotSimilar | Self::NoOptOutNotice | Self::OnOptOutList)
@@ -226,8 +232,14 @@ impl Reason {
             (Self::NoConsent, _) => "It is advertising, and there is no consent of this person on record for this topic.",
             (Self::OptInPending, Language::DE) => "Die Person hat sich angemeldet, aber noch nicht bestätigt.",
             (Self::OptInPending, _) => "The person signed up but has not confirmed yet.",
-            (Self::Withdrawn, Language::DE) => "Die Person hat die Einwilligung für dieses Thema widerrufen oder abgelehnt.",
-            (Self::Withdrawn, _) => "The person has withdrawn or refused consent to this topic.",
+            (Self::Withdrawn, Language::DE) => {
+                "Die Person hat die Einwilligung für dieses Thema widerrufen oder abgelehnt, oder ohne Einwilligung dafür ein anderes \
+                 Thema dieses Unternehmens abbestellt."
+            }
+            (Self::Withdrawn, _) => {
+                "The person has withdrawn or refused consent to this topic, or, without consent to it, unsubscribed from another \
+                 topic of this company."
+            }
             (Self::Objected, Language::DE) => "Die Person hat jeder Werbung dieses Unternehmens widersprochen.",
             (Self::Objected, _) => "The person has objected to all advertising of this company.",
             (Self::Paused, Language::DE) => "Die Person hat jede Werbung dieses Unternehmens pausiert.",

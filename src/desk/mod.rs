@@ -105,6 +105,11 @@ impl Desk {
         Ok(self.inner.store.search_decisions(&DecisionFilter::default(), before, limit).await?.rows)
     }
 
+    /// Decisions that wait for the ledger; `None` while it takes what comes (M-60).
+    pub fn journaled(&self) -> Option<u64> {
+        self.inner.store.journaled()
+    }
+
     /// Fails while the store does not answer.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.inner.store.decision(DecisionId([0; 16])).await.map(|_| ())

@@ -101,7 +101,7 @@ impl Desk {
         let withdrawal = NewWithdrawal {
             subject: asked.opt_in.subject,
             controller: asked.opt_in.controller.clone(),
-            stop: Stop::Request { topics: asked.opt_in.topics.clone(), requested: asked.opt_in.requested },
+            stop: Stop::Request { topics: asked.opt_in.topics.clone(), requested: asked.opt_in.requested, tracking: asked.opt_in.tracking },
             source: Source::Page,
             at: now,
             evidence: ChoiceEvidence { ip: actor.ip, user_agent: actor.user_agent, ..ChoiceEvidence::default() },

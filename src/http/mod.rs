@@ -110,11 +110,17 @@ pub async fn serve(listener: TcpListener, router: Router, settings: HttpSettings
 }
 
 async fn ready(State(desk): State<Desk>) -> Response {
-    match desk.ready().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
+    let journaled = desk.journaled();
+    match (desk.ready().await, journaled) {
+        (Ok(()), None) => "ready\n".into_response(),
+        (Ok(()), Some(waiting)) => format!("ready; {waiting} decisions in the journal go into the ledger\n").into_response(),
+        (Err(error), _) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], "the ledger does not answer\n").into_response()
+            let waiting = journaled.unwrap_or(0);
+            let text = format!(
+                "the ledger does not answer: marketing waits, plain transactional mail goes on; {waiting} decisions in the journal\n"
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], text).into_response()
         }
     }
 }

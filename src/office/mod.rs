@@ -25,15 +25,16 @@ pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
 pub use log::{DecisionStory, Figures};
 pub use person::Person;
 pub use role::Action;
-pub use rules::{Activation, RulesError};
+pub use rules::{Activation, RulesError, RulesOnRecord, RulesState};
 
 pub use crate::store::{
-    AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, EventCount, Names, NewAuditLine, Object, Operator, OperatorId, Role,
-    Session, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
+    ActiveRules, AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, EventCount, Names, NewAuditLine, Object, Operator, OperatorId,
+    Role, Session, Simulation, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
 };
 
 use crate::credentials::Passwords;
 use crate::entropy::random;
+pub use crate::policy::{RuleChange, RulesId};
 use crate::store::Store;
 use limiter::Limiter;
 

@@ -23,6 +23,10 @@ pub enum Action {
     ReadAudit,
     /// See a person's evidence in full: IP address, browser, mail.
     Evidence,
+    /// See which rules are in force, what others would change, and who approved them.
+    Rules,
+    /// Propose other rules: have them simulated (S0-27).
+    SimulateRules,
     /// Approve a change of the rules (S0-28).
     ApproveRules,
 }
@@ -32,7 +36,7 @@ const NO_: bool = false;
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 10] = [
+    pub const ALL: [Action; 12] = [
         Self::Overview,
         Self::Decisions,
         Self::FindSubject,
@@ -42,6 +46,8 @@ impl Action {
         Self::RevealAddress,
         Self::ReadAudit,
         Self::Evidence,
+        Self::Rules,
+        Self::SimulateRules,
         Self::ApproveRules,
     ];
 
@@ -57,6 +63,8 @@ impl Action {
             Self::RevealAddress => "reveal_address",
             Self::ReadAudit => "read_audit",
             Self::Evidence => "evidence",
+            Self::Rules => "rules",
+            Self::SimulateRules => "simulate_rules",
             Self::ApproveRules => "approve_rules",
         }
     }
@@ -74,6 +82,8 @@ impl Action {
             Self::RevealAddress   => [NO_, NO_, YES, YES],
             Self::ReadAudit       => [NO_, NO_, YES, YES],
             Self::Evidence        => [NO_, NO_, NO_, YES],
+            Self::Rules           => [NO_, YES, YES, YES],
+            Self::SimulateRules   => [NO_, YES, YES, YES],
             Self::ApproveRules    => [NO_, NO_, YES, YES],
         }
     }

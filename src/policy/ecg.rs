@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::window::Window;
 use crate::mail::Address;
 
 const LENGTH: usize = 20;
+
+/// How far ahead the clock may be that dated the file.
+const SKEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// The list: SHA-1 of addresses and of `@domain`s, in lower case. The hash is the list's own format, no protection of ours
 /// (E-12 names it as the exception).
@@ -92,7 +95,9 @@ impl Ecg {
 
     /// True when the address is on the list, or nobody can tell: there is no copy, or it is too old (J-04).
     pub fn may_list(&self, address: &Address, now: Timestamp) -> bool {
-        self.list.as_ref().is_none_or(|list| !self.max_age.holds(list.dated, now) || list.lists(address))
+        // a date that has not come says nothing about the age
+        let is_dated = |list: &EcgList| list.dated.duration_since(now) <= SKEW && self.max_age.holds(list.dated, now);
+        self.list.as_ref().is_none_or(|list| !is_dated(list) || list.lists(address))
     }
 }
 
@@ -125,6 +130,8 @@ mod tests {
             let day = jiff::SignedDuration::from_hours(24);
             assert!(!ecg.may_list(&stranger, Timestamp::UNIX_EPOCH + day * 30), "a list of thirty days counts");
             assert!(ecg.may_list(&stranger, Timestamp::UNIX_EPOCH + day * 31), "an older one says nothing, so everybody may be on it");
+            let ahead = Timestamp::UNIX_EPOCH - day * 2;
+            assert!(ecg.may_list(&stranger, ahead), "a list of a day to come is of no known age");
             assert!(Ecg { list: None, ..ecg }.may_list(&stranger, Timestamp::UNIX_EPOCH));
         }
     }

@@ -12,6 +12,6 @@ mod window;
 pub use ecg::{Ecg, EcgError, EcgList};
 pub use profile::{CustomerRule, Profile, ProfileChange, Regime, Similarity};
 pub use rules::{Applied, Case, Policy, PolicySettings};
-pub use ruleset::{ClassRule, ClassRules, Rules, RulesId, StreamRules};
+pub use ruleset::{ClassRule, ClassRules, RuleChange, Rules, RulesId, StreamRules};
 pub use similarity::SimilarTopics;
 pub use window::{Window, WindowError};

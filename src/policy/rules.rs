@@ -118,14 +118,11 @@ impl Policy {
         for name in self.applicable(case.controller, case.standing.country(case.controller)) {
             let (reason, event) = self.under(self.profile(name), case);
             let applied = Applied { reason, event, profile: name };
-            match (reason, passes.map(|passes| passes.reason)) {
-                (Reason::DoiConsent | Reason::ExistingCustomer | Reason::OptOutRegime, before) => {
-                    // the basis that the strictest asks for is the one that the mail leaves on
-                    if before.is_none_or(|before| before == Reason::OptOutRegime) {
-                        passes = Some(applied);
-                    }
-                }
-                _ => return applied,
+            if reason.verdict() != Verdict::Pass {
+                return applied;
+            }
+            if passes.is_none_or(|before| demands(reason) > demands(before.reason)) {
+                passes = Some(applied);
             }
         }
         passes.unwrap_or(Applied { reason: Reason::NoConsent, event: None, profile: self.default })
@@ -136,7 +133,12 @@ impl Policy {
         if let Some(mark) = standing.restricted(controller) {
             return (Reason::Restricted, Some(mark.seq)); // GDPR Art. 18
         }
-        let said = standing.of(controller, topic);
+        // L-OBJ-05: a no that no confirmed opt-in has answered says more than what was asked for since: anybody can type an
+        // address into a form, and no other basis passes over it either.
+        let said = match (standing.of(controller, topic), standing.stop(controller, topic)) {
+            (TopicStanding::Requested(_), Some(stop)) => stop,
+            (said, _) => said,
+        };
         let (reason, event) = match said {
             TopicStanding::Given(mark) => {
                 // L-CON-06: by the clock alone, at the time of the decision (S0-05)
@@ -153,12 +155,9 @@ impl Policy {
             TopicStanding::Requested(mark) if now.duration_since(mark.at) <= OptIn::LIFETIME => (Reason::OptInPending, Some(mark.seq)),
             TopicStanding::Requested(_) | TopicStanding::Nothing => (Reason::NoConsent, None),
         };
-        // L-OBJ-05: no other basis passes over a no that no confirmed opt-in has answered, whatever was asked for since
-        let stands = !matches!(reason, Reason::NoConsent | Reason::OptInPending | Reason::ConsentStale);
-        let (reason, event) = if stands || standing.stop(controller, topic).is_some() {
-            (reason, event)
-        } else {
-            self.without_consent(profile, case, listed, (reason, event))
+        let (reason, event) = match reason {
+            Reason::NoConsent | Reason::OptInPending | Reason::ConsentStale => self.without_consent(profile, case, listed, (reason, event)),
+            _ => (reason, event),
         };
         match standing.pause(controller, now).filter(|_| reason.verdict() == Verdict::Pass) {
             Some(pause) => (Reason::Paused, Some(pause.mark.seq)),
@@ -183,5 +182,15 @@ impl Policy {
             Some((reason, event)) if nothing.0 == Reason::NoConsent => (reason, Some(event)),
             _ => nothing,
         }
+    }
+}
+
+/// How much a basis asks of the mail itself. It leaves on the one that asks most, and so does what every profile asks for: where
+/// one of them has only the exemption, the notice of it must be in the mail (UWG §7(3) no. 4).
+fn demands(basis: Reason) -> u8 {
+    match basis {
+        Reason::OptOutRegime => 0,
+        Reason::DoiConsent => 1,
+        _ => 2,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::window::Window;
@@ -16,10 +17,28 @@ use crate::mail::{Dispute, StreamClass, StreamMode};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RulesId(pub [u8; 32]);
 
+impl RulesId {
+    /// The inverse of its `Display`.
+    pub fn parse(text: &str) -> Option<Self> {
+        hex::decode(text).ok()?.try_into().ok().map(Self)
+    }
+}
+
 impl fmt::Display for RulesId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
     }
+}
+
+/// One thing that other rules say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleChange {
+    /// Where, as in `streams.news.mode`.
+    pub place: String,
+    /// What was said, where anything was.
+    pub before: Option<String>,
+    /// What is said now, where anything is.
+    pub after: Option<String>,
 }
 
 /// What decides about a stream's mail.
@@ -38,6 +57,9 @@ pub struct StreamRules {
     pub disputed: Dispute,
     /// Domains it may use, in lower case.
     pub from_domains: BTreeSet<String>,
+    /// Whose mail is its mail: logins without their passwords, networks, listeners. Whoever is let in by another stream gets that
+    /// one's class.
+    pub sources: BTreeSet<String>,
 }
 
 /// What decides about the class besides the streams.
@@ -115,6 +137,22 @@ impl Rules {
         RulesId(Sha256::digest(text).into()) == id
     }
 
+    /// What these rules say otherwise than `old`, by place.
+    pub fn changes(&self, old: &Self) -> Vec<RuleChange> {
+        let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+        flatten(String::new(), &old.value(), &mut before);
+        flatten(String::new(), &self.value(), &mut after);
+        let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differs = places.into_iter().filter(|place| before.get(*place) != after.get(*place));
+        let change =
+            |place: &String| RuleChange { place: place.clone(), before: before.get(place).cloned(), after: after.get(place).cloned() };
+        differs.map(change).collect()
+    }
+
+    fn value(&self) -> Value {
+        serde_json::to_value(self).expect("the keys of all maps are texts")
+    }
+
     /// Proves that nothing passes under these rules that `old` blocks.
     ///
     /// # Errors
@@ -158,6 +196,21 @@ impl ClassRules {
     }
 }
 
+/// Each single value under its place; a list is one value.
+fn flatten(place: String, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+                flatten(place, value, into);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => drop(into.insert(place, text.clone())),
+        other => drop(into.insert(place, other.to_string())),
+    }
+}
+
 impl StreamRules {
     fn looser_than(&self, old: &Self) -> Vec<String> {
         let mut looser = Vec::new();
@@ -171,8 +224,13 @@ impl StreamRules {
         });
         say(self.mode == StreamMode::Shadow && old.mode != StreamMode::Shadow, &|| "is only watched".to_owned());
         say(self.disputed == Dispute::Pass && old.disputed == Dispute::Enforce, &|| "what its content disputes passes".to_owned());
-        let domains: Vec<&str> = self.from_domains.difference(&old.from_domains).map(String::as_str).collect();
-        say(!domains.is_empty(), &|| format!("from_domains has {} more", domains.join(", ")));
+        let more = |own: &BTreeSet<String>, old: &BTreeSet<String>| {
+            let more: Vec<&str> = own.difference(old).map(String::as_str).collect();
+            more.join(", ")
+        };
+        let (domains, sources) = (more(&self.from_domains, &old.from_domains), more(&self.sources, &old.sources));
+        say(!domains.is_empty(), &|| format!("from_domains has {domains} more"));
+        say(!sources.is_empty(), &|| format!("takes mail of {sources} besides"));
         looser
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -61,12 +62,16 @@ impl Window {
     pub fn is_within(self, other: Self) -> bool {
         match (self.0, other.0) {
             (_, None) => true,
+            _ if self == other => true,
             (None, Some(_)) => false,
-            // from the first of a year with a leap day ahead to the last of a short February: where months differ most
-            (Some(_), Some(_)) => ["2027-01-31T00:00:00Z", "2028-01-31T00:00:00Z", "2028-02-29T00:00:00Z", "2027-07-01T00:00:00Z"]
-                .iter()
-                .filter_map(|start| start.parse().ok())
-                .all(|start| self.end(start) <= other.end(start)),
+            // Months have 28 to 31 days, so no formula tells: every day is tried that a window may open on, from one leap year
+            // to beyond the next, and around 2100, which is none.
+            (Some(_), Some(_)) => {
+                let every_day =
+                    |from: i16, to: i16| Date::constant(from, 1, 1).series(Span::new().days(1)).take_while(move |day| day.year() < to);
+                let midnight = |day: Date| day.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp());
+                every_day(2024, 2033).chain(every_day(2096, 2105)).filter_map(midnight).all(|start| self.end(start) <= other.end(start))
+            }
         }
     }
 }
@@ -104,6 +109,8 @@ impl From<Window> for String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -142,8 +149,29 @@ mod tests {
             ("unlimited", "P24M", false),
             ("P30D", "P1M", false), // February
             ("P28D", "P1M", true),
+            ("P8M", "P244D", false), // March to October
+            ("P8M", "P245D", true),
+            ("P1461D", "P48M", false), // around 2100
         ] {
             assert_eq!(window(one).is_within(window(other)), expected, "{one} {other}");
+        }
+    }
+
+    fn any_window() -> impl Strategy<Value = Window> {
+        let span = (0..40u32, 0..1_500u32).prop_map(|(months, days)| match (months % 3, days % 3) {
+            (0, _) => format!("P{days}D"),
+            (_, 0) => format!("P{months}M"),
+            _ => format!("P{months}M{}D", days % 62),
+        });
+        span.prop_map(|text| Window::parse(&text).expect("a window"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_within_never_ends_later(one in any_window(), other in any_window(), hours in 0..1_000_000i64) {
+            let from = at("2020-01-01T00:00:00Z") + jiff::SignedDuration::from_hours(hours);
+            prop_assert!(!one.is_within(other) || one.end(from) <= other.end(from), "{one} {other} {from}");
         }
     }
 }

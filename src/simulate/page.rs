@@ -14,8 +14,8 @@ use crate::consent::Language;
 pub struct Heading<'a> {
     /// The id of the rules.
     pub rules: &'a str,
-    /// Who ran it.
-    pub ran_by: &'a str,
+    /// Who proposes them, if somebody does.
+    pub ran_by: Option<&'a str>,
     /// When.
     pub at: jiff::Timestamp,
 }
@@ -25,10 +25,9 @@ impl Report {
     pub fn html(&self, heading: &Heading<'_>, words: &Arc<Words>, language: Language) -> Result<String, Error> {
         let mut templates = environment(words)?;
         templates.add_template("simulation.html", include_str!("../../templates/report/simulation.html"))?;
-        let table = |name: &str, by: By| {
-            let rows: Vec<_> = by.iter().take(SHOWN).map(|(name, tally)| context! { name, tally => Serde(tally) }).collect();
-            context! { name, rows, more => by.len().saturating_sub(SHOWN) }
-        };
+        templates.add_template("figures.html", include_str!("../../templates/report/figures.html"))?;
+        let table =
+            |name: &str, by: By| context! { name, rows => Serde(&by[..by.len().min(SHOWN)]), more => by.len().saturating_sub(SHOWN) };
         templates.get_template("simulation.html")?.render(context! {
             language => language.as_str(),
             style => include_str!("../../templates/report/style.css"),

@@ -79,10 +79,12 @@ impl Person {
     pub(super) fn standing(&mut self, up_to: UpTo, at: Timestamp, controller: &str, recorded: Reason) -> &Standing {
         self.fold(up_to);
         self.standing.suppressions.clear();
-        let in_force = self.suppressions.iter().filter(|(since, _)| *since <= at).map(|(_, suppression)| suppression.clone());
+        // Of the same millisecond the number of the event tells what came first; a suppression has none.
+        let in_force = self.suppressions.iter().filter(|(since, _)| *since < at).map(|(_, suppression)| suppression.clone());
         self.standing.suppressions.extend(in_force);
         match self.contacted.get(controller) {
-            Some(last) if *last <= at => {
+            // One of this very moment is the mail's own.
+            Some(last) if *last < at => {
                 let known = self.standing.contacted.entry(controller.to_owned()).or_insert(*last);
                 *known = (*known).max(*last);
             }

@@ -7,9 +7,10 @@ use super::Trial;
 use super::people::{Person, UpTo};
 use super::report::After;
 use crate::classify::classify_again;
-use crate::consent::{Reason, Standing, SubjectId};
+use crate::consent::{Reason, Standing, SubjectId, Topic, Verdict};
 use crate::decide::{Question, decide};
 use crate::mail::{Class, Classification, Stream};
+use crate::policy::Case;
 use crate::store::{PastDecision, read_steps};
 
 /// Explanations remembered for each stream: they are few, unless somebody makes them many.
@@ -79,10 +80,10 @@ impl<'a> Replay<'a> {
         };
         let finding = decide(Question {
             stream: known.stream,
-            classification: &Classification { class, topic, campaign: None, steps: Vec::new() },
+            classification: &Classification { class, topic: topic.clone(), campaign: None, steps: Vec::new() },
             from_allowed: true,
             standing,
-            listed: [Some(past.reason), past.shadowed].contains(&Some(Reason::OnOptOutList)),
+            listed: standing.is_some_and(|standing| self.trial.was_listed(past, controller, topic.as_deref(), standing)),
             catalogue: &self.trial.catalogue,
             policy: &self.trial.policy,
             now: past.at,
@@ -91,6 +92,22 @@ impl<'a> Replay<'a> {
             person.passed(controller, finding.reason, past.at);
         }
         After::Said(finding.reason)
+    }
+}
+
+impl Trial {
+    /// Whether the person was on the Austrian list. The record says so where that decided. An open or idle consent hides it; then
+    /// they were, if without it the rules of then had let the mail pass.
+    fn was_listed(&self, past: &PastDecision, controller: &str, topic: Option<&str>, standing: &Standing) -> bool {
+        let before = self.before.as_ref().zip(topic.and_then(|topic| Topic::parse(topic).ok()));
+        match past.shadowed.unwrap_or(past.reason) {
+            Reason::OnOptOutList => true,
+            Reason::ConsentStale | Reason::OptInPending => before.is_some_and(|(rules, topic)| {
+                let case = Case { controller, topic: &topic, standing, listed: false, now: past.at };
+                rules.policy.judge(case).reason.verdict() == Verdict::Pass
+            }),
+            _ => false,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::StoreError;
 /// A data directory, ours alone while this value lives, or shared with the gateway that has it.
 pub(super) struct DataDir {
     dir: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl DataDir {
@@ -25,7 +25,7 @@ impl DataDir {
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let lock = open.map_err(failed(&path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: Some(lock) }),
+            Ok(()) => Ok(Self { dir: dir.to_owned(), lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(&path)(error)),
         }
@@ -34,9 +34,19 @@ impl DataDir {
     /// As [`DataDir::lock`]; where another process has the directory, beside it.
     pub(super) fn share(dir: &Path) -> Result<Self, StoreError> {
         match Self::lock(dir) {
-            Err(StoreError::InUse(dir)) => Ok(Self { dir, _lock: None }),
+            Err(StoreError::InUse(dir)) => Ok(Self { dir, lock: None }),
             locked => locked,
         }
+    }
+
+    /// True where no other process has the directory.
+    pub(super) fn is_ours(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Decisions that wait for the ledger.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.dir.join("journal")
     }
 
     /// The key file.

@@ -1,8 +1,10 @@
 //! Recording decisions and their outcomes by group commit: what comes in while one commit syncs is the next commit.
-//! A decision is durable when its [`Durable`] is ready (I1, E-13); outcomes ride along.
+//! A decision is durable when its [`Durable`] is ready (I1, E-13); outcomes ride along. While the ledger takes nothing, plain
+//! transactional mail goes on, and its decisions wait in the local journal (M-60); nothing else does (I4).
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,17 +14,21 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::column::{int, json, ms};
+use super::journal::Journal;
 use super::tally::{Mix, Run, Tally};
 use super::{Store, StoreError, ledger};
 use crate::consent::{Decision, DecisionId, ProfileName, Reason, Standing};
 use crate::entropy::random;
-use crate::mail::{Classification, Outcome};
+use crate::mail::{Class, Classification, Outcome, Step, Trust};
 
 /// Decisions and outcomes per commit.
 const MOST: usize = 256;
 
 /// How long outcomes wait for a commit of decisions to ride along with. A crash loses no more than that of them.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long the ledger is left alone before what is in the journal is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Outcomes kept while the database refuses them; beyond that they are dropped and logged.
 const KEPT: usize = 16 * 1024;
@@ -124,6 +130,9 @@ impl Store {
             size,
         } = decision;
         let (tool_context, plain_id) = (tool_context(id), id);
+        // M-60: the credential says so, and nothing speaks against it
+        let is_plain = class == Class::Transactional
+            && matches!(steps.first(), Some(Step { trust: Trust::Credential, says: Class::Transactional, .. }));
         let (id, subject) = (id.to_string(), subject.to_string());
         // A standing with events is there for good, and its subject is the one that was read.
         let unknown = (folded_from == 0).then(|| hex::encode(recipient.0));
@@ -154,6 +163,7 @@ impl Store {
             tool_unsubscribe: tool_unsubscribe.map(|value| json((&id, value))),
             decision: row,
             id: plain_id,
+            is_plain,
             mix: Mix {
                 stream,
                 controller,
@@ -188,10 +198,39 @@ struct Row {
     unknown: Option<String>,
     decision: String,
     tool_unsubscribe: Option<String>,
+    /// May wait in the journal.
+    is_plain: bool,
 }
 
+impl Row {
+    /// As it waits in the journal. Plain transactional mail is no contact.
+    fn record(&self) -> String {
+        json((&self.unknown, &self.decision, &self.tool_unsubscribe))
+    }
+
+    /// The inverse of [`Row::record`].
+    fn of_record(record: &str) -> Option<Box<Self>> {
+        let (unknown, decision, tool_unsubscribe): (Option<String>, String, Option<String>) = serde_json::from_str(record).ok()?;
+        let fields: Vec<serde_json::Value> = serde_json::from_str(&decision).ok()?;
+        let text = |n: usize| fields.get(n).and_then(serde_json::Value::as_str);
+        let mix = Mix {
+            stream: text(2)?.to_owned(),
+            controller: text(3)?.to_owned(),
+            class: Class::parse(text(6)?)?.as_str(),
+            topic: text(10).unwrap_or_default().to_owned(),
+            campaign: text(8).unwrap_or_default().to_owned(),
+            reason: Reason::parse(text(11)?)?.as_str(),
+        };
+        let id = DecisionId::parse(text(0)?)?;
+        Some(Box::new(Self { id, mix, contact: None, unknown, decision, tool_unsubscribe, is_plain: true }))
+    }
+}
+
+/// Who waits for a decision to be durable.
+type Waiting = oneshot::Sender<Result<(), StoreError>>;
+
 enum Line {
-    Decision(Result<Box<Row>, StoreError>, oneshot::Sender<Result<(), StoreError>>),
+    Decision(Result<Box<Row>, StoreError>, Waiting),
     Outcome(String),
     Close(oneshot::Sender<()>),
 }
@@ -199,14 +238,37 @@ enum Line {
 /// The task that commits.
 pub(super) struct Recorder {
     lines: mpsc::UnboundedSender<Line>,
+    state: Arc<State>,
+}
+
+/// What others may know of the recorder.
+#[derive(Default)]
+struct State {
+    /// The last commit failed.
+    is_away: AtomicBool,
+    /// Decisions in the journal.
+    waiting: AtomicU64,
+}
+
+impl Store {
+    /// Decisions in the local journal; `None` while the ledger takes what comes, and has all that came before (M-60).
+    pub fn journaled(&self) -> Option<u64> {
+        let State { is_away, waiting } = &*self.inner.recorder.state;
+        let waiting = waiting.load(Ordering::Relaxed);
+        (is_away.load(Ordering::Relaxed) || waiting > 0).then_some(waiting)
+    }
 }
 
 impl Recorder {
-    /// Starts the task; it shares `writer` with the other writes.
-    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>, run: Run) -> Self {
+    /// Starts the task; it shares `writer` with the other writes. Without a journal, no decision outlives a failed commit.
+    pub(super) fn start(writer: Arc<Mutex<SqliteConnection>>, run: Run, journal: Option<Journal>) -> Self {
         let (lines, written) = mpsc::unbounded_channel();
-        tokio::spawn(commit_all(writer, written, run));
-        Self { lines }
+        let state = Arc::<State>::default();
+        state.waiting.store(journal.as_ref().map_or(0, Journal::waiting), Ordering::Relaxed);
+        let batch =
+            Batch { run, journal: journal.map(|journal| Arc::new(Lock::new(journal))), state: Arc::clone(&state), ..Batch::default() };
+        tokio::spawn(commit_all(writer, written, batch));
+        Self { lines, state }
     }
 
     /// Ends the task after it committed what came before.
@@ -221,39 +283,45 @@ impl Recorder {
 /// What the next commit holds.
 #[derive(Default)]
 struct Batch {
-    unknown: Vec<String>,
-    contacts: Vec<String>,
-    decisions: Vec<String>,
-    ids: Vec<String>,
+    /// Each with who waits for it; nobody for those out of the journal.
+    rows: Vec<(Box<Row>, Option<Waiting>)>,
     tally: Tally,
     run: Run,
-    tool_unsubscribes: Vec<String>,
-    waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
     outcomes: Vec<String>,
+    journal: Option<Arc<Lock<Journal>>>,
+    state: Arc<State>,
     /// When the outcomes shall be committed even if no decision comes.
     due: Option<Instant>,
     closing: Option<oneshot::Sender<()>>,
 }
 
-async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>, run: Run) {
-    let mut batch = Batch { run, ..Batch::default() };
+async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::UnboundedReceiver<Line>, mut batch: Batch) {
+    let mut again = Instant::now();
     let mut arrived = Vec::with_capacity(MOST);
     while batch.closing.is_none() {
-        let received = match batch.due {
+        let due =
+            if batch.state.waiting.load(Ordering::Relaxed) > 0 { Some(batch.due.map_or(again, |due| due.min(again))) } else { batch.due };
+        let received = match due {
             None => Some(lines.recv_many(&mut arrived, MOST).await),
             Some(due) => tokio::time::timeout_at(due, lines.recv_many(&mut arrived, MOST)).await.ok(),
         };
         arrived.drain(..).for_each(|line| batch.add(line));
         let ends = received == Some(0);
         let is_due = ends || received.is_none() || batch.closing.is_some() || batch.outcomes.len() >= MOST;
-        if !batch.decisions.is_empty() || (is_due && !batch.outcomes.is_empty()) {
+        if !batch.rows.is_empty() || (is_due && !batch.outcomes.is_empty()) {
             let mut connection = writer.lock().await;
             // What came while another write held the connection goes along.
-            while batch.decisions.len() < MOST && batch.closing.is_none() {
+            while batch.rows.len() < MOST && batch.closing.is_none() {
                 let Ok(line) = lines.try_recv() else { break };
                 batch.add(line);
             }
-            batch.commit(&mut connection).await;
+            // whoever waits was told
+            let _ = batch.commit(&mut connection).await;
+        }
+        if Instant::now() >= again && batch.state.waiting.load(Ordering::Relaxed) > 0 {
+            let mut connection = writer.lock().await;
+            let done = batch.catch_up(&mut connection).await.inspect_err(|error| tracing::error!(%error, "the journal stays as it is"));
+            again = Instant::now() + if done.unwrap_or(false) { Duration::ZERO } else { PAUSE };
         }
         if ends {
             break;
@@ -267,15 +335,7 @@ async fn commit_all(writer: Arc<Mutex<SqliteConnection>>, mut lines: mpsc::Unbou
 impl Batch {
     fn add(&mut self, line: Line) {
         match line {
-            Line::Decision(Ok(row), done) => {
-                self.unknown.extend(row.unknown);
-                self.contacts.extend(row.contact);
-                self.decisions.push(row.decision);
-                self.ids.push(format!("\"{}\"", row.id));
-                self.tally.add(row.id, row.mix);
-                self.tool_unsubscribes.extend(row.tool_unsubscribe);
-                self.waiting.push(done);
-            }
+            Line::Decision(Ok(row), done) => self.add_row(row, Some(done)),
             Line::Decision(Err(error), done) => drop(done.send(Err(error))),
             Line::Outcome(row) => {
                 self.outcomes.push(row);
@@ -285,40 +345,39 @@ impl Batch {
         }
     }
 
-    /// Commits all or nothing, and tells those who wait.
-    async fn commit(&mut self, connection: &mut SqliteConnection) {
+    fn add_row(&mut self, mut row: Box<Row>, done: Option<Waiting>) {
+        self.tally.add(row.id, std::mem::take(&mut row.mix));
+        self.rows.push((row, done));
+    }
+
+    /// Commits all or nothing, and tells those who wait. What is plain is durable all the same: in the journal (M-60).
+    async fn commit(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let rows = || self.rows.iter().map(|(row, _)| row);
         let minutes = json(self.tally.minutes().collect::<Vec<_>>());
         let written = sqlx::query(COMMIT)
             .bind(ledger::state(&Standing::default()))
-            .bind(array(&self.unknown))
-            .bind(array(&self.contacts))
-            .bind(array(&self.decisions))
+            .bind(array(rows().filter_map(|row| row.unknown.as_deref())))
+            .bind(array(rows().filter_map(|row| row.contact.as_deref())))
+            .bind(array(rows().map(|row| &*row.decision)))
             .bind(self.run.number)
-            .bind(array(&self.ids))
+            .bind(json(rows().map(|row| row.id.to_string()).collect::<Vec<_>>()))
             .bind(&minutes)
             .bind(&minutes)
             .bind(json(self.tally.volume().collect::<Vec<_>>()))
-            .bind(array(&self.tool_unsubscribes))
-            .bind(array(&self.outcomes))
+            .bind(array(rows().filter_map(|row| row.tool_unsubscribe.as_deref())))
+            .bind(array(self.outcomes.iter().map(String::as_str)))
             .execute(&mut *connection)
             .await;
         let result = match written {
             Ok(_) => Ok(()),
             Err(error) => Err(undo(connection, error).await),
         };
-        for done in self.waiting.drain(..) {
-            let _ = done.send(result.clone());
-        }
         self.tally.end(result.is_ok());
         if result.is_ok() {
-            self.run.add(self.decisions.len());
+            self.run.add(self.rows.len());
         }
-        self.unknown.clear();
-        self.contacts.clear();
-        self.decisions.clear();
-        self.ids.clear();
-        self.tool_unsubscribes.clear();
-        match result {
+        self.tell(&result).await;
+        match &result {
             Ok(()) => {
                 self.outcomes.clear();
                 self.due = None;
@@ -331,6 +390,70 @@ impl Batch {
                 self.due = None;
             }
         }
+        result
+    }
+
+    /// Tells each who waits what became of the decision.
+    async fn tell(&mut self, result: &Result<(), StoreError>) {
+        let was_away = self.state.is_away.swap(result.is_err(), Ordering::Relaxed);
+        match result {
+            Err(_) if !was_away => tracing::error!("the ledger is away: marketing waits, plain transactional mail goes on"),
+            Ok(()) if was_away => tracing::info!("the ledger is back"),
+            _ => {}
+        }
+        let mut kept = false;
+        if result.is_err() && self.rows.iter().any(|(row, done)| row.is_plain && done.is_some()) {
+            let plain = self.rows.iter().filter(|(row, done)| row.is_plain && done.is_some());
+            let records: Vec<String> = plain.map(|(row, _)| row.record()).collect();
+            let written = self.with_journal(move |journal| journal.append(&records)).await;
+            kept = written.inspect_err(|error| tracing::error!(%error, "the journal takes nothing")).is_ok();
+        }
+        for (row, done) in self.rows.drain(..) {
+            let Some(done) = done else { continue };
+            let _ = done.send(if kept && row.is_plain { Ok(()) } else { result.clone() });
+        }
+    }
+
+    /// Writes what has waited longest in the journal into the ledger; true when something went.
+    async fn catch_up(&mut self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+        let (records, up_to) = self.with_journal(|journal| journal.next(MOST as u64)).await?;
+        let rows: Option<Vec<Box<Row>>> = records.iter().map(|record| Row::of_record(record)).collect();
+        let rows = rows.ok_or(StoreError::Damaged("the journal"))?;
+        let ids = json(rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>());
+        // A crash after the commit leaves records that are in the ledger.
+        let known: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT id FROM decision WHERE id IN (SELECT unhex(value) FROM json_each(?1))")
+            .bind(ids)
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in rows {
+            if !known.iter().any(|(id,)| *id == row.id.0) {
+                self.add_row(row, None);
+            }
+        }
+        if !self.rows.is_empty() {
+            self.commit(connection).await?;
+        }
+        let number = records.len() as u64;
+        self.with_journal(move |journal| journal.done(number, up_to)).await?;
+        tracing::info!(number, "decisions went from the journal into the ledger");
+        Ok(true)
+    }
+
+    /// On a thread that may wait for the disk.
+    async fn with_journal<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Journal) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let journal = self.journal.clone().ok_or(StoreError::Closed)?;
+        let state = Arc::clone(&self.state);
+        let work = move || {
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = work(&mut journal);
+            state.waiting.store(journal.waiting(), Ordering::Relaxed);
+            done
+        };
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?;
+        done.map_err(|source| StoreError::Journal(Arc::new(source)))
     }
 }
 
@@ -342,6 +465,14 @@ async fn undo(connection: &mut SqliteConnection, error: sqlx::Error) -> StoreErr
     error.into()
 }
 
-fn array(rows: &[String]) -> String {
-    format!("[{}]", rows.join(","))
+fn array<'a>(rows: impl Iterator<Item = &'a str>) -> String {
+    let mut array = String::from("[");
+    for row in rows {
+        if array.len() > 1 {
+            array.push(',');
+        }
+        array.push_str(row);
+    }
+    array.push(']');
+    array
 }

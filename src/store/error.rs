@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The database refused. SQLite's texts name tables and columns, never values.
     #[error("ledger database: {0}")]
     Database(Arc<sqlx::Error>),
+    /// The local journal cannot be read or written.
+    #[error("journal: {0}")]
+    Journal(Arc<std::io::Error>),
     /// Nothing can be written.
     #[error("ledger database: the disk with the data directory is full: make room there")]
     DiskFull,

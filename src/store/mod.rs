@@ -16,6 +16,7 @@ mod decision_log;
 mod error;
 mod event_tally;
 mod fact;
+mod journal;
 mod key_file;
 mod ledger;
 mod letter;
@@ -68,6 +69,7 @@ pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 use crate::crypto::Keyring;
 use data_dir::DataDir;
 use decision::Recorder;
+use journal::Journal;
 use look_up::LookUps;
 use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
@@ -125,13 +127,16 @@ impl Store {
 
         let spool = Spool::open(&data_dir.spool(), keyring.spool_key()).await?;
         let run = Run::last(&mut writer).await?;
+        // A command beside a gateway leaves that one's journal alone.
+        let journal = data_dir.is_ours().then(|| Journal::open(&data_dir.journal(), Arc::clone(&keyring))).transpose();
+        let journal = journal.map_err(|source| StoreError::File { path: data_dir.journal(), source: Arc::new(source) })?;
         let writer = Arc::new(Mutex::new(writer));
         let inner = Inner {
             reader: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
             admin: Mutex::new(data_dir::connect(&data_dir.ledger()).await?),
             subject_keys: SubjectKeys::new(Arc::clone(&keyring), subject_keys),
             look_ups: LookUps::start(data_dir::connect(&data_dir.ledger()).await?),
-            recorder: Recorder::start(Arc::clone(&writer), run),
+            recorder: Recorder::start(Arc::clone(&writer), run, journal),
             keyring,
             writer,
             letters: Arc::default(),

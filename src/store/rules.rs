@@ -71,7 +71,9 @@ pub struct Simulation {
     /// The figures as JSON.
     pub summary: String,
     /// Who ran it.
-    pub ran_by: String,
+    pub ran_by: OperatorId,
+    /// Their login name, as their account has it.
+    pub ran_by_name: String,
     /// When.
     pub at: Timestamp,
 }
@@ -124,7 +126,8 @@ struct SimulationRow {
     newly_passed: i64,
     newly_blocked: i64,
     summary: String,
-    ran_by: String,
+    ran_by: Vec<u8>,
+    ran_by_name: String,
     at: i64,
 }
 
@@ -192,19 +195,23 @@ impl Store {
         .bind(int(simulation.newly_passed))
         .bind(int(simulation.newly_blocked))
         .bind(&simulation.summary)
-        .bind(&simulation.ran_by)
+        .bind(&simulation.ran_by.0[..])
         .bind(ms(simulation.at))
         .execute(&mut *tx)
         .await?;
-        let line = format!("rules {}, by {}", hex::encode(simulation.rules), simulation.ran_by);
-        self.append_audit(&mut tx, deed(Deed::RulesSimulated, None, line, simulation.at)).await?;
+        let line = format!("rules {}", hex::encode(simulation.rules));
+        self.append_audit(&mut tx, deed(Deed::RulesSimulated, Some(simulation.ran_by), line, simulation.at)).await?;
         Ok(tx.commit().await?)
     }
 
     /// All simulations, newest first.
     pub async fn simulations(&self) -> Result<Vec<Simulation>, StoreError> {
         let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<SimulationRow> = sqlx::query_as("SELECT * FROM simulation ORDER BY seq DESC").fetch_all(&mut *reader).await?;
+        let rows: Vec<SimulationRow> = sqlx::query_as(
+            "SELECT s.*, o.name AS ran_by_name FROM simulation AS s JOIN operator AS o ON o.id = s.ran_by ORDER BY s.seq DESC",
+        )
+        .fetch_all(&mut *reader)
+        .await?;
         rows.into_iter().map(SimulationRow::read).collect()
     }
 
@@ -312,7 +319,8 @@ impl SimulationRow {
             newly_passed: count(self.newly_passed)?,
             newly_blocked: count(self.newly_blocked)?,
             summary: self.summary,
-            ran_by: self.ran_by,
+            ran_by: OperatorId(octets(&self.ran_by)?),
+            ran_by_name: self.ran_by_name,
             at: timestamp(self.at)?,
         })
     }

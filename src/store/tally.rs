@@ -23,7 +23,7 @@ const NAMES: usize = 1024;
 const RUN: u64 = 2048;
 
 /// What the log can be searched for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Mix {
     pub(super) stream: String,
     pub(super) controller: String,

@@ -24,6 +24,8 @@ pub enum Stop {
         topics: Vec<Topic>,
         /// `seq` of the request.
         requested: u64,
+        /// `seq` of the request to be measured that went along.
+        tracking: Option<u64>,
     },
     /// All advertising of the controller: objection (GDPR Art. 21(2)).
     Advertising,
@@ -141,7 +143,18 @@ pub(super) async fn record_stop(
 ) -> Result<(), StoreError> {
     suppress(tx, place.key, &event.controller, stop, event.at).await?;
     let (kind, channel, topics, answers) = (stop.kind(), stop.channel(), stop.topics().to_vec(), stop.answers());
+    // L-TRK-06: asked for together, refused together; what was agreed to apart from it stays
+    let measured = match stop {
+        Stop::Request { tracking: Some(request), .. } => {
+            let (channel, answers) = (Channel::Tracking, Some(*request));
+            Some(Event { kind, channel, answers, ..event.clone() })
+        }
+        _ => None,
+    };
     place.append(tx, keys, Event { kind, channel, topics, answers, ..event }).await?;
+    if let Some(refused) = measured {
+        place.append(tx, keys, refused).await?;
+    }
     Ok(())
 }
 

@@ -56,7 +56,7 @@ async fn main() -> Result<()> {
     }
     store.close().await;
     std::fs::write(dir.join("consentry.toml"), config(dir)?)?;
-    println!("consentry simulate --config {}/consentry.toml --since 30d --by bench", dir.display());
+    println!("consentry simulate --config {}/consentry.toml --since 30d", dir.display());
     Ok(())
 }
 

@@ -9,7 +9,8 @@ use consentry::consent::Reason;
 use crate::environment;
 
 /// Rooms without clock, randomness, runtime and database: what they need is an argument.
-const PURE: &[&str] = &["mail", "consent", "classify", "policy", "decide", "rewrite", "sign", "token", "compose", "crypto", "wire"];
+const PURE: &[&str] =
+    &["residency", "mail", "consent", "classify", "policy", "decide", "rewrite", "sign", "token", "compose", "crypto", "wire"];
 
 /// What a pure room must not name.
 const IMPURE_WORDS: &[&str] = &["tokio", "sqlx", "Timestamp::now", "Zoned::now", "SystemTime", "Instant", "rand::fill", "rand::generate"];
@@ -41,6 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("wire", &["mail"]),
     ("classify", &["mail", "consent"]),
     ("policy", &["mail", "consent"]),
+    ("residency", &["consent"]),
     ("decide", &["mail", "consent", "policy"]),
     ("token", &["mail", "consent"]),
     ("compose", &["mail", "consent"]),

@@ -80,6 +80,11 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
         ("\"$argon2id$", "\"$plain$", "password_hash is no argon2 hash; make one by `consentry user hash-password`"),
         ("networks = [\"10.1.2.0/24\"]", "networks = [\"0.0.0.0/0\"]", "networks must not hold the whole internet"),
         ("networks = [\"10.1.2.0/24\"]", "networks = []", "stream \"shop\": needs username and password_hash, or networks"),
+        (
+            "username = \"crm\"",
+            "username = \"crm\"\nnetworks = [\"10.0.0.0/8\"]",
+            "stream \"crm\": networks: 10.0.0.0/8 is, in part, stream \"shop\"'s too",
+        ),
         ("domain = \"example.com\"", "domain = \"*.example.com\"", "dkim domain = \"*.example.com\""),
     ] {
         assert!(good.contains(from), "the example has {from}");
@@ -93,6 +98,20 @@ fn check(config: &str) -> Output {
     let file = dir.path().join("consentry.toml");
     std::fs::write(&file, config).unwrap();
     Command::new(env!("CARGO_BIN_EXE_consentry")).args(["check", "--config", &file.display().to_string()]).output().unwrap()
+}
+
+#[test]
+fn who_may_speak_as_a_stream_is_part_of_the_rules() {
+    // S0-26: the campaign tool on the shop's login would send its campaigns as receipts; a new password is nobody's business
+    let good = include_str!("../../deploy/consentry.toml");
+    let rules = |text: &str| Config::parse(text).expect("parses").rules();
+    let other = good.replacen("username = \"crm\"", "username = \"other\"", 1);
+    let looser = rules(&other).is_within(&rules(good)).expect_err("is looser");
+    assert_eq!(looser, ["stream crm: takes mail of login other besides"]);
+    let wider = good.replacen("10.1.2.0/24", "10.1.0.0/16", 1);
+    assert!(rules(&wider).is_within(&rules(good)).is_err());
+    let renewed = good.replace("zxCkcvtbGTAo1Seyd1w7VZU1NbhQo7a0XFFGr4", "AxCkcvtbGTAo1Seyd1w7VZU1NbhQo7a0XFFGr4");
+    assert!(renewed != good && rules(&renewed).id() == rules(good).id());
 }
 
 #[test]
@@ -143,6 +162,11 @@ fn check_says_what_a_good_configuration_means_and_no_secret() {
         assert!(told.contains(expected), "{expected} in {told}");
     }
     assert!(!told.contains("argon2"), "{told}");
+    // J-02
+    let old = "\n[profile.at]\nsource = \"counsel\"\nauthor = \"Mia\"\nreviewed = \"2020-01-01\"\n";
+    let warned = String::from_utf8(check(&format!("{good}{old}")).stdout).unwrap();
+    let warning = "warning     policy profile at was last checked against the law on 2020-01-01";
+    assert!(warned.contains(warning) && !told.contains(warning), "{warned}");
     // what `serve` would refuse, `check` refuses
     for (from, to, expected) in [
         (certificate.display().to_string(), "/nowhere/smtp.crt".to_owned(), "listen.tls: cannot read /nowhere/smtp.crt"),

@@ -201,6 +201,41 @@ fn each_row_of_each_table_is_answered_as_it_says() {
     assert!(missed.is_empty(), "no row reaches {missed:?}");
 }
 
+fn stream() -> Stream {
+    Stream {
+        name: "s".into(),
+        controller: "acme".into(),
+        class: StreamClass::Declared,
+        topic: None,
+        from_domains: Vec::new(),
+        answer: AnswerProfile::Reject,
+        mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
+    }
+}
+
+#[test]
+fn what_an_american_calls_a_relationship_message_is_advertising_to_a_german() {
+    // J-05: a statement of account with offers in it; no profile is asked for the class
+    let raw =
+        "From: a@acme.example\r\nConsentry-Topic: news\r\nList-Unsubscribe: <https://acme.example/u>\r\n\r\nYour points, and offers\r\n";
+    let message = consentry::mail::Message::parse(raw.into(), false).expect("a message");
+    let shop = Stream { class: StreamClass::Transactional, ..stream() };
+    assert_eq!(
+        consentry::classify::Classifier::default().classify(&shop, consentry::classify::Path::Named, &message).class,
+        Class::Marketing
+    );
+    let now = time("2026-11-25T10:00:00".parse().expect("a time"));
+    for (profile, seat, expected) in [
+        ("us-canspam", "US", Reason::OptOutRegime),
+        ("us-canspam", "DE", Reason::NoConsent),
+        ("de", "US", Reason::NoConsent),
+        ("de", "DE", Reason::NoConsent),
+    ] {
+        assert_eq!(under(profile, seat, &[], "news", now), expected, "{profile} {seat}");
+    }
+}
+
 fn any_history() -> impl Strategy<Value = Vec<Event>> {
     let topics = ["news", "news.weekly", "fashion.bags", "fashion.shoes"];
     let one = (0..EventKind::ALL.len(), 0..topics.len(), 0..Trigger::ALL.len(), 0..4u8, 0..12u64, 0..1_500i64);

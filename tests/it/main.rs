@@ -24,6 +24,7 @@ mod office;
 mod peers;
 mod relay;
 mod requirements;
+mod residency;
 #[path = "../bench/season.rs"]
 mod season;
 mod sink;

@@ -5,8 +5,10 @@ mod consent;
 mod decisions;
 mod disk;
 mod facts;
+mod journal;
 mod rules;
 mod search;
+mod simulate;
 mod spooler;
 
 use std::path::Path;

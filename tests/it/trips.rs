@@ -7,6 +7,7 @@ mod crash;
 mod demo;
 mod faults;
 mod full_disk;
+mod ledger_away;
 mod operator;
 mod rules;
 mod smuggling;

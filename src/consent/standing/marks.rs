@@ -141,10 +141,11 @@ impl ControllerStanding {
     }
 
     /// What was *asked for* last counts: a confirmation whose request came before a no does not lift it (L-OBJ-05). A mailbox
-    /// that bounced exists when something was confirmed from it since.
+    /// that bounced exists when anything was confirmed from it since.
     fn stop_of(&self, sum: &Sum) -> Option<TopicStanding> {
         let asked = sum.answers();
-        let confirmed = sum.given.map_or(0, |grant| grant.mark.seq);
+        let confirmed = self.topics.values().chain([&self.tracking]).filter_map(|marks| marks.given).map(|grant| grant.mark.seq).max();
+        let confirmed = confirmed.unwrap_or(0);
         let since = |mark: &Mark, seq: u64| mark.seq >= seq;
         let refused = sum.refused.filter(|_| sum.given.is_none());
         [

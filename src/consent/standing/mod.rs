@@ -187,7 +187,11 @@ impl Standing {
     /// What it says about another channel of `controller` about `topic`: nothing that concerns mail (S0-09).
     pub fn elsewhere(&self, controller: &str, channel: Channel, topic: &Topic) -> TopicStanding {
         let Some(standing) = self.controllers.get(controller) else { return TopicStanding::Nothing };
-        standing.elsewhere.get(&channel).map_or(TopicStanding::Nothing, |topics| standing.said(covering(topics, topic)))
+        // What was said to the controller as a whole was said of mail (S4-08).
+        standing
+            .elsewhere
+            .get(&channel)
+            .map_or(TopicStanding::Nothing, |topics| ControllerStanding::default().said(covering(topics, topic)))
     }
 
     /// The restriction of processing by `controller` that is in force (GDPR Art. 18).

@@ -98,6 +98,32 @@ fn an_objection_to_calls_ends_what_was_said_of_calls_and_nothing_else() {
 }
 
 #[test]
+fn no_word_against_mail_touches_what_was_said_of_calls() {
+    // S4-08
+    use EventKind::{Bounce, Complaint, Disputed, Given, Objected, Requested, Withdrawn};
+    let topic = Topic::parse("news").expect("valid");
+    for no in [Withdrawn, Objected, Complaint, Disputed, Bounce] {
+        let mut events = vec![event(1, Requested, "news", None), event(2, Given, "news", Some(1)), event(3, no, "news", None)];
+        events.iter_mut().take(2).for_each(|event| event.channel = Channel::Phone);
+        let standing = Standing::fold(&events);
+        assert_eq!(standing.elsewhere("acme", Channel::Phone, &topic).as_str(), "given", "{no:?}");
+        assert_ne!(word(&standing, "news"), "given", "{no:?}");
+    }
+}
+
+#[test]
+fn what_is_known_of_a_customer_outlives_every_no() {
+    // S4-05
+    let fact = crate::consent::Fact { trigger: Some(crate::consent::Trigger::Sale), own_address: true, ..Default::default() };
+    let bought = Event { fact: Some(fact), ..event(1, EventKind::Purchase, "news", None) };
+    for no in [EventKind::Withdrawn, EventKind::Objected, EventKind::Complaint, EventKind::Disputed, EventKind::Restricted] {
+        let standing = Standing::fold(&[bought.clone(), event(2, no, "news", None)]);
+        let kept: Vec<_> = standing.relations("acme").map(|relation| relation.product.to_string()).collect();
+        assert_eq!(kept, ["news"], "{no:?}");
+    }
+}
+
+#[test]
 fn controllers_are_kept_apart() {
     // L-SOFT-06, R-02: consent names its controller
     let mut given = vec![event(1, EventKind::Requested, "news", None), event(2, EventKind::Given, "news", Some(1))];

@@ -23,10 +23,11 @@ use crate::desk::Desk;
 use crate::office::{Action, Operator, Session, SessionToken, Stage, StoreError};
 
 /// The navigation: path, name, and what one must be allowed to do to see it.
-const NAV: [(&str, &str, Option<Action>); 5] = [
+const NAV: [(&str, &str, Option<Action>); 6] = [
     ("/admin", "overview", Some(Action::Overview)),
     ("/admin/decisions", "decisions", Some(Action::Decisions)),
     ("/admin/subjects", "subjects", Some(Action::FindSubject)),
+    ("/admin/rules", "rules", Some(Action::Rules)),
     ("/admin/audit", "audit", Some(Action::ReadAudit)),
     ("/admin/account", "account", None),
 ];
@@ -169,6 +170,15 @@ impl Caller {
         })
     }
 
+    /// A number with its thousands apart.
+    pub(super) fn number(&self, number: u64) -> String {
+        let written = self.admin.answers.desk.words().number(self.language, number);
+        written.unwrap_or_else(|error| {
+            tracing::error!(%error, "number not written");
+            number.to_string()
+        })
+    }
+
     /// The ledger is away; logged here.
     pub(super) fn unavailable(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "the ledger did not answer an admin page");
@@ -199,7 +209,7 @@ impl Caller {
         let mut response = match html {
             Ok(html) => (status, [(header::CONTENT_LANGUAGE, self.language.as_str())], Html(html)).into_response(),
             Err(error) => {
-                tracing::error!(%error, template, "admin page not rendered");
+                tracing::error!(?error, template, "admin page not rendered");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         };

@@ -21,6 +21,7 @@ mod guard;
 mod overview;
 mod pages;
 mod qr;
+mod rules;
 mod search;
 mod subject;
 
@@ -76,6 +77,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .merge(door::router())
         .merge(account::router())
         .merge(audit::router())
+        .merge(rules::router())
         .merge(search::router())
         .merge(subject::router())
         .fallback(nothing_here)

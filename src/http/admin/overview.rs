@@ -36,7 +36,7 @@ async fn show(inside: Inside, Query(asked): Query<Asked>) -> Response {
     };
     let totals = figures::totals(&figures);
     let decided = totals.pass + totals.block + totals.defer;
-    let number = |number| grouped(&inside, number);
+    let number = |number| inside.number(number);
     let share = |part, whole| percent(part, whole).map(|percent| percent.to_string());
     inside.page(
         "overview.html",
@@ -94,7 +94,7 @@ fn view(inside: &Inside, kind: Kind, figures: &Figures, steps: &[Timestamp], ran
     let value = |value: Option<u64>| match value {
         None => "–".into(),
         Some(value) if kind == Kind::Completion => format!("{value} %"),
-        Some(value) => grouped(inside, value),
+        Some(value) => inside.number(value),
     };
     let row = |(n, step): (usize, &Timestamp)| {
         let values: Vec<String> = series.iter().map(|series| value(series.values[n])).collect();
@@ -102,7 +102,7 @@ fn view(inside: &Inside, kind: Kind, figures: &Figures, steps: &[Timestamp], ran
     };
     let sum = |series: &Series| series.values.iter().flatten().sum();
     let sums: Vec<String> =
-        series.iter().map(|series| format!("{}: {}", name_of(inside, &series.label), grouped(inside, sum(series)))).collect();
+        series.iter().map(|series| format!("{}: {}", name_of(inside, &series.label), inside.number(sum(series)))).collect();
     context! {
         name => kind.as_str(),
         src => inside.path(&format!("/admin/charts/{}.svg?range={}", kind.as_str(), range.as_str())),
@@ -126,17 +126,4 @@ fn step_name(inside: &Inside, step: Step, at: Timestamp) -> String {
         Step::Day => "admin.chart.day",
     };
     inside.moment(key, at)
-}
-
-/// A number with its thousands apart, as the language does it.
-fn grouped(inside: &Inside, number: u64) -> String {
-    let (digits, apart) = (number.to_string(), inside.text("admin.thousands"));
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
-            text.push_str(&apart);
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -30,6 +30,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     file!("nothing_here.html"),
     file!("once_more.html"),
     file!("overview.html"),
+    file!("rules.html"),
+    file!("rules_one.html"),
     file!("search.html"),
     file!("second_factor.html"),
     file!("subject.html"),
@@ -52,6 +54,7 @@ impl AdminPages {
         for (name, source) in TEMPLATES {
             templates.add_template(name, source)?;
         }
+        templates.add_template("figures.html", include_str!("../../../templates/report/figures.html"))?;
         let assets: Vec<(&str, String)> = ASSETS.iter().map(|(name, content)| (*name, versioned(base, name, content))).collect();
         templates.add_function("asset", move |name: &str| assets.iter().find(|(own, _)| *own == name).map(|(_, path)| path.clone()));
         Ok(Self { templates })

@@ -68,6 +68,7 @@ fn similar(controller: &str, topics: &[&str]) -> SimilarTopics {
 
 fn stream(controller: &str, class: StreamClass, own: Option<&str>, domains: &[&str]) -> StreamRules {
     let from_domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+    let sources = ["login tool".into(), "network 10.1.0.0/16".into()].into();
     StreamRules {
         controller: controller.into(),
         class,
@@ -75,6 +76,7 @@ fn stream(controller: &str, class: StreamClass, own: Option<&str>, domains: &[&s
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
         from_domains,
+        sources,
     }
 }
 
@@ -126,6 +128,12 @@ const TABLE: &[(&str, Edit, Option<&str>)] = &[
     ("another model", |parts| parts.classes.model = 2, Some("may find less")),
     ("a domain less", |parts| drop(parts.streams[0].1.from_domains.pop_first()), None),
     ("a domain more", |parts| parts.streams[2].1.from_domains.extend(["b.example".into()]), Some("from_domains has b.example more")),
+    ("a network less", |parts| drop(parts.streams[2].1.sources.pop_last()), None),
+    (
+        "the campaign tool's login",
+        |parts| parts.streams[2].1.sources.extend(["login campaigns".into()]),
+        Some("stream shop: takes mail of login campaigns besides"),
+    ),
     ("a shorter window", |parts| parts.profiles = profile("de", "consent_idle = 'P6M'"), None),
     ("a longer window", |parts| parts.profiles = profile("de", "consent_idle = 'unlimited'"), Some("profile de: is looser")),
     ("a new review date", |parts| parts.profiles = profile("de", ""), None),
@@ -175,16 +183,65 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     })
 }
 
+/// Profiles changed at random in all that decides, with seats and a default: about every fourth pair only tightens.
+fn any_policy() -> impl Strategy<Value = Rules> {
+    const WINDOWS: [&str; 6] = ["P1M", "P30D", "P8M", "P244D", "P24M", "unlimited"];
+    const TRIGGERS: [&str; 4] = ["sale", "service", "inquiry", "free_account"];
+    const SEATS: [Option<&str>; 5] = [None, Some("DE"), Some("AT"), Some("FR"), Some("US")];
+    let change = (
+        0..ProfileName::ALL.len(),
+        proptest::option::weighted(0.3, 0..WINDOWS.len()),
+        proptest::option::weighted(0.4, proptest::collection::vec((0..TRIGGERS.len(), 0..WINDOWS.len()), 0..3)),
+        proptest::array::uniform3(proptest::option::weighted(0.2, any::<bool>())),
+        proptest::option::weighted(0.2, 0..3usize),
+        proptest::bool::weighted(0.1),
+    );
+    let policy = (proptest::collection::vec(change, 0..3), 0..SEATS.len(), proptest::option::weighted(0.3, 0..ProfileName::ALL.len()));
+    policy.prop_map(|(changes, seat, default)| {
+        rules(|parts| {
+            parts.seats[0].1 = SEATS[seat];
+            parts.settings.default = default.map(|n| ProfileName::ALL[n]);
+            let mut done = Vec::new();
+            for (name, idle, triggers, [own_address, notice, ecg_list], similarity, opt_out) in changes {
+                let name = ProfileName::ALL[name].as_str();
+                if done.contains(&name) {
+                    continue;
+                }
+                done.push(name);
+                let mut fields = String::new();
+                fields.extend(opt_out.then_some("regime = 'opt-out'\n"));
+                fields.extend(idle.map(|n| format!("consent_idle = '{}'\n", WINDOWS[n])));
+                fields.push_str(&format!("[{name}.customer]\n"));
+                if let Some(triggers) = triggers {
+                    let each: std::collections::BTreeMap<_, _> = triggers.into_iter().map(|(t, n)| (TRIGGERS[t], WINDOWS[n])).collect();
+                    let each: Vec<String> = each.iter().map(|(trigger, window)| format!("{trigger} = '{window}'")).collect();
+                    fields.push_str(&format!("triggers = {{ {} }}\n", each.join(", ")));
+                }
+                for (field, flag) in [("own_address", own_address), ("notice", notice), ("ecg_list", ecg_list)] {
+                    fields.extend(flag.map(|flag| format!("{field} = {flag}\n")));
+                }
+                fields.extend(similarity.map(|n| format!("similarity = '{}'\n", ["strict", "taxonomy", "any"][n])));
+                parts.profiles.push_str(&profile(name, &fields));
+                parts.profiles.push('\n');
+            }
+        })
+    })
+}
+
 fn any_history() -> impl Strategy<Value = Vec<Event>> {
-    let one = (0..EventKind::ALL.len(), 0..Trigger::ALL.len(), any::<bool>(), 0..1_500i64, 0..8u64);
-    proptest::collection::vec(one, 0..8).prop_map(|lines| {
-        let event = |((kind, trigger, flag, days, answers), seq): ((usize, usize, bool, i64, u64), u64)| {
+    let countries = ["DE", "AT", "CH", "FR", "GB", "US", "CA"];
+    let country = proptest::option::weighted(0.3, 0..countries.len());
+    let one = (0..EventKind::ALL.len(), 0..Trigger::ALL.len(), any::<[bool; 2]>(), 0..1_500i64, 0..8u64, country);
+    proptest::collection::vec(one, 0..8).prop_map(move |lines| {
+        type Line = (usize, usize, [bool; 2], i64, u64, Option<usize>);
+        let event = |((kind, trigger, [own_address, told], days, answers, country), seq): (Line, u64)| {
             let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * days);
             let fact = Fact {
                 occurred: Some(at),
                 trigger: Some(Trigger::ALL[trigger]),
-                own_address: true,
-                notice: flag.then(|| "00".repeat(32)),
+                own_address,
+                notice: told.then(|| "00".repeat(32)),
+                country: country.map(|n| countries[n].parse_country()),
                 ..Fact::default()
             };
             let bare = Event::new(EventKind::ALL[kind], "acme", vec![topic("fashion.bags")], Source::System, at);
@@ -194,21 +251,38 @@ fn any_history() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+/// Fails where something passes under the new rules that the old ones block.
+fn compare(new: &Rules, old: &Rules, events: &[Event], days: i64, listed: bool) -> Result<(), TestCaseError> {
+    let standing = Standing::fold(events);
+    let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * days);
+    for about in ["fashion.bags", "fashion.shoes", "coffee.beans"] {
+        let about = topic(about);
+        let said = |rules: &Rules| -> Reason {
+            rules.policy.judge(Case { controller: "acme", topic: &about, standing: &standing, listed, now }).reason
+        };
+        let (new, old) = (said(new), said(old));
+        prop_assert!(new.verdict() != Verdict::Pass || old.verdict() == Verdict::Pass, "{about}: {new}, and {old} before");
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn what_is_within_passes_nothing_that_the_old_block(
         new in any_rules(), old in any_rules(), events in any_history(), days in 0..2_000i64, listed in any::<bool>()
     ) {
         if new.is_within(&old).is_ok() {
-            let standing = Standing::fold(&events);
-            let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * days);
-            for about in ["fashion.bags", "fashion.shoes", "coffee.beans"] {
-                let about = topic(about);
-                let said = |rules: &Rules| -> Reason {
-                    rules.policy.judge(Case { controller: "acme", topic: &about, standing: &standing, listed, now }).reason
-                };
-                let (new, old) = (said(&new), said(&old));
-                prop_assert!(new.verdict() != Verdict::Pass || old.verdict() == Verdict::Pass, "{about}: {new}, and {old} before");
+            compare(&new, &old, &events, days, listed)?;
+        }
+    }
+
+    #[test]
+    fn profiles_that_are_within_pass_nothing_that_the_old_block(
+        new in any_policy(), old in any_policy(), histories in proptest::collection::vec((any_history(), 0..2_000i64, any::<bool>()), 40)
+    ) {
+        if new.is_within(&old).is_ok() {
+            for (events, days, listed) in &histories {
+                compare(&new, &old, events, *days, *listed)?;
             }
         }
     }

@@ -19,7 +19,7 @@ const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert(2)</script>"
 fn world(sink: &Sink) -> (World, String) {
     let world = World::start(sink.address());
     let config = world.dir.path().join("consentry.toml").display().to_string();
-    for role in ["viewer", "legal"] {
+    for role in ["viewer", "compliance", "legal"] {
         consentry(&["user", "add-operator", "--config", &config, "--name", role, "--role", role], SECRET);
     }
     world.sign_up(OLIVIA);
@@ -48,6 +48,20 @@ fn reference(reply: &str) -> &str {
     reply.rsplit_once("ref=").unwrap().1.trim()
 }
 
+/// The id of rules that watch the newsletter only, which compliance had simulated.
+fn proposed(world: &World) -> String {
+    let (old, new) = (world.dir.path().join("consentry.toml"), world.dir.path().join("new.toml"));
+    let text = std::fs::read_to_string(old).unwrap();
+    std::fs::write(
+        &new,
+        text.replace("name = \"news\"\ncontroller = \"acme\"\nclass", "name = \"news\"\nmode = \"shadow\"\ncontroller = \"acme\"\nclass"),
+    )
+    .unwrap();
+    let new = new.display().to_string();
+    let told = consentry(&["simulate", "--config", &new, "--since", "30d", "--as", "compliance"], SECRET);
+    told.lines().next().unwrap().strip_prefix("rules ").unwrap().to_owned()
+}
+
 fn subject(world: &World) -> String {
     world.decisions()[0]["subject"].as_str().unwrap().to_owned()
 }
@@ -66,7 +80,10 @@ fn every_admin_page_is_accessible_and_runs_nothing_that_tools_wrote() {
     let person = format!("/subjects/{}", subject(&world));
     let mut evidence = page("evidence", &person);
     evidence["click"] = json!("form[action$='/evidence'] button");
+    let watched = proposed(&world);
     let pages = [
+        page("rules", "/rules"),
+        page("rules-proposed", &format!("/rules/{watched}")),
         page("overview", "?range=24h"),
         page("decisions", "/decisions"),
         page("decisions-filtered", "/decisions?verdict=block&stream=news"),

@@ -6,7 +6,7 @@ use super::Front;
 use crate::client::Client;
 use crate::sink::Sink;
 use crate::trips::newsletter;
-use crate::world::{PUBLIC_URL, World, link};
+use crate::world::{PUBLIC_URL, World, consentry, link};
 
 const FROM: &str = "newsletter@acme.example";
 const OLIVIA: &str = "olivia@people.example";
@@ -31,6 +31,20 @@ fn world(sink: &Sink) -> (World, Links) {
     assert_eq!(world.choose(&unsubscribe, "choice=why").status, 200);
     let access = link(&sink.wait_for(4)[3].message, "/p/");
     (world, Links { confirm, unsubscribe, access })
+}
+
+/// The unsubscribe link of a mail that somebody got as a customer.
+fn link_of_customer(world: &World, sink: &Sink) -> String {
+    const CARL: &str = "carl@people.example";
+    let path = |name: &str| world.dir.path().join(name).display().to_string();
+    std::fs::write(path("notice.txt"), "Sie können der Werbung jederzeit widersprechen.").unwrap();
+    let bought = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
+    let sale = ["--as", "erp", "--kind", "purchase", "--topics", "news", "--trigger", "sale", "--own-address", "--country", "DE"];
+    let who = ["event", "--config", &path("consentry.toml"), "--controller", "acme", "--email", CARL];
+    consentry(&[&who[..], &sale, &["--occurred", &bought, "--notice-file", &path("notice.txt")]].concat(), "");
+    let before = sink.wait_for(0).len();
+    assert_eq!(Client::login(world.smtp, "news").send(FROM, CARL, &newsletter(CARL, 7)).0, 250);
+    link(&sink.wait_for(before + 1)[before].message, "/u/")
 }
 
 #[test]
@@ -74,6 +88,9 @@ fn every_page_is_accessible_small_and_fetches_nothing_from_elsewhere() {
     front.look(&pages, &["de", "en"], 50 * 1024);
     assert_eq!(world.confirm(&links.confirm).status, 200);
     front.look(&[page("confirmed", &links.confirm)], &["de"], 50 * 1024);
+    let customer = link_of_customer(&world, &sink);
+    front.look(&[page("unsubscribe-customer", &customer)], &["de", "en"], 50 * 1024);
+    front.look(&[answer("chosen-customer", &customer, "choice=topic")], &["de", "en"], 50 * 1024);
     assert_eq!(world.ask("POST", &links.confirm, "answer=no", "application/x-www-form-urlencoded").status, 200);
     front.look(&[answer("declined", &links.confirm, "answer=no"), page("voided", &links.confirm)], &["de"], 50 * 1024);
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod log;
 mod pages;
+mod rules;
 mod subject;
 
 use std::cell::RefCell;

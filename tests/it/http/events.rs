@@ -180,6 +180,24 @@ fn who_tries_to_grant_is_on_record_with_the_person_if_known() {
 }
 
 #[test]
+fn no_call_or_text_message_confirms() {
+    // L-DOI-09
+    let company = Company::new();
+    let _ = company.world.subscribed();
+    company.told(Teller::Staff, &event("objected"));
+    for channel in ["email", "phone", "post", "tracking"] {
+        let confirmed = with("given", |e| {
+            e["channel"] = json!(channel);
+            e["reason"] = json!("confirmed by telephone");
+        });
+        for teller in Teller::ALL {
+            assert_eq!(company.tell(teller, &confirmed).status, 403, "{channel}");
+        }
+    }
+    assert_eq!(company.verdict("news"), Reason::Objected);
+}
+
+#[test]
 fn a_purchase_told_by_the_shop_changes_the_next_verdict() {
     // S0-07, L-SOFT-04, L-SOFT-05
     let company = Company::new();

@@ -6,7 +6,7 @@ use super::{BY_HAND, FORM, READ, SCANNER, World, body};
 
 #[test]
 fn get_and_head_never_unsubscribe_and_the_button_does() {
-    // U-11, I6
+    // U-11, I6, S0-08: no cookie and no login, one press
     let world = World::new();
     let path = world.subscribed();
     let before = world.events().len();

@@ -2,8 +2,9 @@
 
 use consentry::consent::{EventKind, Evidence, Source, SubjectId};
 use consentry::mail::Address;
-use consentry::office::{Action, Deed, Object, OfficeError, Operator, Role, Stop, TotpPolicy, WithdrawAnswer};
-use consentry::store::Store;
+use consentry::office::{Action, Deed, Object, OfficeError, Operator, OperatorId, Role, RulesError, Stop, TotpPolicy, WithdrawAnswer};
+use consentry::policy::RulesId;
+use consentry::store::{Simulation, Store};
 
 use super::{World, start};
 use crate::store::{confirm, request};
@@ -15,6 +16,24 @@ async fn olivia(store: &Store) -> SubjectId {
     request(store, OLIVIA, "news", 1, start()).await;
     confirm(store, 1, start()).await;
     store.standing(store.keyring().lookup_key(&Address::parse(OLIVIA).unwrap())).await.unwrap().unwrap().0
+}
+
+/// Of rules that nobody heard of, in the name of somebody else.
+fn simulation() -> Simulation {
+    Simulation {
+        rules: [2; 32],
+        text: "{}".into(),
+        follows: 0,
+        since: start() - jiff::SignedDuration::from_hours(7 * 24),
+        until: start(),
+        number: 0,
+        newly_passed: 0,
+        newly_blocked: 0,
+        summary: "{}".into(),
+        ran_by: OperatorId([0; 16]),
+        ran_by_name: "somebody else".into(),
+        at: start(),
+    }
 }
 
 /// Does it as `operator`; the deed that must be on record afterwards.
@@ -42,8 +61,14 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
             Ok(Some(Deed::AddressRevealed))
         }
         Action::ReadAudit => office.audit_log(operator, None, 10).await.map(|_| None),
-        // by name and password, each time anew: see `trips::rules`
-        Action::ApproveRules => office.authorise(operator, action).map(|()| None),
+        Action::Rules => office.rules_on_record(operator).await.map(|record| assert!(record.history.is_empty())).map(|()| None),
+        Action::SimulateRules => {
+            let short = Simulation { since: at, ..simulation() };
+            let refused = office.propose_rules(operator, short).await;
+            assert!(matches!(refused, Err(RulesError::SpanTooShort | RulesError::Office(OfficeError::NotForRole))));
+            done(office.propose_rules(operator, simulation()).await, Deed::RulesSimulated)
+        }
+        Action::ApproveRules => done(office.approve_rules(operator, RulesId([2; 32]), "weighed", at).await, Deed::RulesApproved),
         Action::Evidence => {
             let events = office.evidence(operator, subject, at).await?;
             assert!(events.iter().any(|event| event.evidence.is_some()));
@@ -52,12 +77,20 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
     }
 }
 
+fn done(result: Result<(), RulesError>, deed: Deed) -> Result<Option<Deed>, OfficeError> {
+    match result {
+        Ok(()) => Ok(Some(deed)),
+        Err(RulesError::Office(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[tokio::test]
 async fn each_role_does_what_the_table_says_and_nothing_else() {
     // L-TOM-02: the table once more, written down apart from the code.
     let may = |role, action| match action {
         Action::Overview | Action::Decisions => true,
-        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw => role >= Role::Operator,
+        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw | Action::Rules | Action::SimulateRules => role >= Role::Operator,
         Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::ApproveRules => role >= Role::Compliance,
         Action::Evidence => role == Role::Legal,
     };

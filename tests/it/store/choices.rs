@@ -115,7 +115,12 @@ async fn a_no_that_is_repeated_reads_no_history() {
     assert_eq!(store.request(with_tracking(&store, 1, start())).await.expect("requests"), RequestAnswer::Committed);
     confirm(&store, 1, start() + hours(1)).await;
     let subject = subject(&store, WHO).await;
-    let stops = [Stop::Topics(topics("news")), Stop::Tracking, Stop::Request { topics: topics("news"), requested: 1 }, Stop::Advertising];
+    let stops = [
+        Stop::Topics(topics("news")),
+        Stop::Tracking,
+        Stop::Request { topics: topics("news"), requested: 1, tracking: None },
+        Stop::Advertising,
+    ];
     for first in [&stops[0], &stops[1], &stops[3]] {
         assert_eq!(stop(&store, subject, first.clone(), start() + hours(2)).await, WithdrawAnswer::Done, "{first:?}");
     }
@@ -174,7 +179,7 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     request(&store, "refused@people.example", "news", 3, start()).await;
     let refused = subject(&store, "refused@people.example").await;
     assert_eq!(
-        stop(&store, refused, Stop::Request { topics: topics("news"), requested: 1 }, start() + hours(1)).await,
+        stop(&store, refused, Stop::Request { topics: topics("news"), requested: 1, tracking: None }, start() + hours(1)).await,
         WithdrawAnswer::Done
     );
     request(&store, "young@people.example", "news", 4, start() + hours(24)).await;
@@ -226,4 +231,25 @@ async fn an_address_that_was_never_confirmed_is_erased_and_can_come_again() {
     let there: Vec<bool> = events.iter().map(|event| event.evidence.is_some()).collect();
     assert_eq!(there, [false, false, false, false, true, true]);
     assert_eq!((store.address(olivia).await.expect("reads"), meets(&store, WHO, "news").await), (Some(address(WHO)), "given"));
+}
+
+#[tokio::test]
+async fn who_refuses_a_sign_up_is_not_measured_for_it_either() {
+    // L-TRK-06, S1-17: before the confirmation and after it, and without touching what was agreed to apart from it
+    for (confirmed, agreed, expected) in [(false, false, "withdrawn"), (true, false, "withdrawn"), (true, true, "given")] {
+        let (_dir, store) = new_store().await;
+        assert_eq!(store.request(with_tracking(&store, 1, start())).await.expect("requests"), RequestAnswer::Committed);
+        if confirmed {
+            assert_eq!(confirm(&store, 1, start() + hours(1)).await, Confirmation::Done);
+        }
+        let who = subject(&store, WHO).await;
+        if agreed {
+            stop(&store, who, Stop::Tracking, start() + hours(2)).await;
+            assert!(store.agree_to_tracking(agreement(who, start() + hours(2))).await.expect("is recorded"));
+        }
+        let no = Stop::Request { topics: topics("news"), requested: 1, tracking: Some(2) };
+        assert_eq!(stop(&store, who, no.clone(), start() + hours(3)).await, WithdrawAnswer::Done);
+        assert_eq!(tracking(&store).await, expected, "{confirmed} {agreed}");
+        assert_eq!(stop(&store, who, no, start() + hours(4)).await, WithdrawAnswer::Repeated);
+    }
 }

@@ -27,7 +27,8 @@ async fn rules_come_into_force_once_and_what_was_decided_on_them_cannot_be_chang
         newly_passed: 2,
         newly_blocked: 1,
         summary: "{}".into(),
-        ran_by: "max".into(),
+        ran_by: mia,
+        ran_by_name: "mia".into(),
         at: first.at,
     };
     store.keep_simulation(&simulation).await.expect("keeps");

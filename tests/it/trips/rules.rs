@@ -63,10 +63,11 @@ fn with(headers: &str, message: &[u8]) -> Vec<u8> {
     [headers.as_bytes(), message].concat()
 }
 
-/// Runs a simulation; standard output, and the lines of the CSV file without the headings.
-fn simulate(world: &World, config: &str, by: &str) -> (String, Vec<String>) {
+/// Runs a simulation, of somebody who proposes the rules or of nobody; standard output, and the lines of the CSV file without the
+/// headings.
+fn simulate(world: &World, config: &str, by: &[&str]) -> (String, Vec<String>) {
     let csv = world.dir.path().join("report.csv").display().to_string();
-    let told = consentry(&["simulate", "--config", config, "--since", "30d", "--by", by, "--csv", &csv], "");
+    let told = consentry(&[&["simulate", "--config", config, "--since", "30d", "--csv", &csv], by].concat(), PASSWORD);
     let lines = std::fs::read_to_string(csv).unwrap().lines().skip(1).map(str::to_owned).collect();
     (told, lines)
 }
@@ -103,7 +104,9 @@ fn a_changed_rule_serves_only_after_a_simulation_and_a_second_person() {
         assert!(code != 0 && told.contains(why), "{name}, {why}: {told}");
     };
     refused("ida", PASSWORD, "weighed", "there is no simulation");
-    let (told, _) = simulate(&world, &new, "Mia");
+    assert_eq!(id(&simulate(&world, &new, &[]).0), rules);
+    refused("ida", PASSWORD, "weighed", "there is no simulation");
+    let (told, _) = simulate(&world, &new, &["--as", "Mia"]);
     assert_eq!(id(&told), rules);
     refused("mia", PASSWORD, "weighed", "a second person must approve");
     refused("ida", "wrong", "weighed", "name, password or code is wrong");
@@ -146,7 +149,9 @@ fn whoever_has_a_second_factor_proves_it_when_approving_and_failures_lock() {
         World::start_with(sink.address(), |setup| setup.config = setup.config.replace("totp = \"optional\"", "totp = \"required\""));
     let (config, new) = changed(&world, WATCHED);
     add_operators(&config);
-    let rules = id(&simulate(&world, &new, "mia").0);
+    let later = || Timestamp::now() + jiff::SignedDuration::from_secs(30); // the step that the enrolment used is used up
+    let secret = enrol(&world, "mia");
+    let rules = id(&simulate(&world, &new, &["--as", "mia", "--code", &code(&secret, later())]).0);
     let approve = |name: &str, password: &str, more: &[&str]| {
         let (code, _, told) =
             run(&[&["rules", "approve", &rules, "--config", &config, "--as", name, "--reason", "weighed"], more].concat(), password);
@@ -156,9 +161,7 @@ fn whoever_has_a_second_factor_proves_it_when_approving_and_failures_lock() {
     let secret = enrol(&world, "ida");
     assert!(approve("ida", PASSWORD, &[]).contains("give the code"));
     assert!(approve("ida", PASSWORD, &["--code", "000000"]).contains("wrong"));
-    // the step that the enrolment used is used up
-    let later = Timestamp::now() + jiff::SignedDuration::from_secs(30);
-    assert_eq!(approve("ida", PASSWORD, &["--code", &code(&secret, later)]), "");
+    assert_eq!(approve("ida", PASSWORD, &["--code", &code(&secret, later())]), "");
     for _ in 0..5 {
         assert!(approve("mia", "wrong password", &[]).contains("wrong"));
     }
@@ -222,7 +225,7 @@ fn haste_may_tighten_and_nothing_else() {
     assert!(world.stop());
 
     let (_, looser) = changed(&world, WATCHED);
-    let (code, _, told) = run(&["serve", "--config", &looser, "--tighten", "in a hurry"], "");
+    let (code, _, told) = run(&["rules", "tighten", "--config", &looser, "--reason", "in a hurry"], "");
     assert!(code == EX_CONFIG && told.contains("stream news: is only watched"), "{told}");
     let (_, looser) = changed(&world, ("from_domains = [\"acme.example\"]", "from_domains = [\"acme.example\", \"b.example\"]"));
     let (code, _, told) = run(&["rules", "tighten", "--config", &looser, "--reason", "in a hurry"], "");
@@ -254,7 +257,7 @@ fn a_simulation_says_what_would_have_become_of_each_mail() {
 
     let lines = |change: (&str, &str)| {
         let (_, new) = changed(&world, change);
-        let (told, lines) = simulate(&world, &new, "mia");
+        let (told, lines) = simulate(&world, &new, &[]);
         assert!(told.contains("10 decisions from "), "{told}");
         assert_eq!(told.lines().filter(|line| line.contains("decisions a second")).count(), 1, "{told}");
         (told, lines)
@@ -308,7 +311,7 @@ fn the_report_is_one_page_that_needs_nothing_else_and_runs_nothing() {
     let (_, new) = changed(&world, WATCHED);
     let html = world.dir.path().join("report.html").display().to_string();
     for (language, title) in [("de", "Simulation von Regeln"), ("en", "Simulation of rules")] {
-        consentry(&["simulate", "--config", &new, "--since", "1d", "--by", "mia", "--html", &html, "--lang", language], "");
+        consentry(&["simulate", "--config", &new, "--since", "1d", "--html", &html, "--lang", language], "");
         let page = std::fs::read_to_string(&html).unwrap();
         assert!(page.contains(&format!("<html lang=\"{language}\">")) && page.contains(&format!("<h1>{title}</h1>")), "{page}");
         assert!(page.contains("default-src 'none'") && page.contains("&lt;script&gt;alert(1)"), "{page}");
@@ -317,7 +320,7 @@ fn the_report_is_one_page_that_needs_nothing_else_and_runs_nothing() {
         }
     }
     for (since, mend) in [("0s", "how far back"), ("tomorrow", "30d"), ("-3d", "how far back")] {
-        let (code, _, told) = run(&["simulate", "--config", &new, &format!("--since={since}"), "--by", "mia"], "");
+        let (code, _, told) = run(&["simulate", "--config", &new, &format!("--since={since}")], "");
         assert!(code != 0 && told.contains(mend), "{since}: {told}");
     }
 }

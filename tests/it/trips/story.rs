@@ -3,6 +3,7 @@
 use consentry::sign::Signer;
 
 use super::{assert_nowhere, count, newsletter, receipt};
+use crate::client::Client;
 use crate::environment::tell;
 use crate::peers::dkim::Verifier;
 use crate::peers::ma_tools::{Answer, MaTool, Submission};
@@ -107,6 +108,46 @@ fn a_newsletter_waits_for_consent_and_stops_at_its_withdrawal_through_postfix() 
     // I8, S2-06, L-TOM-03
     assert_nowhere(&world.data_dir(), &world.log(), &words);
     tell(&format!("story: 3 MA tools x Postfix: {arrived} mails at the far end, {} decisions, no address in data or log", decisions.len()));
+}
+
+#[test]
+fn companies_and_private_people_meet_the_same_and_a_no_amid_the_message_counts() {
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let mut tool = Client::login(world.smtp, "news");
+    let from = "newsletter@acme.example";
+    // S0-02, S3-10
+    let everybody = ["info@maschinenbau.example", "olivia.carter@konzern.example", "olivia@gmail.com", "olivia@web.de"];
+    for (number, to) in (1..).zip(everybody) {
+        let (code, text) = tool.send(from, to, &newsletter(to, number));
+        assert!(code == 550 && text.contains("no_consent"), "{to}: {code} {text}");
+    }
+    let (company, private) = (everybody[1], everybody[2]);
+    for (to, arrived) in [(company, 1), (private, 3)] {
+        world.sign_up(to);
+        let asked = sink.wait_for(arrived).pop().unwrap();
+        assert_eq!(tool.send(from, to, &newsletter(to, 10)).0, 550);
+        assert_eq!(world.confirm(&link(&asked.message, "/c/")).status, 200);
+        assert_eq!(tool.send(from, to, &newsletter(to, 11)).0, 250);
+        let unsubscribe = link(&sink.wait_for(arrived + 1).pop().unwrap().message, "/u/");
+
+        // S0-16, I3: after RCPT and half of the message, before its end
+        let message = newsletter(to, 12);
+        let (first, rest) = message.split_at(message.len() / 2);
+        let half = first.windows(2).rposition(|two| two == b"\r\n").unwrap() + 2;
+        let (first, rest) = (&first[..half], [&first[half..], rest].concat());
+        tool.open(from, to);
+        assert_eq!(tool.command("DATA").0, 354);
+        tool.send_octets(first);
+        assert_eq!(world.ask("POST", &unsubscribe, "List-Unsubscribe=One-Click", FORM).status, 200);
+        tool.data(&rest);
+        let (code, text) = tool.reply();
+        assert!(code == 550 && text.contains("withdrawn"), "{to}: {code} {text}");
+        // L-PRV-01: the decision names the event behind it
+        let said = &world.decisions()[0];
+        assert!(said["reason"] == "withdrawn" && said["event"].is_u64(), "{said}");
+    }
+    assert_eq!(sink.arrivals().len(), 4);
 }
 
 /// Both verifiers accept the only signature; its `h=`.
