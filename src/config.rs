@@ -23,6 +23,7 @@ use crate::office::OfficeSettings;
 use crate::policy::{ClassRule, ClassRules, Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
 use crate::residency::{Residency, ResidencySettings};
+use crate::rewrite::RewriteSettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
 
@@ -83,6 +84,9 @@ pub struct Config {
     /// Where data is, and who holds it there.
     #[serde(default)]
     pub residency: ResidencySettings,
+    /// What is done to mails besides unsubscribe link and signature.
+    #[serde(default)]
+    pub rewrite: RewriteSettings,
     /// DKIM keys; none when the outbound MTA signs.
     #[serde(default, rename = "dkim")]
     pub dkim: Vec<DkimEntry>,
@@ -109,9 +113,9 @@ pub struct StreamEntry {
     /// Whether its mail is held to the decision.
     #[serde(default)]
     pub mode: StreamMode,
-    /// What follows when the content speaks against its claim; without it by its class.
+    /// What follows when the content alone speaks against its claim.
     #[serde(default)]
-    pub disputed: Option<Dispute>,
+    pub disputed: Dispute,
     /// SMTP user name.
     #[serde(default)]
     pub username: Option<String>,
@@ -137,8 +141,11 @@ pub struct DkimEntry {
     pub domain: String,
     /// The selector, `s=`.
     pub selector: String,
-    /// The RSA key, PEM; made by `consentry keys dkim-generate`.
+    /// The key, RSA or Ed25519, PEM; made by `consentry keys dkim-generate`.
     pub key_file: PathBuf,
+    /// When it begins to sign, in place of the one before it; at once where nothing is said.
+    #[serde(default)]
+    pub sign_from: Option<jiff::Timestamp>,
 }
 
 /// Why the file cannot be used. Each fault names its place and the mend.
@@ -220,10 +227,6 @@ fn class_rule(rule: &Rule) -> ClassRule {
 }
 
 impl StreamEntry {
-    fn disputed(&self) -> Dispute {
-        self.disputed.unwrap_or(Dispute::of(self.class))
-    }
-
     fn rules(&self, listeners: &[ListenerEntry]) -> StreamRules {
         let listeners = listeners.iter().filter(|listener| listener.stream.as_ref() == Some(&self.name)).flat_map(|listener| {
             let own = format!("listener {}", listener.address);
@@ -237,7 +240,7 @@ impl StreamEntry {
             class: self.class,
             topic: self.topic.clone(),
             mode: self.mode,
-            disputed: self.disputed(),
+            disputed: self.disputed,
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
             sources: logins.chain(networks).chain(listeners).collect(),
         }
@@ -254,7 +257,7 @@ impl StreamEntry {
                 from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).collect(),
                 answer: self.answer,
                 mode: self.mode,
-                disputed: self.disputed(),
+                disputed: self.disputed,
             }),
             login: self.username.clone().zip(self.password_hash.clone()),
             networks: self.networks.clone(),

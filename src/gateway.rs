@@ -27,6 +27,7 @@ pub use self::replies::blocked_text;
 pub use self::reports::relayed;
 pub use self::twins::Twins;
 use self::twins::{Boarding, Flight};
+use self::weigh::Weighed;
 use crate::classify::Classifier;
 use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
@@ -34,7 +35,7 @@ use crate::credentials::Credentials;
 use crate::mail::{Classification, Outcome, Recipient};
 use crate::policy::{Ecg, Policy};
 use crate::relay::{Answered, Relay};
-use crate::rewrite::tool_unsubscribe;
+use crate::rewrite::{RewriteSettings, Trackers, tool_unsubscribe};
 use crate::sign::Signers;
 use crate::smtp::{Answers, Submission};
 use crate::store::{CopyState, Durable, Store};
@@ -61,6 +62,10 @@ pub struct Gateway {
     pub links: LinkRing,
     /// The visible part of the unsubscribe link, prepared per topic and language.
     pub footers: Footers,
+    /// What is known of tools that measure people.
+    pub trackers: Trackers,
+    /// What the operator says of rewriting.
+    pub rewriting: RewriteSettings,
     /// DKIM keys.
     pub signers: Arc<Signers>,
     /// This host's name, for trace fields and reports.
@@ -89,6 +94,7 @@ impl Gateway {
         };
         let fingerprints = self.fingerprints(&incoming, &recipients);
         let classification = self.classify(&incoming);
+        weigh::tell_dispute(&incoming.stream, &classification);
         let replies = match <[Recipient; 1]>::try_from(recipients) {
             Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],
             Err(recipients) => self.several(incoming, recipients, &fingerprints, classification, answers).await,
@@ -106,16 +112,17 @@ impl Gateway {
             Boarding::Taken(decision) => return replies::taken_before(decision),
             Boarding::Flying => return replies::twin(),
         };
-        let decision = match self.decide(&incoming, &recipient, key, classification).await {
-            Ok(decision) => decision,
+        let weighed = match self.decide(&incoming, &recipient, key, classification).await {
+            Ok(weighed) => weighed,
             Err(error) => return replies::ledger_unavailable(&error), // I4
         };
+        let decision = &weighed.decision;
         // I1: recording begins now; nothing that could be delivered is sent before it is durable
-        let recorded = self.record(&decision, &incoming);
+        let recorded = self.record(decision, &incoming);
         match decision.reason.verdict() {
-            Verdict::Pass => self.pass(&decision, incoming, recipient, flight, recorded).await,
+            Verdict::Pass => self.pass(&weighed, incoming, recipient, flight, recorded).await,
             Verdict::Block | Verdict::Defer => match recorded.await {
-                Ok(()) => replies::blocked(&decision, incoming.stream.answer),
+                Ok(()) => replies::blocked(decision, incoming.stream.answer),
                 Err(error) => replies::ledger_unavailable(&error),
             },
         }
@@ -123,10 +130,11 @@ impl Gateway {
 
     /// Relays the copy. The envelope's dialogue, the rewriting and the signature overlap the commit of the
     /// record; the message itself waits for it. A client hears within `doubt_after`, whatever the outbound MTA does.
-    async fn pass(&self, decision: &Decision, incoming: Incoming, recipient: Recipient, flight: Flight, recorded: Durable) -> Reply {
+    async fn pass(&self, weighed: &Weighed, incoming: Incoming, recipient: Recipient, flight: Flight, recorded: Durable) -> Reply {
+        let decision = &weighed.decision;
         let deadline = Instant::now() + self.doubt_after;
         let transaction = timeout_at(deadline, self.relay.begin(&incoming.envelope(&recipient), weigh::lane(decision))).await;
-        let copy = self.copy(decision, &incoming);
+        let copy = self.copy(weighed, &incoming);
         if let Err(error) = recorded.await {
             return replies::ledger_unavailable(&error); // dropping the transaction sends no dot
         }
@@ -134,7 +142,7 @@ impl Gateway {
             (_, Err(error)) => {
                 let refused = copy::refused(&error);
                 self.store.settle(decision.id, Timestamp::now(), &refused);
-                return replies::relayed(decision, &refused);
+                return replies::not_copied(decision, &refused);
             }
             (Err(_), _) => keep::unreached("the outbound MTA is slow with the envelope"),
             (Ok(Err(outcome)), _) => keep::certain(outcome),

@@ -4,6 +4,7 @@
 //! | what | kept | why |
 //! |---|---|---|
 //! | address and evidence of a sign-up that was never confirmed | 30 days | GDPR Art. 5(1)(c), (e); the longest limit on mails counts it (L-DOI-04, L-DOI-05) |
+//! | evidence of consents and of every no, and the address they justified | until so many years after the end of the year of the last use, by channel (`policy`): three; five for calls in Germany | GDPR Art. 17(3)(e), BGB §§195, 199 (L-PRV-02, L-PRV-04); then a consent cannot be proven and blocks |
 //! | link to one's own data | 1 day | works for an hour; the limit on such mails counts it |
 
 use std::time::Duration;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::consent::OptIn;
-use crate::store::{Store, StoreError};
+use crate::policy::EvidenceRule;
+use crate::store::{EvidenceAge, EvidenceRun, Store, StoreError};
 
 /// How often the table is gone through.
 const PAUSE: Duration = Duration::from_secs(3_600);
@@ -19,12 +21,12 @@ const PAUSE: Duration = Duration::from_secs(3_600);
 const ACCESS_LINKS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Goes through the table at once and then every hour, until `shutdown`.
-pub async fn run(store: Store, shutdown: impl Future<Output = ()>) {
+pub async fn run(store: Store, evidence: EvidenceRule, shutdown: impl Future<Output = ()>) {
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => return,
-            done = erase_due(&store, Timestamp::now()) => match done {
+            done = erase_due(&store, &evidence, Timestamp::now()) => match done {
                 Ok(0) => {}
                 Ok(erased) => tracing::info!(erased, "retention ended"),
                 Err(error) => tracing::error!(%error, "what is due was not erased; the next try is in an hour"),
@@ -38,13 +40,45 @@ pub async fn run(store: Store, shutdown: impl Future<Output = ()>) {
 }
 
 /// Erases all that is due at `now`, in small steps; how many rows.
-pub async fn erase_due(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
+pub async fn erase_due(store: &Store, evidence: &EvidenceRule, now: Timestamp) -> Result<u64, StoreError> {
     let before = |kept: SignedDuration| now.saturating_sub(kept).unwrap_or(Timestamp::MIN);
     let mut erased = store.drop_access_links(before(ACCESS_LINKS)).await?;
     loop {
         match store.erase_unconfirmed(before(OptIn::KEPT), now).await? {
-            0 => return Ok(erased),
+            0 => break,
             step => erased += step,
         }
     }
+    Ok(erased + end_evidence(store, evidence, now).await?)
+}
+
+/// People looked at in one step: nobody waits long for the ledger.
+const STEP: u32 = 100;
+/// Steps of one run. What is left is the next run's; of ten million people each is looked at within a year.
+const STEPS: u32 = 20;
+
+/// Goes on where the last run ended, and puts this one on record (E-15); how many people's evidence went.
+async fn end_evidence(store: &Store, rule: &EvidenceRule, now: Timestamp) -> Result<u64, StoreError> {
+    let mut cursor = store.evidence_runs(1).await?.pop().and_then(|run| run.cursor);
+    let (mut looked_at, mut destroyed) = (0, 0);
+    for _ in 0..STEPS {
+        let ages = store.evidence_ages(cursor, STEP).await?;
+        cursor = ages.last().map(|age| age.subject);
+        if cursor.is_none() {
+            break;
+        }
+        looked_at += ages.len() as u64;
+        for age in ages.iter().filter(|age| is_over(age, rule, now)) {
+            destroyed += u64::from(store.destroy_evidence(age, now).await?);
+        }
+    }
+    if looked_at > 0 {
+        store.record_evidence_run(&EvidenceRun { at: now, looked_at, destroyed, cursor }).await?;
+    }
+    Ok(destroyed)
+}
+
+/// True when nothing of it may be kept any more: one key seals the evidence of all channels.
+fn is_over(age: &EvidenceAge, rule: &EvidenceRule, now: Timestamp) -> bool {
+    !age.last.is_empty() && age.last.iter().all(|(channel, last)| rule.ends(*channel, *last) <= now)
 }

@@ -201,8 +201,8 @@ CREATE TABLE decision_of_subject (
     PRIMARY KEY (run, subject, decision)
 ) WITHOUT ROWID;
 
--- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words may hold an
--- address and are sealed under the ledger key.
+-- What became of the copy. A row of its own, so that decisions are never changed. The MTA's words are sealed under the
+-- ledger key, without what looked like an address: erasing a person does not reach them.
 CREATE TABLE outcome (
     decision BLOB NOT NULL PRIMARY KEY,
     at       INTEGER NOT NULL,
@@ -225,6 +225,18 @@ CREATE TABLE api_token (
     scopes  TEXT NOT NULL,
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- Runs that destroyed evidence at the end of its retention (E-15): how many, and nobody's name. `next`: the subject after which
+-- the next run goes on, a random id; NULL when all were looked at.
+CREATE TABLE evidence_run (
+    seq       INTEGER NOT NULL PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    looked_at INTEGER NOT NULL,
+    destroyed INTEGER NOT NULL,
+    next      BLOB
+);
+CREATE TRIGGER evidence_run_is_not_changed BEFORE UPDATE ON evidence_run BEGIN SELECT RAISE(ABORT, 'evidence_run: append-only'); END;
+CREATE TRIGGER evidence_run_is_not_deleted BEFORE DELETE ON evidence_run BEGIN SELECT RAISE(ABORT, 'evidence_run: append-only'); END;
 
 -- Facts about this ledger; `check` tells whether a key file is the one it was written with.
 CREATE TABLE meta (

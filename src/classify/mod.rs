@@ -48,7 +48,7 @@ impl Classifier {
         let raised = found.steps.iter().any(|step| step.says == Class::Marketing);
         if path == Path::Null
             && !raised
-            && let Some(kind) = report::kind(message, |raw| content::judge(raw).score <= 0.0)
+            && let Some(kind) = report::kind(message, |raw| !content::judge(raw).raises())
         {
             let step = Step { trust: Trust::Structure, says: Class::System, why: format!("report {kind}") };
             return known(Class::System, vec![credential(stream.class), step]);
@@ -67,6 +67,12 @@ impl Classifier {
 fn read_content(raw: &[u8]) -> Step {
     let judgement = content::judge(raw);
     let model = content::model_version();
+    if judgement.score <= 0.0
+        && let Some(blind) = judgement.blind
+    {
+        let why = format!("content: cannot be judged, {} (model {model:08x})", blind.as_str());
+        return Step { trust: Trust::Content, says: Class::Marketing, why };
+    }
     if judgement.score <= 0.0 {
         return Step { trust: Trust::Content, says: Class::Transactional, why: format!("content: nothing advertises (model {model:08x})") };
     }
@@ -134,7 +140,7 @@ pub(crate) mod tests {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
-            disputed: Dispute::of(class),
+            disputed: Dispute::default(),
         }
     }
 
@@ -178,7 +184,7 @@ pub(crate) mod tests {
             // what the record says is enough to classify anew, under each class of the stream
             for other in [Marketing, Transactional, Declared] {
                 let anew = classify_as(other, headers);
-                let (class, steps) = classify_again(other, Dispute::of(other), &recorded.steps);
+                let (class, steps) = classify_again(other, Dispute::default(), &recorded.steps);
                 assert_eq!((class, said(&steps)), (anew.class, said(&anew.steps)), "{stream:?} {other:?} {headers:?}");
             }
         }

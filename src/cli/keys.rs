@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::sign::Signer;
+use crate::sign::{Algorithm, Signer};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Makes an RSA-2048 key and prints its DNS record.
+    /// Makes a key and prints its DNS record.
     DkimGenerate {
         /// The signing domain.
         #[arg(long)]
@@ -19,6 +19,9 @@ pub(super) enum Command {
         /// The selector, e.g. `2026a`.
         #[arg(long)]
         selector: String,
+        /// `rsa`, of 2048 bits, which every receiver knows; or `ed25519`, as a second signature beside it.
+        #[arg(long, default_value = "rsa", value_parser = algorithm)]
+        algorithm: Algorithm,
         /// Where to write the key; must not exist.
         #[arg(long)]
         out: PathBuf,
@@ -33,14 +36,30 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::DkimGenerate { domain, selector, out } => {
-            let (signer, pem) = Signer::generate(&domain, &selector)?;
+        Command::DkimGenerate { domain, selector, algorithm, out } => {
+            let (signer, pem) = Signer::generate(&domain, &selector, algorithm)?;
             write_secret(&out, pem.as_bytes())?;
             print_record(&signer);
         }
-        Command::Dkim { config } => super::serve::signers(&Config::load(&config)?)?.iter().for_each(print_record),
+        Command::Dkim { config } => {
+            let signers = super::serve::signers(&Config::load(&config)?)?;
+            let now = jiff::Timestamp::now();
+            for signer in signers.iter() {
+                // a comment of zone files
+                println!("; {}", if signer.begins(now) { "may sign now" } else { "signs later: publish it now" });
+                print_record(signer);
+            }
+        }
     }
     Ok(())
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    match text {
+        "rsa" => Ok(Algorithm::Rsa),
+        "ed25519" => Ok(Algorithm::Ed25519),
+        _ => Err("write rsa or ed25519".into()),
+    }
 }
 
 /// Writes a new file that only its owner can read.

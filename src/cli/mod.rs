@@ -11,6 +11,7 @@ mod rules;
 mod serve;
 mod simulate;
 mod spool;
+mod subject;
 mod user;
 
 use std::path::PathBuf;
@@ -56,6 +57,11 @@ enum Command {
         #[command(subcommand)]
         command: spool::Command,
     },
+    /// The rights of a person: access, erasure, restriction.
+    Subject {
+        #[command(subcommand)]
+        command: subject::Command,
+    },
     /// Passwords of streams, tokens of the API, accounts of the admin pages.
     User {
         #[command(subcommand)]
@@ -83,6 +89,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys { command } => keys::run(command),
         Command::Event(arguments) => event::run(*arguments).await,
         Command::Spool { command } => spool::run(command).await,
+        Command::Subject { command } => subject::run(command).await,
         Command::User { command } => user::run(command).await,
     }
 }

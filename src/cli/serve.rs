@@ -22,6 +22,7 @@ use crate::gateway::{Gateway, Late, Twins};
 use crate::office::Office;
 use crate::policy::Ecg;
 use crate::relay::Relay;
+use crate::rewrite::Trackers;
 use crate::sign::{Signer, Signers};
 use crate::store::Store;
 use crate::token::LinkRing;
@@ -124,6 +125,8 @@ impl Parts {
         let words = words(config, &catalogue)?;
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
+        let desk = desk.with_outbound(config.outbound.hops().into_iter().map(|hop| hop.host).collect());
+        let desk = desk.with_evidence_kept(config.policy().evidence());
         let ecg = Ecg::open(config.policy.ecg_list.as_deref(), config.policy.ecg_max_age).context("policy: ecg_list")?;
         let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {
@@ -136,6 +139,8 @@ impl Parts {
             ecg,
             links: LinkRing::new(store.keyring().link_keys()),
             footers,
+            trackers: Trackers::new(&config.rewrite.trackers).map_err(anyhow::Error::msg).context("rewrite")?,
+            rewriting: config.rewrite.clone(),
             signers,
             hostname: config.smtp.hostname.clone(),
             public_url,
@@ -174,7 +179,7 @@ pub(super) fn signers(config: &Config) -> anyhow::Result<Signers> {
     let read = |entry: &crate::config::DkimEntry| -> anyhow::Result<Signer> {
         let place = || format!("dkim {:?}: key_file {}", entry.domain, entry.key_file.display());
         let pem = std::fs::read_to_string(&entry.key_file).with_context(place)?;
-        Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)
+        Ok(Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)?.from(entry.sign_from))
     };
     Ok(Signers::new(config.dkim.iter().map(read).collect::<Result<_, _>>()?))
 }
@@ -199,7 +204,7 @@ pub(super) async fn start(
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
     running.spawn(spooler::run(Arc::clone(&parts.gateway), config.spool.clone(), late, stopped.clone()));
-    running.spawn(retention::run(parts.store.clone(), until(stopped)));
+    running.spawn(retention::run(parts.store.clone(), parts.gateway.policy.evidence(), until(stopped)));
     Ok(running)
 }
 

@@ -62,6 +62,7 @@ mod tests {
             language: Language::DE,
             from: "newsletter@acme.example".into(),
             brand: Brand::default(),
+            headers: Default::default(),
         }
     }
 

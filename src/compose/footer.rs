@@ -58,6 +58,28 @@ struct Footer {
     language: Language,
     text: String,
     html: String,
+    /// The same for a mail whose own words have the link.
+    notice_text: String,
+    notice_html: String,
+    must_say: Vec<String>,
+    unsubscribe_words: String,
+}
+
+/// A footer for one mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled<'f> {
+    /// As plain text, lines ended by LF.
+    pub text: String,
+    /// As one HTML element.
+    pub html: String,
+    /// Without a link, for a mail that has it in its own words.
+    pub notice_text: String,
+    /// The same as one HTML element.
+    pub notice_html: String,
+    /// A mail that says all of this in its own words, and has the link there, needs no footer.
+    pub must_say: &'f [String],
+    /// What a link to unsubscribe is called.
+    pub unsubscribe_words: &'f str,
 }
 
 impl Footers {
@@ -68,7 +90,7 @@ impl Footers {
         for topic in &catalogue.topics {
             let controller =
                 catalogue.controller(&topic.controller).ok_or_else(|| ComposeError::Topic { topic: topic.name.to_string() })?;
-            let render = |ground: Ground, language, extension| -> Result<String, ComposeError> {
+            let render = |ground: Ground, language, extension, linked: bool| -> Result<String, ComposeError> {
                 let values = context! {
                     controller => context! {
                         name => controller.name.as_str(),
@@ -78,16 +100,37 @@ impl Footers {
                     topic => topic.title.as_str(),
                     ground => ground.as_str(),
                     link => LINK,
+                    linked,
                 };
                 let footer = mails.render(controller, "footer", language, extension, values)?.into_output();
                 let fault = |fault| format!("{}: {fault}", mails.path(controller, "footer", language, extension));
-                lint(&footer, controller, ground, language).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
+                lint(&footer, controller, ground, language, linked).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
                 Ok(footer)
             };
             let languages = words.languages(Some(&controller.key)).iter();
             let variants = languages.flat_map(|&language| Ground::ALL.map(|ground| (ground, language)));
             let footer = |(ground, language)| {
-                Ok(Footer { ground, language, text: render(ground, language, "txt")?, html: render(ground, language, "html")? })
+                let mut must_say = vec![controller.name.clone()];
+                must_say.extend(controller.imprint.trim().lines().map(str::to_owned));
+                // GDPR Art. 21(4), L-OBJ-09
+                must_say.extend(match language {
+                    Language::DE => Some("widersprech".to_owned()),
+                    Language::EN => Some("object".to_owned()),
+                    _ => None,
+                });
+                // L-SOFT-02
+                must_say.extend((ground == Ground::Customer).then(|| clause(language).to_owned()));
+                let words = words.text(Some(&controller.key), language, "footer.unsubscribe", &minijinja::Value::UNDEFINED)?;
+                Ok(Footer {
+                    ground,
+                    language,
+                    text: render(ground, language, "txt", true)?,
+                    html: render(ground, language, "html", true)?,
+                    notice_text: render(ground, language, "txt", false)?,
+                    notice_html: render(ground, language, "html", false)?,
+                    must_say,
+                    unsubscribe_words: words,
+                })
             };
             ready.insert(topic.name.clone(), variants.map(footer).collect::<Result<_, ComposeError>>()?);
         }
@@ -100,35 +143,40 @@ impl Footers {
         self.words.served(Some(controller), declared.map(Language::ranges).unwrap_or_default())
     }
 
-    /// The footer as plain text, lines ended by LF; `None` for a topic or a language that there is not.
-    /// `link` is made by [`super::PublicUrl::unsubscribe`].
-    pub fn text(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language, link: &str) -> Option<String> {
-        Some(self.footer(topic, basis, language)?.text.replace(LINK, link))
-    }
-
-    /// The footer as one HTML element.
-    pub fn html(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language, link: &str) -> Option<String> {
-        Some(self.footer(topic, basis, language)?.html.replace(LINK, link))
-    }
-
-    fn footer(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language) -> Option<&Footer> {
+    /// The footer with its link, which is made by [`super::PublicUrl::unsubscribe`]; `None` for a topic or a language that there
+    /// is not.
+    pub fn filled(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language, link: &str) -> Option<Filled<'_>> {
         let ground = Ground::of(basis);
-        self.ready.get(topic)?.iter().find(|footer| footer.ground == ground && footer.language == language)
+        let footer = self.ready.get(topic)?.iter().find(|footer| footer.ground == ground && footer.language == language)?;
+        Some(Filled {
+            text: footer.text.replace(LINK, link),
+            html: footer.html.replace(LINK, link),
+            // an operator's own may know no notice, and then has the link
+            notice_text: footer.notice_text.replace(LINK, link),
+            notice_html: footer.notice_html.replace(LINK, link),
+            must_say: &footer.must_say,
+            unsubscribe_words: &footer.unsubscribe_words,
+        })
+    }
+}
+
+/// What says that objecting costs no more than the basic rates (L-SOFT-02): "free of charge" was held insufficient. In other languages
+/// the operator answers for the words.
+fn clause(language: Language) -> &'static str {
+    match language {
+        Language::DE => "basistarif",
+        Language::EN => "basic rates",
+        _ => "",
     }
 }
 
 /// Refuses an operator's footer that does not do a footer's job, or does another.
-fn lint(footer: &str, controller: &Controller, ground: Ground, language: Language) -> Result<(), &'static str> {
+fn lint(footer: &str, controller: &Controller, ground: Ground, language: Language, linked: bool) -> Result<(), &'static str> {
     let seen = footer.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
     let lower = footer.to_ascii_lowercase();
-    // L-SOFT-02: "free of charge" was held insufficient. In other languages the operator answers for the words.
-    let clause = match language {
-        Language::DE => "basistarif",
-        Language::EN => "basic rates",
-        _ => "",
-    };
+    let clause = clause(language);
     match () {
-        () if !footer.contains(LINK) => Err("lacks {{ link }}: every advertising mail has a link to withdraw (S1-15)"),
+        () if linked && !footer.contains(LINK) => Err("lacks {{ link }}: every advertising mail has a link to withdraw (S1-15)"),
         () if ground == Ground::Customer && !lower.contains(clause) => {
             Err("lacks, where ground is \"customer\", that objecting costs no more than the basic rates (UWG s.7(3) no. 4, L-SOFT-02)")
         }
@@ -168,6 +216,7 @@ mod tests {
                 language: Language::DE,
                 from: "news@acme.example".into(),
                 brand: Brand::default(),
+                headers: Default::default(),
             }],
             topics: vec![TopicEntry {
                 name: topic(),
@@ -187,11 +236,11 @@ mod tests {
         let link = "https://mail.acme.example/u/TOKEN";
         for language in [Language::DE, Language::EN] {
             let consent = Some(LegalBasis::Consent);
-            let text = footers.text(&topic, consent, language, link).expect("configured");
+            let text = footers.filled(&topic, consent, language, link).expect("configured").text;
             for needle in ["Müller & Söhne", "Wochenbrief <neu>", link, "Hauptstraße 1", "12345 Musterstadt"] {
                 assert!(text.contains(needle), "{needle} in {text}");
             }
-            let html = footers.html(&topic, consent, language, link).expect("configured");
+            let html = footers.filled(&topic, consent, language, link).expect("configured").html;
             for needle in
                 ["Müller &amp; Söhne", "Wochenbrief &lt;neu&gt;", &format!("href=\"{link}\""), "Hauptstraße 1", "12345 Musterstadt"]
             {
@@ -199,7 +248,7 @@ mod tests {
             }
             assert!(!html.contains(LINK) && !html.contains("<script") && !html.contains("<img") && !html.contains("background"));
         }
-        assert_eq!(footers.text(&Topic::parse("other").expect("valid"), Some(LegalBasis::Consent), Language::DE, link), None);
+        assert_eq!(footers.filled(&Topic::parse("other").expect("valid"), Some(LegalBasis::Consent), Language::DE, link), None);
         assert!(made(&Catalogue { controllers: vec![], ..catalogue }, Overrides::default()).is_err());
     }
 
@@ -217,9 +266,12 @@ mod tests {
                 (LegalBasis::OptOut, false, false),
                 (LegalBasis::None, false, false),
             ] {
-                let text = footers.text(&topic(), Some(basis), language, "https://x.example").expect("configured").replace('\n', " ");
-                let html = footers.html(&topic(), Some(basis), language, "https://x.example").expect("configured");
-                for footer in [text, html] {
+                let filled = footers.filled(&topic(), Some(basis), language, "https://x.example").expect("configured");
+                let text = filled.text.replace('\n', " ");
+                // also where the mail has the link in its own words
+                let notice = filled.notice_text.replace('\n', " ");
+                assert!(!notice.contains("https://x.example") && !filled.notice_html.contains("https://x.example"), "{notice}");
+                for footer in [text, filled.html, notice, filled.notice_html] {
                     assert_eq!((footer.contains(clause), footer.contains(confirmed)), (told, asked), "{basis:?}: {footer}");
                 }
             }
@@ -233,8 +285,9 @@ mod tests {
         let link = "https://mail.acme.example/u/TOKEN";
         for (language, right) in [(Language::DE, "jeder Werbung widersprechen"), (Language::EN, "object to all advertising")] {
             for basis in [LegalBasis::Consent, LegalBasis::ExistingCustomer, LegalBasis::OptOut, LegalBasis::None] {
-                let text = footers.text(&topic(), Some(basis), language, link).expect("configured");
-                let html = footers.html(&topic(), Some(basis), language, link).expect("configured");
+                let filled = footers.filled(&topic(), Some(basis), language, link).expect("configured");
+                let text = filled.text;
+                let html = filled.html;
                 for (footer, between) in [(text.replace("\r\n", "\n"), "\n\n"), (html, "<p")] {
                     let own: Vec<&str> = footer.split(between).filter(|part| part.contains(right)).collect();
                     let [own] = own[..] else { panic!("{basis:?}: {footer}") };

@@ -63,6 +63,7 @@ mod tests {
             language: Language::DE,
             from: "newsletter@acme.example".into(),
             brand: Brand::default(),
+            headers: Default::default(),
         }
     }
 

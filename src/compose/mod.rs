@@ -20,7 +20,7 @@ mod words;
 pub use access::AccessRequest;
 pub use cell::harmless;
 pub use confirmation::ConfirmationRequest;
-pub use footer::Footers;
+pub use footer::{Filled, Footers};
 pub use form::{FormWords, Forms, squeezed};
 pub use letter::{Composer, Letter};
 pub use link::PublicUrl;

@@ -252,6 +252,7 @@ mod tests {
             language,
             from: "news@acme.example".into(),
             brand: Brand::default(),
+            headers: Default::default(),
         };
         Catalogue { controllers: vec![controller], ..Catalogue::default() }
     }

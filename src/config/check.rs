@@ -8,6 +8,7 @@ use super::{Config, StreamEntry};
 use crate::compose::Kind;
 use crate::credentials::is_password_hash;
 use crate::mail::{Address, AnswerProfile, DomainPattern, StreamClass};
+use crate::rewrite::Trackers;
 
 impl Config {
     /// All that is wrong, each with its place and the mend; empty when nothing is.
@@ -35,6 +36,7 @@ impl Config {
         self.check_forms(&mut faults);
         self.check_policy(&mut faults);
         faults.extend(self.residency().faults());
+        faults.extend(Trackers::new(&self.rewrite.trackers).err().map(|fault| format!("rewrite: tracker {fault}")));
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);
         unique("stream", "username", self.streams.iter().filter_map(|stream| stream.username.as_deref()), &mut faults);
         for (n, stream) in self.streams.iter().enumerate() {
@@ -67,6 +69,7 @@ impl Config {
             if !controller.privacy_url.starts_with("https://") {
                 faults.push(format!("{place}: privacy_url must be an https:// address"));
             }
+            faults.extend(controller.headers.faults().into_iter().map(|fault| format!("{place}: {fault}")));
             faults.extend(controller.brand.faults().into_iter().map(|fault| format!("{place}: {fault}")));
             if let Err(error) = Address::parse(&controller.from) {
                 faults.push(format!("{place}: from: {error}"));

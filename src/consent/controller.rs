@@ -1,6 +1,7 @@
 //! The legal entity on whose behalf mail is sent.
 
 use super::{Brand, Country, Language};
+use crate::mail::Address;
 
 /// A controller (GDPR Art. 4(7)): whoever must prove the consent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -25,4 +26,82 @@ pub struct Controller {
     /// How its pages look.
     #[serde(default)]
     pub brand: Brand,
+    /// Header fields of its mails that not everybody wants.
+    #[serde(default)]
+    pub headers: Box<HeaderFields>,
+}
+
+/// Header fields that a controller may have on its mails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderFields {
+    /// `List-Help` on all its mails: where people find out about them, https or mailto (RFC 2369 s.3.1, U-32).
+    #[serde(default)]
+    pub list_help: Option<String>,
+    /// The mailbox that people may unsubscribe by, beside the link (RFC 2369 s.3.2, U-18).
+    #[serde(default)]
+    pub unsubscribe_mailbox: Option<String>,
+    /// The last field of `Feedback-ID`, for figures per topic at Gmail (U-33).
+    #[serde(default)]
+    pub feedback_sender: Option<String>,
+    /// Where mailbox providers send complaints (RFC 9477, U-34).
+    #[serde(default)]
+    pub complaints: Option<String>,
+    /// `X-CSA-Complaints`, for members of the CSA (C-05).
+    #[serde(default)]
+    pub csa_complaints: Option<String>,
+}
+
+impl HeaderFields {
+    /// What is wrong with them; empty when nothing is.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\",;".contains(&byte));
+        if self.list_help.as_ref().is_some_and(|help| !plain(help) || !(help.starts_with("https://") || help.starts_with("mailto:"))) {
+            faults.push("headers.list_help must begin with https:// or mailto:".to_owned());
+        }
+        for (name, mailbox) in
+            [("unsubscribe_mailbox", &self.unsubscribe_mailbox), ("complaints", &self.complaints), ("csa_complaints", &self.csa_complaints)]
+        {
+            if mailbox
+                .as_ref()
+                .is_some_and(|mailbox| !plain(mailbox) || mailbox.contains(['?', '%', '&']) || Address::parse(mailbox).is_err())
+            {
+                faults.push(format!("headers.{name} must be an address such as name@example.com"));
+            }
+        }
+        // Google wants 5 to 15 characters that never change
+        let sender =
+            |name: &String| (5..=15).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if self.feedback_sender.as_ref().is_some_and(|name| !sender(name)) {
+            faults.push("headers.feedback_sender must have 5 to 15 letters, digits and hyphens".to_owned());
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_fields_that_would_break_a_header_are_refused() {
+        let good = HeaderFields {
+            list_help: Some("https://x.example/help".into()),
+            unsubscribe_mailbox: Some("leave@x.example".into()),
+            feedback_sender: Some("acmemail".into()),
+            complaints: Some("fbl@x.example".into()),
+            csa_complaints: Some("csa-complaints@eco.de".into()),
+        };
+        assert_eq!(good.faults(), Vec::<String>::new());
+        for broken in [
+            HeaderFields { list_help: Some("http://x.example".into()), ..good.clone() },
+            HeaderFields { list_help: Some("https://x.example>\r\nBcc: x".into()), ..good.clone() },
+            HeaderFields { unsubscribe_mailbox: Some("leave@x.example?cc=evil@y.example".into()), ..good.clone() },
+            HeaderFields { feedback_sender: Some("a:b".into()), ..good.clone() },
+            HeaderFields { complaints: Some("nobody".into()), ..good.clone() },
+        ] {
+            assert_eq!(broken.faults().len(), 1, "{broken:?}");
+        }
+    }
 }

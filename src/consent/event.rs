@@ -46,13 +46,18 @@ pub enum EventKind {
     ExpiredIdle,
     /// Another system has a consent on its books, without complete evidence: on record, and nothing to send on.
     Imported,
-    /// A sign-up was never confirmed: address and evidence of it were destroyed (L-DOI-04, GDPR Art. 5(1)(e)).
+    /// What this controller had of the person was erased: because a sign-up was never confirmed (L-DOI-04, GDPR Art. 5(1)(e)),
+    /// or because the person wanted it (GDPR Art. 17); then an objection stands before it, which outlives it (L-OBJ-07).
+    /// Evidence of consent stays for as long as claims may be raised (GDPR Art. 17(3)(e)).
     Erased,
+    /// The retention of the evidence ended, and its key was destroyed (L-PRV-02, E-15). A consent that cannot be proven any more is
+    /// none (GDPR Art. 7(1)).
+    EvidenceDestroyed,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 19] = [
+    pub const ALL: [EventKind; 20] = [
         Self::Requested,
         Self::DoiMailSent,
         Self::DoiBounced,
@@ -72,6 +77,7 @@ impl EventKind {
         Self::ExpiredIdle,
         Self::Imported,
         Self::Erased,
+        Self::EvidenceDestroyed,
     ];
 
     /// The word in the ledger.
@@ -96,6 +102,7 @@ impl EventKind {
             Self::ExpiredIdle => "expired_idle",
             Self::Imported => "imported",
             Self::Erased => "erased",
+            Self::EvidenceDestroyed => "evidence_destroyed",
         }
     }
 

@@ -25,7 +25,7 @@ pub use basis::LegalBasis;
 pub use brand::{Brand, Color};
 pub use catalogue::{Catalogue, TopicEntry};
 pub use channel::Channel;
-pub use controller::Controller;
+pub use controller::{Controller, HeaderFields};
 pub use decision::{CopyKey, Decision, DecisionId};
 pub use event::{Event, EventKind, Source};
 pub use evidence::{Agreement, ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};

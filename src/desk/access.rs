@@ -12,7 +12,8 @@ use super::request::SignUpError;
 use super::{Actor, Desk, StoreError};
 use crate::compose::{AccessRequest, Letter};
 use crate::consent::{
-    Agreement, ChoiceEvidence, Controller, Event, Evidence, Language, ProfileName, Reason, Source, Standing, Topic, TopicStanding,
+    Agreement, ChoiceEvidence, Controller, Event, Evidence, Language, ProfileName, Reason, Source, Standing, SubjectId, Topic,
+    TopicStanding,
 };
 use crate::entropy::random;
 use crate::mail::ReversePath;
@@ -48,6 +49,11 @@ pub struct Access {
 }
 
 impl Access {
+    /// Whose mailbox is proven, and to which controller.
+    pub(super) fn whose(&self) -> (SubjectId, &str) {
+        (self.link.subject, &self.link.controller)
+    }
+
     /// The controller's name as people know it.
     pub fn controller_name(&self) -> &str {
         self.controller.as_ref().map_or(&self.link.controller, |controller| &controller.name)

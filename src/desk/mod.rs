@@ -3,6 +3,8 @@
 
 mod access;
 mod api_token;
+mod dossier;
+mod erasure;
 mod form;
 mod limits;
 mod opt_in;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 
 pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
 pub use access::{Access, AccessPage, SignUpFacts, TopicRow, Why};
+pub use dossier::{Dossier, FORMAT, decision_value};
+pub use erasure::PersonError;
 pub use form::{Entry, EntryFault, FormPage};
 pub use opt_in::{AskedFor, OptInPage, Press};
 pub use preference::{Choice, Glimpse, Subscription};
@@ -29,6 +33,7 @@ pub use telling::FIELDS;
 use self::limits::Limits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
+use crate::policy::{EvidenceRule, Policy};
 use crate::sign::Signers;
 use crate::store::{DecisionFilter, Store};
 use crate::token::LinkRing;
@@ -37,6 +42,10 @@ use crate::token::LinkRing;
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Inner>,
+    /// Hosts that mail is handed to.
+    outbound: Arc<[String]>,
+    /// How long evidence is kept.
+    evidence: EvidenceRule,
 }
 
 struct Inner {
@@ -74,7 +83,21 @@ impl Desk {
         let composer = Composer::new(&catalogue, &words)?;
         let forms = Forms::new(&catalogue, &words)?;
         let limits = Limits::new();
-        Ok(Self { inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }) })
+        Ok(Self {
+            inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }),
+            outbound: Arc::default(),
+            evidence: Policy::default().evidence(),
+        })
+    }
+
+    /// The same, for mail that is handed to these hosts: recipients of personal data (GDPR Art. 15(1)(c)).
+    pub fn with_outbound(self, hosts: Vec<String>) -> Self {
+        Self { outbound: hosts.into(), ..self }
+    }
+
+    /// The same, where evidence is kept so long.
+    pub fn with_evidence_kept(self, evidence: EvidenceRule) -> Self {
+        Self { evidence, ..self }
     }
 
     /// The words of mails and pages.

@@ -204,6 +204,7 @@ mod tests {
             language: Language::DE,
             from: "news@acme.example".into(),
             brand: Brand::default(),
+            headers: Default::default(),
         };
         let topic = |name: &str, controller: &str| TopicEntry {
             name: Topic::parse(name).expect(name),

@@ -85,23 +85,24 @@ impl Gateway {
 
     /// Tries a copy.
     pub async fn attempt(&self, waiting: &SpooledCopy, incoming: &Incoming, classification: &Classification) -> Result<Attempt, Failure> {
-        let mut decision = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification.clone()).await?;
+        let mut weighed = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification.clone()).await?;
+        let decision = &mut weighed.decision;
         let mut recorded = None;
-        let mut ground = Ground::of(&decision);
+        let mut ground = Ground::of(decision);
         match waiting.ground.as_ref().filter(|before| before.says == ground.says) {
             Some(before) => {
                 decision.id = before.decision;
                 ground.decision = before.decision;
             }
             // I1: it names another basis, and must be durable before the message leaves
-            None => recorded = Some(self.record(&decision, incoming)),
+            None => recorded = Some(self.record(decision, incoming)),
         }
         if decision.reason.verdict() != Verdict::Pass {
             durable(recorded).await?;
-            return Ok(Attempt::Blocked(Box::new(decision)));
+            return Ok(Attempt::Blocked(Box::new(weighed.decision)));
         }
-        let transaction = self.relay.begin(&incoming.envelope(&waiting.recipient), weigh::lane(&decision)).await;
-        let copy = self.copy(&decision, incoming);
+        let transaction = self.relay.begin(&incoming.envelope(&waiting.recipient), weigh::lane(decision)).await;
+        let copy = self.copy(&weighed, incoming);
         durable(recorded).await?;
         Ok(match (transaction, copy) {
             (Ok(transaction), Ok(copy)) => self.finish(waiting, Some(ground), last_word(transaction, copy)).await,

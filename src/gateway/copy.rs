@@ -5,9 +5,10 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{Decision, DecisionId, Language, Reason};
-use crate::mail::{Hop, Message, Outcome};
-use crate::rewrite::{Marketing, Plan, RewriteError, rewrite};
+use super::weigh::Weighed;
+use crate::consent::{DecisionId, Language, Reason};
+use crate::mail::{Hop, Message, Outcome, StreamMode};
+use crate::rewrite::{Fields, Marketing, Plan, RewriteError, TrackedLinks, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
 
@@ -22,22 +23,27 @@ pub(super) enum CopyError {
 
 impl Gateway {
     /// Makes the copy of a passed message for its one recipient.
-    pub(super) fn copy(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, CopyError> {
-        let copy = self.spliced(decision, incoming)?;
+    pub(super) fn copy(&self, weighed: &Weighed, incoming: &Incoming) -> Result<Vec<u8>, CopyError> {
+        let copy = self.spliced(weighed, incoming)?;
         // U-40: the signature is the last change
-        Ok(self.signers.signed(copy, &incoming.senders[0], decision.at)?)
+        Ok(self.signers.signed(copy, &incoming.senders[0], weighed.decision.at)?)
     }
 
     /// The copy without its signature.
-    pub(super) fn spliced(&self, decision: &Decision, incoming: &Incoming) -> Result<Vec<u8>, RewriteError> {
-        let message = &incoming.message;
+    pub(super) fn spliced(&self, weighed: &Weighed, incoming: &Incoming) -> Result<Vec<u8>, RewriteError> {
+        let Incoming { message, reading, .. } = incoming;
+        let decision = &weighed.decision;
         let mut on_top = received(&incoming.hop, &self.hostname, decision.id, decision.at);
         on_top.push_str(&missing(message, &self.hostname, decision.id));
+        let headers = self.catalogue.controller(&decision.controller).map(|controller| &controller.headers);
+        let fields = Fields { help: headers.and_then(|headers| headers.list_help.as_deref()), ..Fields::default() };
+        let plan = Plan { on_top: on_top.as_bytes(), fields, kept: &self.rewriting.keep_fields, marketing: None };
         let topic = decision.topic.as_ref().filter(|_| decision.reason != Reason::Transactional);
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
-            return rewrite(message, &Plan { on_top: on_top.as_bytes(), marketing: None });
+            return rewrite(message, reading, &plan);
         };
-        let declared = message.value("Content-Language");
+        // the language of the mail: as its header says, or its HTML
+        let declared = message.value("Content-Language").or_else(|| reading.language(message, &self.trackers));
         let token = self.links.sign(&Link {
             subject: decision.subject,
             controller: decision.controller.clone(),
@@ -47,15 +53,35 @@ impl Gateway {
         });
         let url = self.public_url.unsubscribe(&token);
         let language = self.footers.language(&entry.controller, declared.as_deref());
-        let basis = decision.reason.basis();
+        let footer = self.footers.filled(&entry.name, decision.reason.basis(), language, &url);
+        let footer = footer.ok_or(RewriteError::Setting("the footer"))?; // the language is one that there is
+        let mailbox = headers.and_then(|headers| headers.unsubscribe_mailbox.as_deref());
+        let mailto = mailbox.map(|mailbox| format!("mailto:{mailbox}?subject={token}"));
+        let feedback = headers.and_then(|headers| headers.feedback_sender.as_deref());
+        // U-33: the same for all recipients, and nothing that a tool could fill with names
+        let feedback = feedback.map(|sender| format!("{}:{}:marketing:{sender}", entry.name, decision.controller));
         let marketing = Marketing {
             unsubscribe_url: &url,
+            mailto: mailto.as_deref(),
             list_id_phrase: &entry.title,
             list_id: &entry.list_id,
-            footer_text: &self.footers.text(&entry.name, basis, language, &url).unwrap_or_default(),
-            footer_html: &self.footers.html(&entry.name, basis, language, &url).unwrap_or_default(),
+            footer_text: &footer.text,
+            footer_html: &footer.html,
+            notice_text: &footer.notice_text,
+            notice_html: &footer.notice_html,
+            must_say: footer.must_say,
+            unsubscribe_words: footer.unsubscribe_words,
+            may_measure: weighed.may_measure,
+            refuse_blind: self.rewriting.tracked_links == TrackedLinks::Refuse && incoming.stream.mode == StreamMode::Enforce,
+            trackers: &self.trackers,
         };
-        rewrite(message, &Plan { on_top: on_top.as_bytes(), marketing: Some(marketing) })
+        let fields = Fields {
+            feedback_id: feedback.as_deref(),
+            complaints: headers.and_then(|headers| headers.complaints.as_deref()).map(|address| (address, &*token)),
+            csa_complaints: headers.and_then(|headers| headers.csa_complaints.as_deref()),
+            ..fields
+        };
+        rewrite(message, reading, &Plan { fields, marketing: Some(marketing), ..plan })
     }
 }
 
@@ -64,6 +90,7 @@ pub(super) fn refused(error: &CopyError) -> Outcome {
     tracing::warn!(%error, "copy cannot be made");
     match error {
         CopyError::Rewrite(error @ RewriteError::TooManyParts) => Outcome::Reject { code: 554, text: format!("5.6.0 {error}") },
+        CopyError::Rewrite(error @ RewriteError::Tracked) => Outcome::Reject { code: 554, text: format!("5.7.1 {error}") },
         CopyError::Rewrite(error) => Outcome::Reject { code: 554, text: format!("5.6.3 {error}") },
         CopyError::Sign(_) => Outcome::Defer { code: 451, text: "4.3.0 signing failed".into() },
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::Gateway;
 use crate::consent::CopyKey;
 use crate::mail::{Address, Body, Envelope, Hop, Message, MessageError, Recipient, Sender, Stream};
+use crate::rewrite::Reading;
 
 /// A message that may be decided on.
 pub struct Incoming {
@@ -17,6 +18,8 @@ pub struct Incoming {
     /// From, then Sender; at least one.
     pub(super) senders: Vec<Address>,
     pub(super) hop: Hop,
+    /// Read once for all copies.
+    pub(super) reading: Reading,
 }
 
 impl Incoming {
@@ -26,7 +29,7 @@ impl Incoming {
         if !message.raw().is_ascii() {
             sender.body = Body::EightBit; // whatever the client said: the outbound MTA must know (RFC 6152 s.3)
         }
-        Ok(Self { stream, sender, message, senders, hop })
+        Ok(Self { stream, sender, message, senders, hop, reading: Reading::default() })
     }
 
     /// The envelope of one copy.

@@ -89,6 +89,17 @@ pub(super) fn relayed(decision: &Decision, outcome: &Outcome) -> Reply {
     }
 }
 
+/// No copy can be made: why, in our own words, which hold nothing of the mail.
+pub(super) fn not_copied(decision: &Decision, outcome: &Outcome) -> Reply {
+    let (code, text) = match outcome {
+        Outcome::Reject { code, text } | Outcome::Defer { code, text } => (*code, text.as_str()),
+        _ => return relayed(decision, outcome),
+    };
+    let words = text.split_once(' ').map_or(text, |(_, words)| words);
+    let class = if code < 500 { 4 } else { 5 };
+    Reply { code, enhanced: Some(Enhanced::of(text, class)), text: format!("{words} ref={}", decision.id).into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

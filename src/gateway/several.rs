@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::incoming::Incoming;
 use super::keep::new_copy;
 use super::twins::{Boarding, Flight};
+use super::weigh::Weighed;
 use super::{Gateway, copy, replies};
 use crate::compose::{Action, Fate};
 use crate::consent::{CopyKey, Decision, DecisionId, Language, Verdict};
@@ -36,7 +37,7 @@ pub(super) fn distinct(named: Vec<Recipient>) -> (Vec<Recipient>, Vec<usize>) {
 enum Found {
     /// It was taken before.
     Taken(DecisionId),
-    Decided(Box<Decision>, Flight),
+    Decided(Box<Weighed>, Flight),
 }
 
 impl Gateway {
@@ -62,16 +63,17 @@ impl Gateway {
             Err(error) => return vec![replies::ledger_unavailable(&error); number], // I4
         };
         // A mail that cannot be rewritten is refused now, while its client still listens.
-        let passed = found.iter().find_map(|found| match found {
-            Found::Decided(decision, _) if decision.reason.verdict() == Verdict::Pass => Some(decision),
+        let passed = found.iter().filter_map(|found| match found {
+            Found::Decided(weighed, _) if weighed.decision.reason.verdict() == Verdict::Pass => Some(weighed),
             _ => None,
         });
-        if let Some(decision) = passed
-            && let Err(error) = self.spliced(decision, &incoming)
+        // of those who pass, one who has not agreed to being measured has the least that may stay
+        if let Some(weighed) = passed.min_by_key(|weighed| weighed.may_measure)
+            && let Err(error) = self.spliced(weighed, &incoming)
         {
             let refused = copy::refused(&error.into());
             self.nobody_got_it(&found, &refused);
-            return vec![replies::relayed(decision, &refused); number];
+            return vec![replies::not_copied(&weighed.decision, &refused); number];
         }
         let profile = incoming.stream.answer;
         match self.keep_what_passes(incoming, &recipients, &found, answers).await {
@@ -86,7 +88,8 @@ impl Gateway {
     /// What may pass and went nowhere: the client heard so.
     fn nobody_got_it(&self, found: &[Found], outcome: &Outcome) {
         for found in found {
-            if let Found::Decided(decision, _) = found
+            if let Found::Decided(weighed, _) = found
+                && let decision = &weighed.decision
                 && decision.reason.verdict() == Verdict::Pass
             {
                 self.store.settle(decision.id, Timestamp::now(), outcome);
@@ -108,9 +111,9 @@ impl Gateway {
             async move {
                 match boarding {
                     Boarding::Fresh(flight) => {
-                        let decision = self.decide(incoming, &recipient, key, classification).await?;
-                        self.record(&decision, incoming).await?;
-                        Ok(Found::Decided(Box::new(decision), flight))
+                        let weighed = self.decide(incoming, &recipient, key, classification).await?;
+                        self.record(&weighed.decision, incoming).await?;
+                        Ok(Found::Decided(Box::new(weighed), flight))
                     }
                     Boarding::Taken(decision) => Ok(Found::Taken(decision)),
                     Boarding::Flying => Err(StoreError::Closed), // turned away before
@@ -133,10 +136,10 @@ impl Gateway {
         for (recipient, found) in recipients.iter().zip(found) {
             match found {
                 Found::Taken(_) => {}
-                Found::Decided(decision, _) if decision.reason.verdict() == Verdict::Pass => {
-                    copies.push(new_copy(decision, recipient.clone(), CopyState::Waiting, now));
+                Found::Decided(weighed, _) if weighed.decision.reason.verdict() == Verdict::Pass => {
+                    copies.push(new_copy(&weighed.decision, recipient.clone(), CopyState::Waiting, now));
                 }
-                Found::Decided(decision, _) => blocked.push((recipient, decision)),
+                Found::Decided(weighed, _) => blocked.push((recipient, &weighed.decision)),
             }
         }
         let served = copies.len() + found.iter().filter(|found| matches!(found, Found::Taken(_))).count();
@@ -167,12 +170,12 @@ fn answer(found: Vec<Found>, answers: Answers, profile: AnswerProfile) -> Vec<Re
         .into_iter()
         .map(|found| match found {
             Found::Taken(decision) => replies::taken_before(decision),
-            Found::Decided(decision, flight) if decision.reason.verdict() == Verdict::Pass => {
-                let reply = replies::kept(&decision);
-                flight.land(decision.id, now);
+            Found::Decided(weighed, flight) if weighed.decision.reason.verdict() == Verdict::Pass => {
+                let reply = replies::kept(&weighed.decision);
+                flight.land(weighed.decision.id, now);
                 reply
             }
-            Found::Decided(decision, _) => replies::blocked(&decision, profile),
+            Found::Decided(weighed, _) => replies::blocked(&weighed.decision, profile),
         })
         .collect();
     match answers {

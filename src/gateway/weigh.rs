@@ -5,22 +5,24 @@ use jiff::Timestamp;
 use super::Gateway;
 use super::incoming::Incoming;
 use crate::classify::Path;
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId, TopicStanding};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
-use crate::mail::{Address, Class, Classification, Lane, Recipient, ReversePath, Stream};
+use crate::mail::{Address, Class, Classification, Lane, Recipient, ReversePath, Step, Stream};
 use crate::store::StoreError;
 
+/// A decision, and what else of the standing the copy depends on.
+pub(super) struct Weighed {
+    pub(super) decision: Decision,
+    /// The person agreed to being measured (L-TRK-01).
+    pub(super) may_measure: bool,
+}
+
 impl Gateway {
-    /// What the message is. A dispute that decides nothing is told: somebody should look at the stream.
+    /// What the message is.
     pub(super) fn classify(&self, incoming: &Incoming) -> Classification {
         let path = if incoming.sender.reverse_path == ReversePath::Null { Path::Null } else { Path::Named };
-        let classification = self.classifier.classify(&incoming.stream, path, &incoming.message);
-        if classification.is_disputed() {
-            let why = classification.steps.last().map_or("", |step| &step.why);
-            tracing::warn!(stream = incoming.stream.name, why, "class_disputed: passes as transactional, reads like advertising");
-        }
-        classification
+        self.classifier.classify(&incoming.stream, path, &incoming.message)
     }
 
     /// Decides. Errors mean that the ledger cannot be asked: defer (I4).
@@ -30,7 +32,7 @@ impl Gateway {
         recipient: &Recipient,
         copy: Option<CopyKey>,
         classification: Classification,
-    ) -> Result<Decision, StoreError> {
+    ) -> Result<Weighed, StoreError> {
         let keyring = self.store.keyring();
         // I3: the look-up begins after end-of-data, so that every withdrawal answered before counts
         let address = &recipient.address;
@@ -49,9 +51,11 @@ impl Gateway {
             now,
         });
         let active = standing.as_ref().and_then(|standing| standing.active(&incoming.stream.controller));
+        let tracking = standing.as_ref().map(|standing| standing.tracking(&incoming.stream.controller));
+        let may_measure = matches!(tracking, Some(TopicStanding::Given(_)));
         let is_contact = is_contact(reason, active, now);
         let id = DecisionId::new(now, random());
-        Ok(Decision {
+        let decision = Decision {
             id,
             at: now,
             stream: incoming.stream.name.clone(),
@@ -69,7 +73,8 @@ impl Gateway {
             message: incoming.message.value("Message-ID").map(|id| keyring.message_key(&id)),
             copy,
             size: incoming.message.raw().len() as u64,
-        })
+        };
+        Ok(Weighed { decision, may_measure })
     }
 
     /// On the ECG list or not to be told, where that may matter (J-04).
@@ -83,6 +88,13 @@ impl Gateway {
     async fn known(&self, class: Class, recipient: LookupKey) -> Result<(SubjectId, Option<Standing>), StoreError> {
         let found = if class == Class::Marketing { self.store.standing(recipient).await? } else { None };
         Ok(found.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing))))
+    }
+}
+
+/// A dispute that decides nothing is told: somebody should look at the stream.
+pub(super) fn tell_dispute(stream: &Stream, classification: &Classification) {
+    if let Some(Step { why, .. }) = classification.disputed_by() {
+        tracing::warn!(stream = stream.name, why, "class_disputed: passes as transactional, its content advertises or cannot be judged");
     }
 }
 

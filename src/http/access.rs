@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::answer::Answers;
 use super::choice::Chosen;
 use super::content::{AccessView, Content, SignUpView, StandingView, WhyView};
+use super::dossier::download;
 use super::extract::Token;
 use super::form::{self, Posted};
 use super::page::Page;
@@ -23,12 +24,26 @@ pub(super) fn router<S>(answers: Answers) -> Router<S> {
     Router::new()
         .route("/p/{token}", get(show).post(act))
         .route("/p/{token}/", get(show).post(act))
+        .route("/p/{token}/data", get(data))
         .layer(DefaultBodyLimit::max(form::LIMIT))
         .with_state(answers)
 }
 
 async fn show(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token) -> Response {
     respond(&answers, &visitor, &token, None, answers.desk.access(&token, Timestamp::now()).await)
+}
+
+/// All of it as a file (GDPR Art. 15(3), 20). Changes nothing, so a GET will do (I6): the link proves the mailbox.
+async fn data(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token) -> Response {
+    let now = Timestamp::now();
+    match answers.desk.access(&token, now).await {
+        Ok(AccessPage::Open(access)) => match answers.desk.own_dossier(&access, now).await {
+            Ok(Some(dossier)) => download(dossier),
+            Ok(None) => answers.refusal(Page::AccessUnknown, StatusCode::NOT_FOUND, &visitor, ""),
+            Err(error) => answers.unavailable(&visitor, &error),
+        },
+        other => respond(&answers, &visitor, &token, None, other),
+    }
 }
 
 async fn act(State(answers): State<Answers>, Extension(visitor): Extension<Visitor>, Token(token): Token, posted: Posted) -> Response {
@@ -83,7 +98,11 @@ fn respond(answers: &Answers, visitor: &Visitor, token: &str, again: Option<Stri
             let content = Content {
                 again: again.is_some(),
                 stamp: again.unwrap_or_else(|| answers.desk.stamp(&purpose(token, language), Timestamp::now())),
-                access: Some(AccessView { tracking_text: answers.desk.tracking_text(&access, language), ..view(&access, language) }),
+                access: Some(AccessView {
+                    data: format!("{}/p/{token}/data", answers.desk.public_url().path()),
+                    tracking_text: answers.desk.tracking_text(&access, language),
+                    ..view(&access, language)
+                }),
                 controller: access.controller_name(),
                 ..Content::default()
             };
@@ -102,6 +121,7 @@ fn respond(answers: &Answers, visitor: &Visitor, token: &str, again: Option<Stri
 
 fn view(access: &Access, language: Language) -> AccessView {
     AccessView {
+        data: String::new(),
         address: access.address.clone(),
         why: access.why.as_ref().and_then(|why| {
             Some(WhyView {

@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::extract::Token;
 use super::problem::Problem;
-use crate::consent::{DecisionId, Language};
-use crate::desk::{ApiToken, DecisionRow, Desk, FieldProblem, Scope, SignUp, SignUpError};
+use crate::consent::DecisionId;
+use crate::desk::{ApiToken, Desk, FieldProblem, Scope, SignUp, SignUpError, decision_value};
 
 /// Most octets of a body: a consent text of 16 KiB in which every character is escaped, and the rest.
 const BODY_LIMIT: usize = 128 * 1024;
@@ -73,55 +73,20 @@ async fn decisions(State(desk): State<Desk>, headers: HeaderMap, range: Result<Q
     let rows = desk.decisions(before, limit).await.map_err(|error| Problem::unavailable(&error))?;
     let last = rows.last().filter(|_| rows.len() == limit as usize);
     let next = last.map(|row| format!("/api/v1/decisions?before={}&limit={limit}", row.decision.id));
-    Ok(Json(json!({ "decisions": rows.iter().map(view).collect::<Vec<_>>(), "next": next })).into_response())
+    Ok(Json(json!({ "decisions": rows.iter().map(decision_value).collect::<Vec<_>>(), "next": next })).into_response())
 }
 
 async fn decision(State(desk): State<Desk>, headers: HeaderMap, Token(reference): Token) -> Result<Response, Problem> {
     authorise(&desk, &headers, Scope::Decisions).await?;
     match desk.decision(&reference).await {
-        Ok(Some(row)) => Ok(Json(view(&row)).into_response()),
+        Ok(Some(row)) => Ok(Json(decision_value(&row)).into_response()),
         Ok(None) => Err(Problem::new(StatusCode::NOT_FOUND, "there is no decision with this ref")),
         Err(error) => Err(Problem::unavailable(&error)),
     }
 }
 
-/// A decision as tools see it; the recipient's keyed hash stays inside.
-fn view(row: &DecisionRow) -> Value {
-    let decision = &row.decision;
-    let reason = decision.reason;
-    let classification = &decision.classification;
-    let steps: Vec<Value> = classification
-        .steps
-        .iter()
-        .map(|step| json!({ "trust": step.trust.as_str(), "says": step.says.as_str(), "why": step.why }))
-        .collect();
-    json!({
-        "ref": decision.id.to_string(),
-        "at": decision.at,
-        "stream": decision.stream,
-        "controller": decision.controller,
-        "subject": decision.subject.to_string(),
-        "class": classification.class.as_str(),
-        "topic": classification.topic,
-        "campaign": classification.campaign,
-        "steps": steps,
-        "verdict": reason.verdict().as_str(),
-        "reason": reason.as_str(),
-        "sentence": { "de": reason.sentence(Language::DE), "en": reason.sentence(Language::EN) },
-        "would_have_to_be": { "de": reason.remedy(Language::DE), "en": reason.remedy(Language::EN) },
-        "legal_basis": reason.basis().map(|basis| json!({ "basis": basis.as_str(), "articles": reason.articles(decision.profile, Language::EN) })),
-        "articles": { "de": reason.articles(decision.profile, Language::DE), "en": reason.articles(decision.profile, Language::EN) },
-        "profile": decision.profile,
-        "shadowed": decision.shadowed.map(|reason| reason.as_str()),
-        "event": decision.event,
-        "folded_from": decision.folded_from,
-        "size": decision.size,
-        "outcome": row.outcome.as_ref().map(|(at, word, code)| json!({ "at": at, "outcome": word, "code": code })),
-    })
-}
-
 /// Who asks, if they may.
-async fn authorise(desk: &Desk, headers: &HeaderMap, needed: Scope) -> Result<ApiToken, Problem> {
+pub(super) async fn authorise(desk: &Desk, headers: &HeaderMap, needed: Scope) -> Result<ApiToken, Problem> {
     let token = bearer(desk, headers).await?;
     if token.scopes.contains(&needed) { Ok(token) } else { Err(Problem::forbidden(needed)) }
 }
@@ -184,6 +149,6 @@ fn cause(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn field(name: &'static str, problem: &str, mend: &str) -> Problem {
+pub(super) fn field(name: &'static str, problem: &str, mend: &str) -> Problem {
     Problem::fields(vec![FieldProblem { field: Cow::Borrowed(name), problem: problem.to_owned(), mend: mend.to_owned() }])
 }

@@ -68,6 +68,8 @@ pub struct FormView<'a> {
 /// What is stored about a person with one company.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct AccessView {
+    /// Where all of it is to be had as a file; empty for nowhere.
+    pub data: String,
     /// The address.
     pub address: String,
     /// Why the mail came whose link was used; `None` when its record is gone.

@@ -11,6 +11,7 @@ mod choice;
 mod confirm;
 mod connection;
 mod content;
+mod dossier;
 mod events;
 mod extract;
 mod form;
@@ -20,6 +21,7 @@ mod press;
 mod problem;
 mod samples;
 mod shell;
+mod subjects;
 mod subscribe;
 mod unsubscribe;
 mod visitor;
@@ -87,7 +89,7 @@ pub fn router(desk: &Desk, office: &Office, settings: &HttpSettings, more: Route
         .merge(access::router(answers.clone()))
         .merge(brand::router(answers.clone()))
         .merge(subscribe::router(answers.clone()))
-        .nest("/api", api::router(desk.clone()).merge(events::router(desk.clone())))
+        .nest("/api", api::router(desk.clone()).merge(events::router(desk.clone())).merge(subjects::router(desk.clone())))
         .merge(admin::router(office, &answers)?)
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready).with_state(desk.clone()))

@@ -48,6 +48,18 @@ impl Problem {
             Scope::Decisions => {
                 ("the token lacks the scope decisions", "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"decisions\"")
             }
+            Scope::SubjectAccess => (
+                "the token lacks the scope subjects:access",
+                "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"subjects:access\"",
+            ),
+            Scope::SubjectErasure => (
+                "the token lacks the scope subjects:erasure",
+                "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"subjects:erasure\"",
+            ),
+            Scope::SubjectRestriction => (
+                "the token lacks the scope subjects:restriction",
+                "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"subjects:restriction\"",
+            ),
             Scope::Events(_) => (
                 "the token does not say which system talks: make one with exactly one of the scopes events:crm, events:erp, events:ma, events:staff",
                 "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"events:crm events:erp events:ma events:staff\"",

@@ -110,6 +110,7 @@ fn access(controller: &str, topics: usize) -> Content<'_> {
         stamp: stamp(),
         again: much,
         access: Some(AccessView {
+            data: "/consent/p/x/data".into(),
             address: if known { "person@people.example".into() } else { String::new() },
             why: known.then(|| WhyView {
                 at: NOW,

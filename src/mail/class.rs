@@ -107,8 +107,10 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// True when the mail passes as transactional although its content says otherwise (`class_disputed`).
-    pub fn is_disputed(&self) -> bool {
-        self.class == Class::Transactional && self.steps.iter().any(|step| step.trust == Trust::Content && step.says == Class::Marketing)
+    /// What speaks against it, when the mail passes as transactional although its content says otherwise, or cannot be judged
+    /// (`class_disputed`).
+    pub fn disputed_by(&self) -> Option<&Step> {
+        let speaks_against = |step: &&Step| step.trust == Trust::Content && step.says == Class::Marketing;
+        self.steps.iter().find(speaks_against).filter(|_| self.class == Class::Transactional)
     }
 }

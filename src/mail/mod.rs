@@ -8,6 +8,7 @@ mod lane;
 mod message;
 mod notify;
 mod outcome;
+mod redact;
 mod stream;
 
 pub use address::{Address, AddressError};
@@ -18,4 +19,5 @@ pub use lane::Lane;
 pub use message::{Header, Message, MessageError};
 pub use notify::{Notify, Return, is_xtext};
 pub use outcome::Outcome;
+pub use redact::redact;
 pub use stream::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, StreamMode};

@@ -39,22 +39,15 @@ pub enum StreamMode {
     Shadow,
 }
 
-/// What follows when the credential claims transactional and the content alone says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+/// What follows when the credential claims transactional, or lets its sender claim it, and the content alone says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dispute {
-    /// It passes; the dispute is recorded and told in the log.
+    /// It passes; the dispute is recorded and told in the log. A model alone loses nobody's invoice: that takes a person who says so.
+    #[default]
     Pass,
     /// It is marketing.
     Enforce,
-}
-
-impl Dispute {
-    /// Where the configuration says nothing: a model alone refuses no mail of a stream bound to transactional, and no declaration
-    /// of a sender outweighs it (L-AD-06).
-    pub fn of(class: StreamClass) -> Self {
-        if class == StreamClass::Transactional { Self::Pass } else { Self::Enforce }
-    }
 }
 
 /// A source of mail: one controller, the domains it may use, the class its credential allows.

@@ -10,6 +10,7 @@ mod door;
 mod limiter;
 mod log;
 mod person;
+mod rights;
 mod role;
 mod rules;
 mod totp;
@@ -28,8 +29,8 @@ pub use role::Action;
 pub use rules::{Activation, RulesError, RulesOnRecord, RulesState};
 
 pub use crate::store::{
-    ActiveRules, AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, EventCount, Names, NewAuditLine, Object, Operator, OperatorId,
-    Role, Session, Simulation, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
+    ActiveRules, AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, Erasure, EventCount, Names, NewAuditLine, Object, Operator,
+    OperatorId, Role, Session, Simulation, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
 };
 
 use crate::credentials::Passwords;

@@ -23,6 +23,12 @@ pub enum Action {
     ReadAudit,
     /// See a person's evidence in full: IP address, browser, mail.
     Evidence,
+    /// Take away all that is stored about a person, as a file (GDPR Art. 15).
+    AccessExport,
+    /// Erase a person (GDPR Art. 17).
+    Erase,
+    /// Restrict processing for a person, and lift it (GDPR Art. 18).
+    Restrict,
     /// See which rules are in force, what others would change, and who approved them.
     Rules,
     /// Propose other rules: have them simulated (S0-27).
@@ -36,7 +42,7 @@ const NO_: bool = false;
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 12] = [
+    pub const ALL: [Action; 15] = [
         Self::Overview,
         Self::Decisions,
         Self::FindSubject,
@@ -46,6 +52,9 @@ impl Action {
         Self::RevealAddress,
         Self::ReadAudit,
         Self::Evidence,
+        Self::AccessExport,
+        Self::Erase,
+        Self::Restrict,
         Self::Rules,
         Self::SimulateRules,
         Self::ApproveRules,
@@ -63,6 +72,9 @@ impl Action {
             Self::RevealAddress => "reveal_address",
             Self::ReadAudit => "read_audit",
             Self::Evidence => "evidence",
+            Self::AccessExport => "access_export",
+            Self::Erase => "erase",
+            Self::Restrict => "restrict",
             Self::Rules => "rules",
             Self::SimulateRules => "simulate_rules",
             Self::ApproveRules => "approve_rules",
@@ -82,6 +94,9 @@ impl Action {
             Self::RevealAddress   => [NO_, NO_, YES, YES],
             Self::ReadAudit       => [NO_, NO_, YES, YES],
             Self::Evidence        => [NO_, NO_, NO_, YES],
+            Self::AccessExport    => [NO_, NO_, NO_, YES],
+            Self::Erase           => [NO_, NO_, YES, YES],
+            Self::Restrict        => [NO_, YES, YES, YES],
             Self::Rules           => [NO_, YES, YES, YES],
             Self::SimulateRules   => [NO_, YES, YES, YES],
             Self::ApproveRules    => [NO_, NO_, YES, YES],

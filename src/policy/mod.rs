@@ -3,6 +3,7 @@
 
 mod customer;
 mod ecg;
+mod keeping;
 mod profile;
 mod rules;
 mod ruleset;
@@ -10,6 +11,7 @@ mod similarity;
 mod window;
 
 pub use ecg::{Ecg, EcgError, EcgList};
+pub use keeping::EvidenceRule;
 pub use profile::{CustomerRule, Profile, ProfileChange, Regime, Similarity};
 pub use rules::{Applied, Case, Policy, PolicySettings};
 pub use ruleset::{ClassRule, ClassRules, RuleChange, Rules, RulesId, StreamRules};

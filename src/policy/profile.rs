@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::keeping::EvidenceRule;
 use super::window::Window;
 use crate::consent::{ProfileName, Trigger};
 
@@ -63,6 +64,8 @@ pub struct Profile {
     pub regime: Regime,
     /// How long a consent may lie unused (L-CON-06).
     pub consent_idle: Window,
+    /// How long evidence is kept (L-PRV-02); no part of a verdict.
+    pub evidence: EvidenceRule,
     /// The exemption for existing customers.
     pub customer: CustomerRule,
 }
@@ -78,6 +81,7 @@ pub struct ProfileChange {
     reviewed: Option<Date>,
     regime: Option<Regime>,
     consent_idle: Option<Window>,
+    evidence: Option<EvidenceRule>,
     customer: Option<CustomerChange>,
 }
 
@@ -113,6 +117,7 @@ impl Profile {
         set(&mut self.reviewed, change.reviewed);
         set(&mut self.regime, change.regime);
         set(&mut self.consent_idle, change.consent_idle);
+        set(&mut self.evidence, change.evidence);
         if let Some(customer) = change.customer {
             set(&mut self.customer.triggers, customer.triggers);
             set(&mut self.customer.own_address, customer.own_address);

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::customer::{Offer, exemption};
+use super::keeping::EvidenceRule;
 use super::profile::{Profile, ProfileChange, Regime};
 use super::similarity::SimilarTopics;
 use super::window::Window;
@@ -100,6 +101,14 @@ impl Policy {
             }
         }
         names
+    }
+
+    /// How long evidence is kept: of each channel the longest of the default profile's and those of the controllers' seats, because a
+    /// person's evidence has one key.
+    pub fn evidence(&self) -> EvidenceRule {
+        let seats = self.seats.values().map(|seat| ProfileName::of(*seat));
+        let rules = seats.map(|name| self.profile(name).evidence);
+        rules.fold(self.profile(self.default).evidence, EvidenceRule::longest)
     }
 
     /// True when it may matter whether somebody is on the ECG list.

@@ -1,6 +1,8 @@
 //! Base64 (RFC 2045 s.6.8): a part decoded with the way back to its octets, and a splice that leaves
 //! all groups of four characters before the change as they stand.
 
+use std::ops::Range;
+
 use ::base64::Engine as _;
 use ::base64::alphabet;
 use ::base64::engine::general_purpose::STANDARD;
@@ -17,9 +19,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
-/// A decoded body.
-pub(super) struct Decoded<'a> {
-    raw: &'a [u8],
+/// A decoded body, which is handed in again where it is changed.
+#[derive(Debug)]
+pub(super) struct Decoded {
     /// The octets.
     pub(super) octets: Vec<u8>,
     /// Number of characters of the alphabet.
@@ -30,10 +32,10 @@ pub(super) struct Decoded<'a> {
     end: usize,
 }
 
-impl<'a> Decoded<'a> {
+impl Decoded {
     /// Decodes; characters outside of the alphabet are ignored (RFC 2045 s.6.8). Refuses data
     /// behind padding: readers differ on whether it is there.
-    pub(super) fn new(raw: &'a [u8]) -> Result<Self, RewriteError> {
+    pub(super) fn new(raw: &[u8]) -> Result<Self, RewriteError> {
         let data = memchr::memchr(b'=', raw).unwrap_or(raw.len());
         if raw[data..].iter().any(|byte| in_alphabet(*byte)) {
             return Err(RewriteError::Undecodable);
@@ -44,7 +46,7 @@ impl<'a> Decoded<'a> {
         raw[..last].split(|byte| *byte == b'\n').for_each(|line| characters.extend_from_slice(line.trim_ascii()));
         let count = characters.len();
         if let Ok(octets) = LENIENT.decode(&characters) {
-            return Ok(Self { raw, octets, characters: count, last, end: end.unwrap_or(last) });
+            return Ok(Self { octets, characters: count, last, end: end.unwrap_or(last) });
         }
         characters.retain(|byte| in_alphabet(*byte));
         let count = characters.len();
@@ -52,16 +54,23 @@ impl<'a> Decoded<'a> {
             characters.pop(); // six bits are no octet
         }
         let octets = LENIENT.decode(&characters).map_err(|_| RewriteError::Undecodable)?;
-        Ok(Self { raw, octets, characters: count, last, end: end.unwrap_or(last) })
+        Ok(Self { octets, characters: count, last, end: end.unwrap_or(last) })
     }
 
-    /// The splice, with offsets from the start of the body, that adds `added` before the octet at `index`.
-    pub(super) fn insert(&self, index: usize, added: &[u8]) -> Splice {
-        let group = index / 3;
-        let start = self.offset_of(group * 4);
-        let octets = [&self.octets[group * 3..index], added, &self.octets[index..]].concat();
+    /// The splice, with offsets from the start of the body, that makes the `changes`: of octets, in order, and at least one.
+    pub(super) fn splice<'s>(&self, raw: &[u8], changes: &[(Range<usize>, Vec<u8>)]) -> Splice<'s> {
+        let group = changes[0].0.start / 3;
+        let start = self.offset_of(raw, group * 4);
+        let mut octets = Vec::with_capacity(self.octets.len() - group * 3 + 512);
+        let mut from = group * 3;
+        for (range, new) in changes {
+            octets.extend_from_slice(&self.octets[from..range.start]);
+            octets.extend_from_slice(new);
+            from = range.end;
+        }
+        octets.extend_from_slice(&self.octets[from..]);
         let encoded = STANDARD.encode(octets);
-        let line_start = memchr::memrchr(b'\n', &self.raw[..start]).map_or(0, |at| at + 1);
+        let line_start = memchr::memrchr(b'\n', &raw[..start]).map_or(0, |at| at + 1);
         let mut room = LINE.saturating_sub(start - line_start) / 4 * 4;
         let mut bytes = Vec::with_capacity(encoded.len() + encoded.len() / 32);
         let mut rest = encoded.as_bytes();
@@ -73,16 +82,16 @@ impl<'a> Decoded<'a> {
             }
             (rest, room) = (behind, LINE);
         }
-        Splice { range: start..self.end.max(start), bytes }
+        Splice { range: start..self.end.max(start), bytes: bytes.into() }
     }
 
     /// Offset of the character with that number; counted from the end, as changes are near it.
-    fn offset_of(&self, number: usize) -> usize {
+    fn offset_of(&self, raw: &[u8], number: usize) -> usize {
         let mut behind = self.characters.saturating_sub(number);
         let mut at = self.last;
         while behind > 0 && at > 0 {
             at -= 1;
-            behind -= usize::from(in_alphabet(self.raw[at]));
+            behind -= usize::from(in_alphabet(raw[at]));
         }
         at
     }
@@ -100,9 +109,13 @@ mod tests {
 
     fn insert(raw: &str, index: usize, added: &str) -> String {
         let decoded = Decoded::new(raw.as_bytes()).expect("decodable");
-        let splice = decoded.insert(index, added.as_bytes());
+        spliced(raw, &decoded, &[(index..index, added.into())])
+    }
+
+    fn spliced(raw: &str, decoded: &Decoded, changes: &[(Range<usize>, Vec<u8>)]) -> String {
+        let splice = decoded.splice(raw.as_bytes(), changes);
         let mut copy = raw.to_owned();
-        copy.replace_range(splice.range, &String::from_utf8(splice.bytes).expect("ASCII"));
+        copy.replace_range(splice.range, std::str::from_utf8(&splice.bytes).expect("ASCII"));
         copy
     }
 
@@ -125,6 +138,15 @@ mod tests {
             assert_eq!(insert(raw, index, "xyz"), expected, "{raw:?}");
         }
         assert_eq!(Decoded::new(b"YQ==\r\nYQ==").err(), Some(RewriteError::Undecodable));
+    }
+
+    #[test]
+    fn several_changes_are_made_at_once() {
+        let raw = "YWJjZGVm\r\neHl6"; // abcdefxyz
+        let decoded = Decoded::new(raw.as_bytes()).expect("decodable");
+        let changed = spliced(raw, &decoded, &[(4..5, Vec::new()), (7..7, b"123".to_vec())]);
+        assert_eq!(STANDARD.decode(changed.replace("\r\n", "")).expect("valid"), b"abcdfx123yz");
+        assert!(changed.starts_with("YWJj"));
     }
 
     proptest! {

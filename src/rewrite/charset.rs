@@ -1,6 +1,8 @@
 //! The footer's characters in a part's own charset. Never asks for a charset that the part has not,
 //! and never makes a 7-bit part an 8-bit one.
 
+use std::borrow::Cow;
+
 use encoding_rs::Encoding as Table;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -46,6 +48,35 @@ impl Charset {
                 Some(table) if table.output_encoding() == table => Self::Table { table, c1: label.starts_with("iso") },
                 _ => Self::Ascii,
             }),
+        }
+    }
+
+    /// The text with one octet for each of its units, to be searched for ASCII: what is none, or only looks like it, is 255.
+    pub(super) fn shadow(self, octets: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+        match self {
+            Self::Utf16 { big_endian } => {
+                let unit = |pair: &[u8]| match (pair, big_endian) {
+                    ([0, low], true) | ([low, 0], false) if low.is_ascii() => *low,
+                    _ => 0xff,
+                };
+                octets.chunks_exact(2).map(unit).collect()
+            }
+            // ISO-2022-JP: two octets of ASCII's range are one character, between escape sequences (RFC 1468)
+            Self::Table { table, .. } if table == encoding_rs::ISO_2022_JP => {
+                let mut wide = false;
+                let mut shadow = octets.into_owned();
+                for at in 0..shadow.len() {
+                    match shadow[at..] {
+                        [0x1b, b'$', ..] => wide = true,
+                        [0x1b, b'(', ..] => wide = false,
+                        [b'\r' | b'\n', ..] => wide = false,
+                        _ if wide => shadow[at] = 0xff,
+                        _ => {}
+                    }
+                }
+                Cow::Owned(shadow)
+            }
+            _ => octets,
         }
     }
 

@@ -4,7 +4,7 @@
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD;
 
-use super::{Marketing, Plan, RewriteError, Splice};
+use super::{Marketing, Plan, RewriteError, Splice, fields};
 use crate::mail::Message;
 
 /// RFC 5322 s.2.1.1: lines should have at most 78 characters and must have at most 998, without CRLF.
@@ -19,30 +19,34 @@ pub(super) fn on_top(plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
     let mut top = Vec::with_capacity(plan.on_top.len() + 512);
     top.extend_from_slice(plan.on_top);
     if let Some(marketing) = &plan.marketing {
-        unsubscribe(marketing.unsubscribe_url, &mut top)?;
+        unsubscribe(marketing.unsubscribe_url, marketing.mailto, &mut top)?;
         list_id(marketing, &mut top)?;
     }
+    plan.fields.write(&mut top)?;
     Ok(top)
 }
 
 /// Takes off the control fields, `Bcc` (RFC 5321 s.7.2, M-67) and, on marketing, the tool's list fields.
-pub(super) fn remove(message: &Message, plan: &Plan<'_>, splices: &mut Vec<Splice>) {
+pub(super) fn remove(message: &Message, plan: &Plan<'_>, splices: &mut Vec<Splice<'_>>) {
     for header in message.headers() {
-        let ours = header.name.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("Consentry-"));
+        let control = fields::is_control(header.name, plan.kept);
         let hidden = ["Bcc", "Resent-Bcc"].iter().any(|name| header.name.eq_ignore_ascii_case(name));
         let replaced = plan.marketing.is_some() && LIST_FIELDS.iter().any(|name| header.name.eq_ignore_ascii_case(name));
-        if ours || hidden || replaced {
+        if control || hidden || replaced || plan.fields.replace(header.name) {
             splices.push(Splice::remove(header.start..header.end));
         }
     }
 }
 
-fn unsubscribe(url: &str, top: &mut Vec<u8>) -> Result<(), RewriteError> {
+fn unsubscribe(url: &str, mailto: Option<&str>, top: &mut Vec<u8>) -> Result<(), RewriteError> {
     // RFC 2369 s.2: no white space within the brackets; U-21: the line stays whole
     let good = |byte: &u8| byte.is_ascii_graphic() && !b"<>\",".contains(byte);
     // never folded, however far beyond GOOD_LINE: some readers know a field's first line only
-    let line = format!("List-Unsubscribe: <{url}>");
-    if !url.as_bytes().iter().all(good) || line.len() > LONGEST_LINE || !url.contains("://") {
+    // RFC 2369 s.2: the first is the one that the sender prefers
+    let mailto = mailto.map(|mailto| format!(", <{mailto}>")).unwrap_or_default();
+    let line = format!("List-Unsubscribe: <{url}>{mailto}");
+    let sound = mailto.is_empty() || mailto[3..mailto.len() - 1].bytes().all(|byte| good(&byte));
+    if !sound || !url.as_bytes().iter().all(good) || line.len() > LONGEST_LINE || !url.contains("://") {
         return Err(RewriteError::Setting("the unsubscribe URL"));
     }
     top.extend_from_slice(line.as_bytes());
@@ -116,8 +120,28 @@ mod tests {
     use super::*;
 
     fn top(url: &str, phrase: &str, id: &str) -> Result<String, RewriteError> {
-        let marketing = Marketing { unsubscribe_url: url, list_id_phrase: phrase, list_id: id, footer_text: "", footer_html: "" };
-        on_top(&Plan { on_top: b"", marketing: Some(marketing) }).map(|top| String::from_utf8(top).expect("ASCII"))
+        top_with(url, None, phrase, id)
+    }
+
+    fn top_with(url: &str, mailto: Option<&str>, phrase: &str, id: &str) -> Result<String, RewriteError> {
+        let trackers = crate::rewrite::Trackers::new(&[]).expect("the built-in ones");
+        let marketing = Marketing {
+            unsubscribe_url: url,
+            mailto,
+            list_id_phrase: phrase,
+            list_id: id,
+            footer_text: "",
+            footer_html: "",
+            notice_text: "",
+            notice_html: "",
+            must_say: &[],
+            unsubscribe_words: "",
+            may_measure: false,
+            refuse_blind: true,
+            trackers: &trackers,
+        };
+        on_top(&Plan { on_top: b"", fields: crate::rewrite::Fields::default(), kept: &[], marketing: Some(marketing) })
+            .map(|top| String::from_utf8(top).expect("ASCII"))
     }
 
     /// A URL whose `List-Unsubscribe` is a line of so many octets, without CRLF.
@@ -142,6 +166,22 @@ mod tests {
             let [unsubscribe, list_id] = expected;
             let expected = format!("{unsubscribe}List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n{list_id}");
             assert_eq!(top(url, phrase, "a.b").as_deref(), Ok(expected.as_str()), "{url} {phrase}");
+        }
+    }
+
+    #[test]
+    fn a_mailto_stands_behind_the_link_and_only_if_there_is_one() {
+        // U-02, U-18
+        for (mailto, expected) in [
+            (None, Some("List-Unsubscribe: <https://x.example/u/1>\r\n")),
+            (
+                Some("mailto:leave@x.example?subject=T"),
+                Some("List-Unsubscribe: <https://x.example/u/1>, <mailto:leave@x.example?subject=T>\r\n"),
+            ),
+            (Some("mailto:leave@x.example>, <https://evil.example"), None),
+        ] {
+            let top = top_with("https://x.example/u/1", mailto, "", "a.b");
+            assert_eq!(top.ok().and_then(|top| top.split_inclusive("\r\n").next().map(str::to_owned)).as_deref(), expected, "{mailto:?}");
         }
     }
 

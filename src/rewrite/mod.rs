@@ -5,12 +5,27 @@
 mod base64;
 mod charset;
 mod entity;
+mod fields;
 mod footer;
 mod headers;
+mod html;
+mod pattern;
+mod placeholder;
 mod quoted_printable;
+mod reading;
+mod ready;
+mod settings;
 mod structure;
+mod trackers;
+mod tracking;
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+pub use fields::Fields;
+pub use reading::Reading;
+pub use settings::{RewriteSettings, TrackedLinks};
+pub use trackers::{Redirect, Target, Tracker, Trackers};
 
 use crate::mail::Message;
 
@@ -20,6 +35,10 @@ pub struct Plan<'a> {
     /// What goes on top, with its CRLFs: the complete `Received: …` field (RFC 5321 s.4.4, M-50), and fields that the client
     /// left out.
     pub on_top: &'a [u8],
+    /// Fields for all copies of a controller.
+    pub fields: Fields<'a>,
+    /// Control fields of tools that stay, because the outbound MTA knows them.
+    pub kept: &'a [String],
     /// What marketing gets besides; `None` for all other mail (U-20).
     pub marketing: Option<Marketing<'a>>,
 }
@@ -29,6 +48,8 @@ pub struct Plan<'a> {
 pub struct Marketing<'a> {
     /// The one-click URL of this recipient and topic (U-02, U-06).
     pub unsubscribe_url: &'a str,
+    /// The same by mail, as `mailto:…`, for programs that know no other (U-18).
+    pub mailto: Option<&'a str>,
     /// Name of the list as people know it (U-31); any characters.
     pub list_id_phrase: &'a str,
     /// The list's identifier, `label.domain` (RFC 2919 s.3).
@@ -37,6 +58,20 @@ pub struct Marketing<'a> {
     pub footer_text: &'a str,
     /// The footer for text/html, with the link: a snippet such as `<div>…</div>`.
     pub footer_html: &'a str,
+    /// The footer without a link, for a text whose placeholder has it.
+    pub notice_text: &'a str,
+    /// The same for text/html.
+    pub notice_html: &'a str,
+    /// A text with a placeholder gets no notice if it says all of this by itself.
+    pub must_say: &'a [String],
+    /// What a link is called, for placeholders of a sentence.
+    pub unsubscribe_words: &'a str,
+    /// The person agreed to being measured (L-TRK-01).
+    pub may_measure: bool,
+    /// What measures although it must not, and cannot be taken out, is refused.
+    pub refuse_blind: bool,
+    /// What is known of tools that measure.
+    pub trackers: &'a Trackers,
 }
 
 impl std::fmt::Debug for Marketing<'_> {
@@ -46,12 +81,23 @@ impl std::fmt::Debug for Marketing<'_> {
 }
 
 /// Why no copy can be made. The texts are safe for SMTP replies: they repeat no content. All but
-/// [`RewriteError::Setting`] are about the message: 554 5.6.3, and 5.6.0 for [`RewriteError::TooManyParts`].
+/// [`RewriteError::Setting`] are about the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
-    /// Signed or encrypted: the body must not be changed, and the link must be in it (U-45).
-    #[error("signed or encrypted marketing mail cannot carry the unsubscribe link")]
+    /// Signed: the body must not be changed, and a link must be in it (U-45).
+    #[error(
+        "signed marketing mail cannot be given an unsubscribe link: write the one of its List-Unsubscribe into each text, or do not sign"
+    )]
     Sealed,
+    /// Encrypted: nobody can see whether a link is in it (U-45).
+    #[error("encrypted marketing mail cannot be given an unsubscribe link: do not encrypt it")]
+    Encrypted,
+    /// A line that holds a placeholder has no room for the link (RFC 5322 s.2.1.1).
+    #[error("a line with a placeholder has no room for the unsubscribe link: break the line")]
+    NoRoom,
+    /// It measures somebody who has not agreed, in a way that cannot be taken out (L-TRK-02).
+    #[error("tracking: links measure a person who has not agreed to it, turn click tracking off in the tool")]
+    Tracked,
     /// Nothing that a reader sees as text, so no place for the link.
     #[error("marketing mail needs a text part that can carry the unsubscribe link")]
     NoTextPart,
@@ -66,13 +112,19 @@ pub enum RewriteError {
     Setting(&'static str),
 }
 
-/// Makes the copy; not dot-stuffed. The caller signs it next (U-40).
-pub fn rewrite(message: &Message, plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
+/// Makes the copy; not dot-stuffed. The caller signs it next (U-40). `reading` is of this message, and serves all its copies.
+pub fn rewrite(message: &Message, reading: &Reading, plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
     structure::check_bounds(message)?;
     let mut splices = vec![Splice::insert(0, headers::on_top(plan)?)];
     headers::remove(message, plan, &mut splices);
     if let Some(marketing) = &plan.marketing {
-        footer::add(message, marketing, &mut splices)?;
+        let read = reading.of(message, marketing.trackers)?;
+        if read.blind > 0 && !marketing.may_measure && marketing.refuse_blind {
+            return Err(RewriteError::Tracked);
+        }
+        for part in &read.parts {
+            part.splices(&message.raw()[part.body()], marketing, &mut splices)?;
+        }
     }
     Ok(apply(message.raw(), splices))
 }
@@ -83,24 +135,25 @@ pub fn tool_unsubscribe(message: &Message) -> Option<String> {
 }
 
 /// Replace these bytes of the message by those.
-struct Splice {
+#[derive(Debug)]
+struct Splice<'s> {
     range: Range<usize>,
-    bytes: Vec<u8>,
+    bytes: Cow<'s, [u8]>,
 }
 
-impl Splice {
+impl Splice<'_> {
     fn insert(at: usize, bytes: Vec<u8>) -> Self {
-        Self { range: at..at, bytes }
+        Self { range: at..at, bytes: bytes.into() }
     }
 
     fn remove(range: Range<usize>) -> Self {
-        Self { range, bytes: Vec::new() }
+        Self { range, bytes: Cow::Borrowed(&[]) }
     }
 }
 
 /// Copies `raw` once, with the splices. They do not overlap.
-fn apply(raw: &[u8], mut splices: Vec<Splice>) -> Vec<u8> {
-    splices.sort_by_key(|splice| splice.range.start);
+fn apply(raw: &[u8], mut splices: Vec<Splice<'_>>) -> Vec<u8> {
+    splices.sort_by_key(|splice| (splice.range.start, splice.range.end));
     let added: usize = splices.iter().map(|splice| splice.bytes.len()).sum();
     let mut copy = Vec::with_capacity(raw.len() + added);
     let mut from = 0;
@@ -119,16 +172,33 @@ mod tests {
 
     use super::*;
 
-    const PLAN: Plan<'_> = Plan {
-        on_top: b"Received: x\r\n",
-        marketing: Some(Marketing {
+    static TRACKERS: std::sync::LazyLock<Trackers> = std::sync::LazyLock::new(|| Trackers::new(&[]).expect("the built-in ones"));
+
+    fn marketing() -> Marketing<'static> {
+        Marketing {
             unsubscribe_url: "https://x.example/u/1",
+            mailto: None,
             list_id_phrase: "News",
             list_id: "a.b",
             footer_text: "Schluß: https://x.example/u/1",
             footer_html: "<a href=\"https://x.example/u/1\">Schluß</a>",
-        }),
-    };
+            notice_text: "Acme",
+            notice_html: "<p>Acme</p>",
+            must_say: &[],
+            unsubscribe_words: "Abmelden",
+            may_measure: false,
+            refuse_blind: true,
+            trackers: &TRACKERS,
+        }
+    }
+
+    fn plan() -> Plan<'static> {
+        Plan { on_top: b"Received: x\r\n", fields: Fields::default(), kept: &[], marketing: Some(marketing()) }
+    }
+
+    fn rewrite(message: &Message, plan: &Plan<'_>) -> Result<Vec<u8>, RewriteError> {
+        super::rewrite(message, &Reading::default(), plan)
+    }
 
     fn message(text: &str) -> Message {
         Message::parse(format!("From: a@x.example\r\n{text}").into_bytes(), true).expect("a message")
@@ -142,7 +212,7 @@ mod tests {
 
     #[test]
     fn control_fields_are_not_known_by_a_prefix_of_their_prefix() {
-        let plan = Plan { on_top: b"", marketing: None };
+        let plan = Plan { on_top: b"", marketing: None, ..plan() };
         let copy =
             rewrite(&message("Consentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\nCONSENTRY-Class: w\r\n\r\n"), &plan).expect("a copy");
         assert_eq!(String::from_utf8_lossy(&copy), "From: a@x.example\r\nConsentry: x\r\nConsent: y\r\nX-Consentry-Class: z\r\n\r\n");
@@ -152,16 +222,16 @@ mod tests {
     fn what_a_message_makes_us_do_is_bounded() {
         let nested: String = (0..40).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
         // M-45: whatever the message is
-        let plain = Plan { marketing: None, ..PLAN };
+        let plain = Plan { marketing: None, ..plan() };
         assert_eq!(rewrite(&message(&nested), &plain).err(), Some(RewriteError::TooManyParts));
-        assert_eq!(rewrite(&message(&nested), &PLAN).err(), Some(RewriteError::TooManyParts));
+        assert_eq!(rewrite(&message(&nested), &plan()).err(), Some(RewriteError::TooManyParts));
         let flat = format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", "--b\r\n\r\nx\r\n".repeat(2_000));
-        assert_eq!(rewrite(&message(&flat), &PLAN).err(), Some(RewriteError::TooManyParts));
+        assert_eq!(rewrite(&message(&flat), &plan()).err(), Some(RewriteError::TooManyParts));
     }
 
     #[test]
     fn debug_hides_the_link() {
-        assert!(!format!("{PLAN:?}").contains("/u/1"));
+        assert!(!format!("{:?}", plan()).contains("/u/1"));
     }
 
     proptest! {
@@ -172,7 +242,7 @@ mod tests {
             body in "([a-z ]{0,9}|\r\n|=\r\n|=3D|=|</body>|</BODY|</html>|<!--|-->|ü){0,30}",
         ) {
             let message = message(&format!("Content-Type: text/{kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"));
-            match rewrite(&message, &PLAN) {
+            match rewrite(&message, &plan()) {
                 Ok(copy) => {
                     prop_assert!(is_kept(message.raw(), &copy));
                     // and ours is all that came to it, in one piece at the top and one in the body
@@ -197,7 +267,7 @@ mod tests {
             ], 0..24)
         ) {
             let message = message(&format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n{}", pieces.concat()));
-            if let Ok(copy) = rewrite(&message, &PLAN) {
+            if let Ok(copy) = rewrite(&message, &plan()) {
                 prop_assert!(copy.len() > message.raw().len());
                 prop_assert!(memchr::memmem::find(&copy, b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n").is_some());
             }

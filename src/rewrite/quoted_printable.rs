@@ -13,18 +13,50 @@ pub(super) fn decode(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where in `raw` the octet stands that is at `index` when decoded.
-pub(super) fn offset(raw: &[u8], index: usize) -> usize {
-    let (mut from, mut decoded) = (0, 0);
-    for (at, length, octet) in escapes(raw) {
-        let plain = at - from;
-        if index < decoded + plain || (index == decoded + plain && octet.is_some()) {
-            break;
+/// Where in `raw` the octets stand that are at `indexes` when decoded; the indexes ascend.
+pub(super) fn offsets(raw: &[u8], indexes: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let (mut escapes, mut from, mut decoded) = (escapes(raw).peekable(), 0, 0);
+    let offset = |index: usize| {
+        while let Some((at, length, octet)) = escapes.peek() {
+            let plain = at - from;
+            if index < decoded + plain || (index == decoded + plain && octet.is_some()) {
+                break;
+            }
+            decoded += plain + usize::from(octet.is_some());
+            from = at + length;
+            escapes.next();
         }
-        decoded += plain + usize::from(octet.is_some());
-        from = at + length;
+        raw.len().min(from + (index - decoded))
+    };
+    indexes.into_iter().map(offset).collect()
+}
+
+/// How many characters the octet takes that stands there.
+pub(super) fn width(raw: &[u8], at: usize) -> usize {
+    match raw[at..] {
+        [b'=', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => 3,
+        _ => 1,
     }
-    raw.len().min(from + (index - decoded))
+}
+
+/// What takes the place of some characters of a line: `text` between the column where they began and the `rest` of their line. Soft
+/// line breaks keep lines short (rule 5).
+pub(super) fn in_line(column: usize, text: &[u8], rest: usize) -> Vec<u8> {
+    const SOFT: &[u8] = b"=\r\n";
+    let encoded = encode(text);
+    if column + encoded.len() + rest <= 76 {
+        return encoded;
+    }
+    let mut out = Vec::with_capacity(encoded.len() + 6);
+    if column > 0 {
+        out.extend_from_slice(SOFT);
+    }
+    out.extend_from_slice(&encoded);
+    let last = encoded.len() - memchr::memrchr(b'\n', &encoded).map_or(0, |at| at + 1);
+    if last > 0 && last + rest > 76 {
+        out.extend_from_slice(SOFT);
+    }
+    out
 }
 
 /// The escapes: offset, length, and the octet, which a soft line break has not.
@@ -123,6 +155,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_put_into_a_line_keeps_it_short() {
+        for (column, text, rest, expected) in [
+            (10, "x", 10, "x".to_owned()),
+            (0, "x", 76, "x=\r\n".into()),
+            (70, "xxxxxxx", 0, "=\r\nxxxxxxx".into()),
+            (70, "", 70, "=\r\n".into()),
+            (70, "x", 75, "=\r\nx".into()),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&in_line(column, text.as_bytes(), rest)), expected, "{column} {rest}");
+        }
+        let long = in_line(5, "y".repeat(200).as_bytes(), 70);
+        assert!(String::from_utf8_lossy(&long).split("\r\n").all(|line| line.len() <= 76), "{long:?}");
+        assert_eq!(decode(&long).len(), 200);
+    }
+
     proptest! {
         #[test]
         fn encoded_lines_are_short_and_read_back(lines in proptest::collection::vec("[ -~\u{80}-\u{2fff}]{0,120}[ \t]{0,2}", 0..6)) {
@@ -139,7 +187,7 @@ mod tests {
         fn an_index_leads_back_to_its_octet(raw in "([a-z]|=|=3D|=\r\n|= \r\n|\r\n|=C3=BC){0,40}", index in 0usize..60) {
             let decoded = decode(raw.as_bytes());
             let index = index.min(decoded.len());
-            let at = offset(raw.as_bytes(), index);
+            let at = offsets(raw.as_bytes(), [index])[0];
             prop_assert_eq!(&decode(&raw.as_bytes()[at..])[..], &decoded[index..], "{:?} at {}", raw, at);
         }
     }

@@ -39,14 +39,30 @@ const MAX_PARTS: usize = 500;
 pub(super) fn readable_parts(message: &Message) -> Result<Vec<Part>, RewriteError> {
     let raw = message.raw();
     let root = Entity::of_message(message);
-    let mut walk = Walk { raw, parts: Vec::new(), seen: 0 };
+    let mut walk = Walk { raw, parts: Vec::new(), seen: 0, signed: Signed::Closed };
     walk.visit(&root, 0)?;
     if walk.parts.is_empty() { Err(RewriteError::NoTextPart) } else { Ok(walk.parts) }
 }
 
+/// The same of a message that is signed as a whole or in part, to be looked at and not to be changed. What is encrypted, or signed so
+/// that only its key shows it, cannot be looked at.
+pub(super) fn signed_parts(message: &Message) -> Result<Vec<Part>, RewriteError> {
+    let root = Entity::of_message(message);
+    let mut walk = Walk { raw: message.raw(), parts: Vec::new(), seen: 0, signed: Signed::Open };
+    walk.visit(&root, 0)?;
+    if walk.parts.is_empty() { Err(RewriteError::NoTextPart) } else { Ok(walk.parts) }
+}
+
+/// Whether signed parts are entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signed {
+    Closed,
+    Open,
+}
+
 /// Refuses what has more parts, or deeper nested ones, than is followed (M-45): nobody else should have to.
 pub(super) fn check_bounds(message: &Message) -> Result<(), RewriteError> {
-    let mut walk = Walk { raw: message.raw(), parts: Vec::new(), seen: 0 };
+    let mut walk = Walk { raw: message.raw(), parts: Vec::new(), seen: 0, signed: Signed::Closed };
     walk.count(&Entity::of_message(message), 0)
 }
 
@@ -54,6 +70,7 @@ struct Walk<'a> {
     raw: &'a [u8],
     parts: Vec<Part>,
     seen: usize,
+    signed: Signed,
 }
 
 impl<'a> Walk<'a> {
@@ -78,6 +95,14 @@ impl<'a> Walk<'a> {
         match entity.media_type() {
             ("text", "plain" | "") => self.leaf(entity, Kind::Text),
             ("text", "html") => self.leaf(entity, Kind::Html),
+            // RFC 1847 s.2.1: the first part is what is signed
+            ("multipart", "signed") if self.signed == Signed::Open => {
+                let children = self.children(entity)?;
+                children.first().map_or(Ok(false), |signed| self.visit(signed, depth + 1))
+            }
+            ("multipart", "encrypted") | ("application", "pkcs7-mime" | "x-pkcs7-mime") if self.signed == Signed::Open => {
+                Err(RewriteError::Encrypted)
+            }
             // RFC 1847, RFC 8551 s.3: a change breaks the signature or the cipher text (U-45)
             ("multipart", "signed" | "encrypted") | ("application", "pkcs7-mime" | "x-pkcs7-mime") => Err(RewriteError::Sealed),
             // RFC 2046 s.5.1.5: its parts are messages
@@ -158,7 +183,8 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let Some((close, behind)) = delimiter_line(area, at + delimiter.len()) else { continue };
-            if let Some(start) = start {
+            // between two delimiters right behind each other others see no part
+            if let Some(start) = start.filter(|start| *start < at) {
                 children.push(Entity::of_part(self.raw, start..(at - 2).max(start)));
             }
             if close {

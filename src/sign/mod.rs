@@ -1,20 +1,20 @@
-//! DKIM signatures (RFC 6376) over the finished copy: rsa-sha256, relaxed/relaxed. Runs after the
+//! DKIM signatures (RFC 6376, RFC 8463) over the finished copy, relaxed/relaxed. Runs after the
 //! last change (U-40), knows nothing of DNS beyond the text of the record, and never verifies.
 
+mod key;
 mod relaxed;
+mod signers;
 
 use std::fmt;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
+
+pub use key::Algorithm;
+use key::Key;
+pub use signers::Signers;
 
 use crate::mail::Address;
 
@@ -22,7 +22,9 @@ use crate::mail::Address;
 pub struct Signer {
     domain: String,
     selector: String,
-    key: RsaKeyPair,
+    key: Key,
+    /// From when on it signs.
+    sign_from: Option<Timestamp>,
 }
 
 /// Why there is no signer, or no signature.
@@ -34,14 +36,14 @@ pub enum SignerError {
     /// The selector of `s=` is no dotted name (RFC 6376 s.3.1).
     #[error("the DKIM selector must be letters, digits and hyphens, with dots between labels, e.g. consentry-2026")]
     Selector,
-    /// Not a PEM file with a private RSA key.
-    #[error("the DKIM key is not a private RSA key in PEM (PKCS#8 or PKCS#1): make one with `openssl genrsa 2048`")]
+    /// Not a PEM file with a private key that signs mail.
+    #[error("the DKIM key is not a private RSA or Ed25519 key in PEM (PKCS#8 or PKCS#1): make one with `consentry keys dkim-generate`")]
     Key,
     /// A key that receivers may refuse (RFC 8301 s.3.2).
     #[error("the DKIM key is too short: make one of 2048 bits with `openssl genrsa 2048`")]
     TooShort,
     /// The cryptographic library refused to make a key or a signature.
-    #[error("the cryptographic library refused to make an RSA key or signature")]
+    #[error("the cryptographic library refused to make a key or signature")]
     Crypto,
     /// RFC 6376 s.5.4: From must be signed, and this message has none.
     #[error("a message without From cannot be signed")]
@@ -84,36 +86,35 @@ const SIGNED: [&str; 17] = [
 ];
 
 impl Signer {
-    /// A signer with a private RSA key in PEM, PKCS#8 or PKCS#1, of 2048 bits or more: RFC 8301 s.3.2
-    /// asks signers for at least 1024 and recommends 2048, below which the library does not sign.
+    /// A signer with a private key in PEM: RSA of 2048 bits or more as PKCS#8 or PKCS#1, Ed25519 as PKCS#8.
     pub fn from_pem(domain: &str, selector: &str, pem: &str) -> Result<Self, SignerError> {
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| SignerError::Key)?;
-        let key = match &der {
-            PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
-            _ => return Err(SignerError::Key),
-        };
-        let key = key.map_err(|refusal| if refusal.to_string() == "TooSmall" { SignerError::TooShort } else { SignerError::Key })?;
-        Self::new(domain, selector, key)
+        Self::new(domain, selector, Key::from_pem(pem)?)
     }
 
-    /// A signer with a new RSA-2048 key, and the key as PKCS#8 PEM. The randomness is the
-    /// cryptographic library's own: it cannot be handed in.
-    pub fn generate(domain: &str, selector: &str) -> Result<(Self, Zeroizing<String>), SignerError> {
-        let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| SignerError::Crypto)?;
-        let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| SignerError::Crypto)?;
-        let body = Zeroizing::new(STANDARD.encode(der.as_ref()));
-        let mut pem = Zeroizing::new(String::with_capacity(2_048));
-        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-        for line in lines(&body, 64) {
-            pem.push_str(line);
-            pem.push('\n');
-        }
-        pem.push_str("-----END PRIVATE KEY-----\n");
+    /// A signer with a new key, and the key as PKCS#8 PEM.
+    pub fn generate(domain: &str, selector: &str, algorithm: Algorithm) -> Result<(Self, Zeroizing<String>), SignerError> {
+        let key = Key::generate(algorithm)?;
+        let pem = key.pem()?;
         Ok((Self::new(domain, selector, key)?, pem))
     }
 
-    fn new(domain: &str, selector: &str, key: RsaKeyPair) -> Result<Self, SignerError> {
+    /// The same, not signing before that time.
+    #[must_use]
+    pub fn from(self, sign_from: Option<Timestamp>) -> Self {
+        Self { sign_from, ..self }
+    }
+
+    /// Whether its time has come.
+    pub fn begins(&self, at: Timestamp) -> bool {
+        self.sign_from.is_none_or(|from| from <= at)
+    }
+
+    /// How it signs.
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.algorithm()
+    }
+
+    fn new(domain: &str, selector: &str, key: Key) -> Result<Self, SignerError> {
         let domain = canonical(&format!("dkim@{domain}")).filter(|domain| !domain.starts_with('[')).ok_or(SignerError::Domain)?;
         // RFC 6376 s.3.1: sub-domains as in RFC 5321
         let label = |label: &str| {
@@ -123,7 +124,7 @@ impl Signer {
         if !selector.split('.').all(label) || selector.len() > 190 {
             return Err(SignerError::Selector);
         }
-        Ok(Self { domain, selector: selector.to_owned(), key })
+        Ok(Self { domain, selector: selector.to_owned(), key, sign_from: None })
     }
 
     /// The `DKIM-Signature: …` field with its CRLF, to be put on top of `message`, which has CRLF line
@@ -132,14 +133,18 @@ impl Signer {
         let (fields, body) = relaxed::split(message);
         let mut signed = Vec::with_capacity(4_096);
         let names = select(message, &fields, &mut signed).ok_or(SignerError::NoFrom)?;
-        let mut field = self.head(&names, &relaxed::body_hash(&message[body..]), at);
+        self.field(&names, &signed, &relaxed::body_hash(&message[body..]), at)
+    }
 
+    /// The field for a message of which the canonical header and the body's hash are known.
+    fn field(&self, names: &[&str], header: &[u8], body_hash: &[u8; 32], at: Timestamp) -> Result<Vec<u8>, SignerError> {
+        let mut field = self.head(names, body_hash, at);
         // RFC 6376 s.3.7: the signature field itself comes last, `b=` empty, without its CRLF
+        let mut signed = Vec::with_capacity(header.len() + 1_024);
+        signed.extend_from_slice(header);
         relaxed::field(field.as_bytes(), &mut signed);
         signed.truncate(signed.len() - 2);
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        // RSASSA-PKCS1-v1_5 uses no randomness; the library ignores the generator
-        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &signed, &mut signature).map_err(|_| SignerError::Crypto)?;
+        let signature = self.key.sign(&signed)?;
 
         for (index, line) in lines(&STANDARD.encode(signature), 72).enumerate() {
             if index > 0 {
@@ -154,7 +159,8 @@ impl Signer {
     /// The field up to `b=`. No `l=` (U-42): it would let others append to the body.
     fn head(&self, names: &[&str], body_hash: &[u8; 32], at: Timestamp) -> String {
         let mut field = format!(
-            "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n\td={};\r\n\ts={}; t={};\r\n\th=",
+            "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;\r\n\td={};\r\n\ts={}; t={};\r\n\th=",
+            self.algorithm().name(),
             self.domain,
             self.selector,
             at.as_second()
@@ -181,9 +187,7 @@ impl Signer {
     /// The DNS record for the public key: owner name and TXT value, the latter as one string, which DNS
     /// tools split at 255 octets (RFC 6376 s.3.6.2.2).
     pub fn dns_record(&self) -> (String, String) {
-        let key: Result<PublicKeyX509Der<'_>, _> = self.key.public_key().as_der();
-        let key = key.expect("the public half of a key that was loaded can be written");
-        (format!("{}._domainkey.{}", self.selector, self.domain), format!("v=DKIM1; k=rsa; p={}", STANDARD.encode(key.as_ref())))
+        (format!("{}._domainkey.{}", self.selector, self.domain), self.key.record())
     }
 
     /// True when a signature of this signer counts for that From address under relaxed alignment
@@ -232,33 +236,6 @@ fn select(message: &[u8], fields: &[relaxed::Field], signed: &mut Vec<u8>) -> Op
     Some(names)
 }
 
-/// All keys of an installation.
-#[derive(Debug, Default)]
-pub struct Signers(Vec<Signer>);
-
-impl Signers {
-    /// The keys, in the order in which they are tried.
-    pub fn new(signers: Vec<Signer>) -> Self {
-        Self(signers)
-    }
-
-    /// The keys, in the order in which they are tried.
-    pub fn iter(&self) -> impl Iterator<Item = &Signer> {
-        self.0.iter()
-    }
-
-    /// The message with the signature of the first key that is aligned with `from` on top (U-44). Mail
-    /// of a domain without a key comes back unsigned: then the outbound MTA signs (U-05).
-    pub fn signed(&self, message: Vec<u8>, from: &Address, at: Timestamp) -> Result<Vec<u8>, SignerError> {
-        let Some(signer) = self.0.iter().find(|signer| signer.aligned_with(from)) else {
-            return Ok(message);
-        };
-        let mut signed = signer.sign(&message, at)?;
-        signed.extend_from_slice(&message);
-        Ok(signed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::LazyLock;
@@ -266,7 +243,8 @@ mod tests {
     use super::*;
 
     /// One key for all tests: making one takes a while.
-    static KEY: LazyLock<(Signer, Zeroizing<String>)> = LazyLock::new(|| Signer::generate("shop.example", "s1").expect("valid names"));
+    static KEY: LazyLock<(Signer, Zeroizing<String>)> =
+        LazyLock::new(|| Signer::generate("shop.example", "s1", Algorithm::Rsa).expect("valid names"));
 
     fn sign(message: &str) -> String {
         let field = KEY.0.sign(message.as_bytes(), Timestamp::from_second(1_800_000_000).expect("valid")).expect("has From");
@@ -333,6 +311,20 @@ mod tests {
         let (name, value) = again.dns_record();
         assert_eq!(name, "s1._domainkey.shop.example");
         assert!(value.starts_with("v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"), "{value}");
+    }
+
+    #[test]
+    fn an_ed25519_key_signs_shortly_and_is_read_back() {
+        // U-41, RFC 8463
+        let (signer, pem) = Signer::generate("shop.example", "e1", Algorithm::Ed25519).expect("valid names");
+        let again = Signer::from_pem("shop.example", "e1", &pem).expect("our own PEM");
+        assert_eq!(again.dns_record(), signer.dns_record());
+        let (_, value) = signer.dns_record();
+        assert_eq!((value.starts_with("v=DKIM1; k=ed25519; p="), value.len()), (true, "v=DKIM1; k=ed25519; p=".len() + 44), "{value}");
+        let field = again.sign(b"From: a@shop.example\r\n\r\nx\r\n", Timestamp::UNIX_EPOCH).expect("has From");
+        let field = String::from_utf8(field).expect("ASCII");
+        assert_eq!(tag(&field, "a").as_deref(), Some("ed25519-sha256"));
+        assert_eq!(tag(&field, "b").map(|signature| signature.len()), Some(88));
     }
 
     #[test]

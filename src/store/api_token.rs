@@ -15,6 +15,12 @@ pub enum Scope {
     Decisions,
     /// Tell what that system knows (S0-07).
     Events(Teller),
+    /// Have all that is stored about a person (GDPR Art. 15).
+    SubjectAccess,
+    /// Erase a person (GDPR Art. 17).
+    SubjectErasure,
+    /// Restrict processing, and lift it (GDPR Art. 18).
+    SubjectRestriction,
 }
 
 /// A known token.
@@ -28,13 +34,16 @@ pub struct ApiToken {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Scope; 6] = [
+    pub const ALL: [Scope; 9] = [
         Self::OptIn,
         Self::Decisions,
         Self::Events(Teller::Crm),
         Self::Events(Teller::Erp),
         Self::Events(Teller::Ma),
         Self::Events(Teller::Staff),
+        Self::SubjectAccess,
+        Self::SubjectErasure,
+        Self::SubjectRestriction,
     ];
 
     /// The word on the command line, in tables and in the API.
@@ -46,6 +55,9 @@ impl Scope {
             Self::Events(Teller::Erp) => "events:erp",
             Self::Events(Teller::Ma) => "events:ma",
             Self::Events(Teller::Staff) => "events:staff",
+            Self::SubjectAccess => "subjects:access",
+            Self::SubjectErasure => "subjects:erasure",
+            Self::SubjectRestriction => "subjects:restriction",
         }
     }
 

@@ -52,6 +52,12 @@ pub enum Deed {
     MailReleased,
     /// Mail that waits was given up.
     MailDropped,
+    /// What is stored about a person left as a file (GDPR Art. 15).
+    AccessExported,
+    /// A person was erased (GDPR Art. 17).
+    PersonErased,
+    /// Processing was restricted, or a restriction lifted (GDPR Art. 18).
+    Restricted,
     /// Rules were simulated on recorded decisions.
     RulesSimulated,
     /// A change of the rules was approved (S0-28).
@@ -62,7 +68,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Deed; 23] = [
+    pub const ALL: [Deed; 26] = [
         Self::LoggedIn,
         Self::LoggedOut,
         Self::LockedOut,
@@ -83,6 +89,9 @@ impl Deed {
         Self::MailHeld,
         Self::MailReleased,
         Self::MailDropped,
+        Self::AccessExported,
+        Self::PersonErased,
+        Self::Restricted,
         Self::RulesSimulated,
         Self::RulesApproved,
         Self::RulesActivated,
@@ -111,6 +120,9 @@ impl Deed {
             Self::MailHeld => "mail_held",
             Self::MailReleased => "mail_released",
             Self::MailDropped => "mail_dropped",
+            Self::AccessExported => "access_exported",
+            Self::PersonErased => "person_erased",
+            Self::Restricted => "restricted",
             Self::RulesSimulated => "rules_simulated",
             Self::RulesApproved => "rules_approved",
             Self::RulesActivated => "rules_activated",

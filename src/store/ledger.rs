@@ -155,12 +155,23 @@ impl Place {
         address: &Address,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")
-            .bind(&self.subject.0[..])
-            .bind(self.seal_address(keys, address)?)
-            .bind(ms(at))
-            .execute(tx)
-            .await?;
+        // A crash in the middle of an erasure leaves one that nobody can read: it is none.
+        let there: Option<(Vec<u8>,)> =
+            sqlx::query_as("SELECT address FROM subject WHERE id = ?1").bind(&self.subject.0[..]).fetch_optional(&mut *tx).await?;
+        let opens =
+            |sealed: &[u8]| keys.contact.as_ref().is_some_and(|key| key.open(&context("subject", self.subject, 0), sealed).is_some());
+        if there.is_some_and(|(sealed,)| opens(&sealed)) {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT INTO subject (id, address, created) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET address = excluded.address, created = excluded.created",
+        )
+        .bind(&self.subject.0[..])
+        .bind(self.seal_address(keys, address)?)
+        .bind(ms(at))
+        .execute(tx)
+        .await?;
         Ok(())
     }
 

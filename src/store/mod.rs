@@ -1,7 +1,7 @@
 //! The ledger on disk: the only room with SQL. Keeps what `consent` defines, seals what is personal, and answers the
 //! hot path in batches. Decides nothing, and knows no network.
 //!
-//! Read `ledger` for how an event is appended, `look_up` and `decision` for the hot path.
+//! Read `ledger` for how an event is appended, `look_up` and `recorder` for the hot path.
 //!
 //! Every write goes through one connection behind a fair lock, so a gateway never waits for itself; only for a command
 //! beside it ([`Store::open_beside`]), as long as that writes its row. A future that is dropped half-way leaves a transaction that is rolled back before the next one begins.
@@ -13,8 +13,11 @@ mod column;
 mod data_dir;
 mod decision;
 mod decision_log;
+mod dossier;
+mod erasure;
 mod error;
 mod event_tally;
+mod evidence_end;
 mod fact;
 mod journal;
 mod key_file;
@@ -26,6 +29,7 @@ mod operator;
 mod opt_in;
 mod preference;
 mod projection;
+mod recorder;
 mod replay;
 mod retention;
 mod rules;
@@ -51,8 +55,11 @@ pub use api_token::{ApiToken, Scope};
 pub use audit::{AuditLine, Deed, NewAuditLine, Object};
 pub use decision::Durable;
 pub use decision_log::{DecisionRow, read_steps};
+pub use dossier::{OptInRow, Shelf, SuppressionRow};
+pub use erasure::{Erasure, EvidenceFate, NewErasure};
 pub use error::StoreError;
 pub use event_tally::EventCount;
+pub use evidence_end::{EvidenceAge, EvidenceRun};
 pub use fact::{NewFact, Once, TellAnswer, Told};
 pub use letter::{LetterId, WaitingLetter};
 pub use operator::{Attempt, LockRule, Operator, OperatorId, Place, Role, TakesBack};
@@ -68,9 +75,9 @@ pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 
 use crate::crypto::Keyring;
 use data_dir::DataDir;
-use decision::Recorder;
 use journal::Journal;
 use look_up::LookUps;
+use recorder::Recorder;
 use spool::Spool;
 use subject_keys::{DataKeys, SubjectKeys};
 use tally::Run;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use super::column::{count, int, json};
+use super::column::{count, int, json, octets};
 use crate::consent::SubjectId;
 use crate::crypto::{DataKey, Keyring};
 use crate::entropy::random;
@@ -92,6 +92,29 @@ impl SubjectKeys {
             .bind(json(&ids))
             .execute(&mut *connection)
             .await?;
+        Ok(())
+    }
+
+    /// The next subjects after that one that have an evidence key.
+    pub(super) async fn with_evidence(&self, after: Option<SubjectId>, limit: u32) -> Result<Vec<SubjectId>, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let rows: Vec<(Vec<u8>,)> =
+            sqlx::query_as("SELECT subject FROM subject_key WHERE subject > ?1 AND evidence IS NOT NULL ORDER BY subject LIMIT ?2")
+                .bind(after.map(|id| id.0.to_vec()).unwrap_or_default())
+                .bind(limit)
+                .fetch_all(&mut *connection)
+                .await?;
+        rows.iter().map(|(id,)| octets(id).map(SubjectId)).collect()
+    }
+
+    /// Destroys the contact key of a person, and where `evidence` says so the evidence key, in one commit (E-09).
+    pub(super) async fn shred(&self, subject: SubjectId, evidence: bool) -> Result<(), StoreError> {
+        let mut connection = self.connection.lock().await;
+        let statement = match evidence {
+            true => "UPDATE subject_key SET contact = NULL, evidence = NULL WHERE subject = ?1",
+            false => "UPDATE subject_key SET contact = NULL WHERE subject = ?1",
+        };
+        sqlx::query(statement).bind(&subject.0[..]).execute(&mut *connection).await?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 // Looks at pages as people do: in each language, on a phone and a desktop, light and dark. For each it tells what axe-core
 // finds, what was fetched from where and how much, and whether the page is wider than the screen; and takes a picture.
 //
-// In:  { pages: [{ name, url, post?: BODY, blind?, click?: SELECTOR }], languages, pictures: DIRECTORY, operator?: { name, password } }
-//      post: the page that answers a button; blind: pressed without having looked; click: the page behind that control
+// In:  { pages: [{ name, url, post?: BODY, blind?, click?: SELECTOR, open, fill }], languages, pictures: DIRECTORY, operator?: { name, password } }
+//      post: the page that answers a button; blind: pressed without having looked; click: the page behind that control;
+//      open: what is folded up there is opened before; fill: a reason is written there before
 // Out: [{ page, language, screen, scheme, title, violations, hosts, octets, wider, unreachable }]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +27,7 @@ async function press(page, url, post, blind) {
   if (!blind) stamp = stampIn(await page.goto(url).then(() => page.content()));
 }
 
-async function look(browser, storageState, { name, url, post, blind, click }, language, screen, scheme) {
+async function look(browser, storageState, { name, url, post, blind, click, open, fill }, language, screen, scheme) {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
     storageState,
@@ -51,6 +52,8 @@ async function look(browser, storageState, { name, url, post, blind, click }, la
   if (post !== undefined) await press(page, url, post, blind);
   octets = 0;
   let response = await page.goto(url, { waitUntil: "load" });
+  if (open) await page.locator(open).first().evaluate((details) => (details.open = true));
+  if (fill) await page.locator(fill).first().fill("wrote a letter");
   if (click) [response] = await Promise.all([page.waitForNavigation(), page.locator(click).first().click()]);
   await page.evaluate(axe); // by the debugger: no CSP is loosened for it
   const found = await page.evaluate(() =>

@@ -2,6 +2,7 @@
 //! and what a mail scanner can do. The scripts are in `tests/browser`; the pictures are left in `target/pictures`.
 
 mod admin;
+mod footers;
 mod public;
 
 use std::process::Command;

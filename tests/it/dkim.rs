@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use consentry::sign::{Signer, SignerError};
+use consentry::sign::{Algorithm, Signer, SignerError};
 use jiff::Timestamp;
 
 use crate::peers::dkim::{Signature, Verifier};
@@ -130,8 +130,8 @@ const DOMAIN: &str = "a-rather-long-domain-name-of-a-shop.marketing.shop.example
 const SELECTOR: &str = "consentry-2026-11.eu";
 
 /// Has the verifier judge our signature, the topmost, of each case, and compares with what is expected.
-fn check(verifier: Verifier) {
-    let signer = Signer::generate(DOMAIN, SELECTOR).expect("valid names").0;
+fn check(verifier: Verifier, algorithm: Algorithm) {
+    let signer = Signer::generate(DOMAIN, SELECTOR, algorithm).expect("valid names").0;
     let (name, record) = signer.dns_record();
     let cases = cases(&signer);
     let messages: Vec<&[u8]> = cases.iter().map(|case| case.message.as_slice()).collect();
@@ -149,12 +149,13 @@ fn check(verifier: Verifier) {
 
 #[test]
 fn dkimpy_verifies_what_we_sign() {
-    check(Verifier::Dkimpy); // U-04, U-42
+    check(Verifier::Dkimpy, Algorithm::Rsa); // U-04, U-42
+    check(Verifier::Dkimpy, Algorithm::Ed25519); // U-41
 }
 
 #[test]
 fn mail_dkim_verifies_what_we_sign() {
-    check(Verifier::MailDkim); // U-04, U-42
+    check(Verifier::MailDkim, Algorithm::Rsa); // U-04, U-42
 }
 
 #[test]
@@ -165,7 +166,8 @@ fn keys_of_openssl_are_taken_from_2048_bits_on() {
         (&["genrsa", "-traditional", "2048"], None),
         (&["genrsa", "1024"], Some(SignerError::TooShort)),
         (&["genrsa", "-traditional", "1024"], Some(SignerError::TooShort)),
-        (&["genpkey", "-algorithm", "ed25519"], Some(SignerError::Key)),
+        (&["genpkey", "-algorithm", "ed25519"], None),
+        (&["genpkey", "-algorithm", "x25519"], Some(SignerError::Key)),
     ] {
         let pem = String::from_utf8(peers::run(Command::new("openssl").args(options)).stdout).expect("PEM is ASCII");
         assert!(pem.starts_with("-----BEGIN "), "openssl {options:?} writes a key");

@@ -6,6 +6,7 @@ mod api;
 mod confirm;
 mod events;
 mod everywhere;
+mod subjects;
 mod subscribe;
 mod unsubscribe;
 
@@ -90,6 +91,7 @@ fn catalogue() -> Catalogue {
             country: None,
             from: "newsletter@acme.example".into(),
             brand: Brand { accent: Color::parse("#7c2d92").expect("valid"), logo: Some("logo.svg".into()), ..Brand::default() },
+            headers: Default::default(),
         }],
         topics: vec![topic("news", "Wochenbrief"), topic("offers", "Angebote")],
         forms: [("weekly", Some("https://acme.example/newsletter")), ("hosted", None)]

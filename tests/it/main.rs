@@ -5,6 +5,7 @@
 mod architecture;
 mod authenticator;
 mod browser;
+mod classify;
 mod client;
 mod config;
 mod corpus;
@@ -32,6 +33,8 @@ mod smtp_server;
 mod smuggling;
 mod store;
 mod templates;
+mod tracking;
 mod tricks;
 mod trips;
+mod wild;
 mod world;

@@ -4,6 +4,8 @@ mod choices;
 mod consent;
 mod decisions;
 mod disk;
+mod erasure;
+mod evidence_end;
 mod facts;
 mod journal;
 mod rules;

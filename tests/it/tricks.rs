@@ -1,5 +1,5 @@
 //! An adversary's day: what somebody might try so that an advert counts as transactional, each on a stream that declares its mail
-//! (where content outweighs the declaration) and on one bound to transactional (where it is recorded as disputed).
+//! and enforces what the content says, and on one bound to transactional as shipped (where it is recorded as disputed).
 //! L-AD-01, L-AD-02, L-AD-06, S2-07
 
 use base64::Engine;
@@ -10,7 +10,7 @@ use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Message, St
 const RECEIPT: &str = "Thank you for your order. Your order number is 483920.\r\n\r\nDesk Lamp 1 39.90 EUR\r\nTotal 39.90 EUR\r\n\r\nYour parcel was handed to the carrier, tracking number 00340434161094.\r\n";
 const ADVERT: &str = "Save 25% on your next purchase with code SPRING25! Offer valid until Sunday, shop now: https://shop.example/sale";
 
-fn stream(class: StreamClass) -> Stream {
+fn stream(class: StreamClass, disputed: Dispute) -> Stream {
     Stream {
         name: "s".into(),
         controller: "acme".into(),
@@ -19,13 +19,18 @@ fn stream(class: StreamClass) -> Stream {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
-        disputed: Dispute::of(class),
+        disputed,
     }
 }
 
 fn classify(class: StreamClass, path: Path, raw: &str) -> Classification {
+    let disputed = if class == StreamClass::Declared { Dispute::Enforce } else { Dispute::default() };
+    classify_on(&stream(class, disputed), path, raw)
+}
+
+fn classify_on(stream: &Stream, path: Path, raw: &str) -> Classification {
     let message = Message::parse(raw.as_bytes().to_vec(), true).expect(raw);
-    Classifier::default().classify(&stream(class), path, &message)
+    Classifier::default().classify(stream, path, &message)
 }
 
 fn mail(head: &str, body: &str) -> String {
@@ -202,6 +207,22 @@ fn tricks() -> Vec<(&'static str, String)> {
                 &format!("<html><body>{}<p>{shopping}</p></body></html>", receipt_html()),
             ),
         ),
+        (
+            "pictures alone, without a word",
+            html("<a href=\"https://shop.example/sale\"><img src=\"https://shop.example/1.png\" width=\"600\" height=\"900\"></a>"),
+        ),
+        ("sealed for its reader", mail("Subject: Your order\r\nContent-Type: application/pkcs7-mime\r\n", "MIAGCSqGSIb3DQEHA6CAMIACAQAxg")),
+        (
+            "the only text is attached",
+            mail("Subject: Your order\r\nContent-Type: text/html\r\nContent-Disposition: attachment\r\n", &format!("<p>{shopping}</p>")),
+        ),
+        ("behind more text than is read", plain(&format!("{}\r\n{ADVERT}", RECEIPT.repeat(6_000)))),
+        (
+            "another language",
+            plain(
+                "Profitez vite de nos offres pour toute la famille, avec des prix imbattables sur les chaussures et une livraison offerte !",
+            ),
+        ),
         ("a long receipt around it", plain(&format!("{}\r\n{ADVERT}\r\n\r\n{}", RECEIPT.repeat(40), RECEIPT.repeat(40)))),
         (
             "legal text around it",
@@ -220,7 +241,7 @@ fn no_trick_makes_an_advert_transactional() {
     for (name, raw) in &tricks {
         let declared = classify(StreamClass::Declared, Path::Named, raw);
         let bound = classify(StreamClass::Transactional, Path::Named, raw);
-        if declared.class != Class::Marketing || !(bound.is_disputed() || bound.class == Class::Marketing) {
+        if declared.class != Class::Marketing || !(bound.disputed_by().is_some() || bound.class == Class::Marketing) {
             worked.push(format!("{name}: {:?}", bound.steps.last()));
         }
     }
@@ -238,8 +259,26 @@ fn the_receipt_without_the_advert_passes_undisputed() {
     for raw in clean {
         for class in [StreamClass::Declared, StreamClass::Transactional] {
             let known = classify(class, Path::Named, &raw);
-            assert!(known.class == Class::Transactional && !known.is_disputed(), "{:?}", known.steps);
+            assert!(known.class == Class::Transactional && known.disputed_by().is_none(), "{:?}", known.steps);
         }
+    }
+}
+
+#[test]
+fn as_shipped_the_model_alone_refuses_nothing_and_a_second_voice_makes_it_marketing() {
+    let advert = plain(ADVERT);
+    for class in [StreamClass::Declared, StreamClass::Transactional] {
+        let as_shipped = stream(class, Dispute::default());
+        let alone = classify_on(&as_shipped, Path::Named, &advert);
+        assert_eq!(alone.class, Class::Transactional, "{:?}", alone.steps);
+        assert!(alone.disputed_by().is_some_and(|step| step.why.starts_with("content: ")), "{:?}", alone.steps);
+        for voice in ["List-Id: <x.example>", "List-Unsubscribe: <https://x.example/>", "X-Campaign: spring", "X-Mailjet-Campaign: spring"]
+        {
+            let both = classify_on(&as_shipped, Path::Named, &format!("{voice}\r\n{advert}"));
+            assert_eq!(both.class, Class::Marketing, "{voice}");
+        }
+        let enforced = classify_on(&stream(class, Dispute::Enforce), Path::Named, &advert);
+        assert_eq!(enforced.class, Class::Marketing, "{:?}", enforced.steps);
     }
 }
 

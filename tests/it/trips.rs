@@ -3,6 +3,7 @@
 mod admin;
 mod beside;
 mod browser;
+mod copies;
 mod crash;
 mod demo;
 mod faults;
@@ -13,6 +14,7 @@ mod rules;
 mod smuggling;
 mod spool;
 mod story;
+mod subject;
 
 use std::path::{Path, PathBuf};
 

@@ -14,10 +14,15 @@ pub(super) struct Lexicon {
 }
 
 /// One for the process.
-pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::read(include_str!("concepts.txt")));
+pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::read(include_str!("concepts.txt"), include_str!("languages.txt")));
+
+/// The bit of a word that tells a language the model knows; above those of concepts.
+pub(super) const KNOWN_TONGUE: u64 = 1 << 62;
+/// The bit of a word that tells another language.
+pub(super) const OTHER_TONGUE: u64 = 1 << 63;
 
 impl Lexicon {
-    fn read(text: &'static str) -> Self {
+    fn read(text: &'static str, languages: &'static str) -> Self {
         let mut lexicon = Self {
             names: Vec::new(),
             exact: HashMap::new(),
@@ -33,6 +38,11 @@ impl Lexicon {
             for word in words.split_whitespace() {
                 lexicon.add(word, bit);
             }
+        }
+        for line in languages.lines().filter(|line| !line.starts_with('#')) {
+            let Some((kind, words)) = line.split_once(':') else { continue };
+            let bit = if kind == "known" { KNOWN_TONGUE } else { OTHER_TONGUE };
+            words.split_whitespace().for_each(|word| lexicon.add(word, bit));
         }
         lexicon
     }

@@ -1,6 +1,7 @@
 //! What the model is shown of a mail: hashed words and pairs of words, concepts, and a few figures, unit by unit.
 
-use super::concepts::LEXICON;
+use super::blind::{Blind, HARDLY_A_WORD, Tongues};
+use super::concepts::{KNOWN_TONGUE, LEXICON, OTHER_TONGUE};
 use super::html;
 use super::parts;
 use super::words::{Unit, Words};
@@ -48,8 +49,8 @@ pub struct Features {
     pub disguised: usize,
     /// Links that count who came by which campaign.
     pub campaign_links: usize,
-    /// Something shown could not be read.
-    pub unreadable: bool,
+    /// Why it cannot be judged, where it cannot.
+    pub blind: Option<Blind>,
     words: Words,
 }
 
@@ -72,12 +73,13 @@ pub fn extract(raw: &[u8]) -> Features {
     words.read(&shown.subject, true);
     let subject = words.units.len();
     let (mut campaign_links, mut pictures, mut links, mut read) = (0, shown.pictures, 0, 0);
-    let mut unreadable = shown.unreadable;
+    let mut blind = shown.blind;
     for (text, is_html) in &shown.texts {
-        if read + text.len() > LONGEST_TEXT {
-            unreadable = true;
-            break;
+        let left = LONGEST_TEXT - read;
+        if text.len() > left {
+            blind.get_or_insert(Blind::Long);
         }
+        let text = &text[..text.floor_char_boundary(left)];
         read += text.len();
         if *is_html {
             let seen = html::see(text);
@@ -92,14 +94,26 @@ pub fn extract(raw: &[u8]) -> Features {
     }
     pictures += words.pictures;
     links = links.max(words.links);
-    let (grams, units) = hash(&words);
+    let (grams, units, tongues) = hash(&words);
+    if pictures > 0 && body_words(&words, subject) < HARDLY_A_WORD {
+        blind.get_or_insert(Blind::Pictures);
+    } else if tongues.is_foreign() {
+        blind.get_or_insert(Blind::Language);
+    }
     let disguised = words.disguised;
-    Features { grams, units, subject, links, pictures, disguised, campaign_links, unreadable, words }
+    Features { grams, units, subject, links, pictures, disguised, campaign_links, blind, words }
 }
 
-fn hash(words: &Words) -> (Vec<u16>, Vec<UnitFeatures>) {
+/// Words of the body that are words.
+fn body_words(words: &Words, subject: usize) -> usize {
+    let first = subject.checked_sub(1).map_or(0, |last| words.units[last].to);
+    (first..words.count()).filter(|at| words.word(*at) != "<link>").count()
+}
+
+fn hash(words: &Words) -> (Vec<u16>, Vec<UnitFeatures>, Tongues) {
     let lexicon = &*LEXICON;
     let first_mark = lexicon.count();
+    let mut tongues = Tongues::default();
     let mut grams = Vec::with_capacity(words.count() * 3);
     let units = words
         .units
@@ -117,12 +131,16 @@ fn hash(words: &Words) -> (Vec<u16>, Vec<UnitFeatures>) {
                     grams.push(bucket(hash_of(&word.as_bytes()[..5]) ^ 0x51ed));
                     grams.push(bucket(hash_of(&word.as_bytes()[word.len() - 5..]) ^ 0xa3b1));
                 }
-                mask |= lexicon.concepts(word) | mark(word).map_or(0, |mark| 1 << (first_mark + mark));
+                let known = lexicon.concepts(word);
+                let is_other_script = !word.is_ascii() && word.chars().next().is_some_and(char::is_alphabetic);
+                tongues.known += usize::from(known & KNOWN_TONGUE != 0);
+                tongues.other += usize::from(known & OTHER_TONGUE != 0 || is_other_script);
+                mask |= (known & !(KNOWN_TONGUE | OTHER_TONGUE)) | mark(word).map_or(0, |mark| 1 << (first_mark + mark));
             }
             UnitFeatures { from: start, to: grams.len() as u32, mask, words: (to - from) as u32 }
         })
         .collect();
-    (grams, units)
+    (grams, units, tongues)
 }
 
 fn mark(word: &str) -> Option<usize> {

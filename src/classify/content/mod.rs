@@ -1,6 +1,7 @@
 //! What a mail says, judged as its reader sees it: whether anything in it advertises, and where. Pure and deterministic; the
 //! weights are made by `cargo run --release --example train` and described in `model.md`.
 
+mod blind;
 mod concepts;
 mod features;
 mod html;
@@ -10,6 +11,7 @@ mod words;
 
 use std::sync::LazyLock;
 
+pub use self::blind::Blind;
 pub use self::features::{CONCEPTS, Features, concept_name, extract};
 pub use self::model::{Judgement, Model, Reason, WINDOW};
 

@@ -1,6 +1,7 @@
 //! The model: every window of one to three neighbouring units is asked whether it advertises, and whether it is what a
 //! transaction says; a few figures over all windows make the answer for the mail.
 
+use super::blind::Blind;
 use super::features::{BUCKETS, CONCEPTS, Features, concept_name};
 
 /// Units that are judged together.
@@ -55,6 +56,15 @@ pub struct Judgement {
     pub units: usize,
     /// What of the window counts most, strongest first.
     pub reasons: Vec<Reason>,
+    /// Why it is not to be relied on that nothing was found.
+    pub blind: Option<Blind>,
+}
+
+impl Judgement {
+    /// True when it advertises, or when nobody can tell: what was not read is not known to be transactional (L-AD-06).
+    pub fn raises(&self) -> bool {
+        self.score > 0.0 || self.blind.is_some()
+    }
 }
 
 /// Place of a pair; `low < high`.
@@ -209,7 +219,7 @@ impl Model {
     pub fn judge(&self, mail: &Features) -> Judgement {
         let (figures, window, window_score) = self.figures_of(mail);
         let score = score(&self.figures, &figures);
-        Judgement { score, window, window_score, units: mail.units.len(), reasons: self.reasons(mail, window) }
+        Judgement { score, window, window_score, units: mail.units.len(), reasons: self.reasons(mail, window), blind: mail.blind }
     }
 
     /// What in the window speaks for advertising: concepts with half of their pairs.

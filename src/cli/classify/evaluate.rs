@@ -70,7 +70,7 @@ pub(super) fn run(classifier: &Classifier, folder: &Path) -> anyhow::Result<()> 
             refused += 1;
             continue;
         };
-        let alone = content::judge(message.raw()).score > 0.0;
+        let alone = content::judge(message.raw()).raises();
         let whole = classifier.classify(&stream, ReversePath::Named, &message).class == Class::Marketing;
         for group in groups_of(label) {
             let matrices = groups.entry(group).or_default();

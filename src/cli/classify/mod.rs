@@ -63,15 +63,16 @@ fn explain(classifier: &Classifier, stream: &Stream, file: &Path, message: &Mess
     let is_null = message.value("Return-Path").is_some_and(|path| path == "<>");
     let path = if is_null { ReversePath::Null } else { ReversePath::Named };
     let known = classifier.classify(stream, path, message);
-    let dispute = if known.is_disputed() { ", disputed" } else { "" };
+    let dispute = if known.disputed_by().is_some() { ", disputed" } else { "" };
     let named = |what: &str, value: &Option<String>| value.as_ref().map(|value| format!(", {what} {value}")).unwrap_or_default();
     println!("{}: {}{dispute}{}{}", file.display(), known.class, named("topic", &known.topic), named("campaign", &known.campaign));
     for step in &known.steps {
         println!("  {:10} {:13} {}", step.trust.as_str(), step.says.to_string(), step.why);
     }
-    if known.steps.iter().any(|step| step.trust == Trust::Content && step.says == Class::Marketing) {
+    let judgement = content::judge(message.raw());
+    let is_read = known.steps.iter().any(|step| step.trust == Trust::Content && step.says == Class::Marketing);
+    if is_read && judgement.score > 0.0 {
         let features = content::extract(message.raw());
-        let judgement = content::judge(message.raw());
         println!("  reads      {}", features.phrase(judgement.window.0, judgement.window.1));
     }
     println!();
@@ -87,7 +88,7 @@ fn plain_stream(class: StreamClass) -> Stream {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
-        disputed: Dispute::of(class),
+        disputed: Dispute::default(),
     }
 }
 

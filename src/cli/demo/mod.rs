@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::entropy::random;
 use crate::office::Role;
-use crate::sign::Signer;
+use crate::sign::{Algorithm, Signer};
 use crate::store::{Scope, Store};
 use crate::{http, smtp};
 
@@ -89,7 +89,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn config(arguments: &Arguments, data: &DataDir, sink: SocketAddr) -> anyhow::Result<Config> {
-    let (_, pem) = Signer::generate("nordlicht.example", "demo")?;
+    let (_, pem) = Signer::generate("nordlicht.example", "demo", Algorithm::Rsa)?;
     let key = data.path.join("dkim.pem");
     std::fs::write(&key, pem.as_bytes())?;
     let text = include_str!("demo.toml")

@@ -94,6 +94,7 @@ impl ControllerStanding {
             self.active = self.active.max(Some(occurred));
         }
         match (event.kind, event.channel) {
+            (EventKind::EvidenceDestroyed, _) => self.lose_evidence(mark),
             (EventKind::Restricted, _) => self.restricted = Some(mark),
             (EventKind::Unrestricted, _) => self.restricted = None,
             (EventKind::Complaint, _) => self.complained = Some(mark),
@@ -109,6 +110,13 @@ impl ControllerStanding {
             (_, Channel::Email) => take_each(&mut self.topics, event, mark),
             (_, channel) => take_each(self.elsewhere.entry(channel).or_default(), event, mark),
         }
+    }
+
+    /// A consent that cannot be proven any more has lapsed, on every channel (GDPR Art. 7(1)).
+    fn lose_evidence(&mut self, mark: Mark) {
+        let elsewhere = self.elsewhere.values_mut().flat_map(BTreeMap::values_mut);
+        let all = self.topics.values_mut().chain(elsewhere).chain([&mut self.tracking]);
+        all.filter(|marks| marks.given.is_some()).for_each(|marks| marks.expired = Some(mark));
     }
 
     /// An objection to calls or letters says nothing about mail (S0-09), and ends every consent to them that is on record or

@@ -111,8 +111,8 @@ impl Standing {
     pub fn with(mut self, event: &Event) -> Self {
         self.seq = event.seq;
         match event.kind {
-            // Proof, no change of standing. What was never confirmed has no standing to lose, and what another system has on
-            // its books gives none.
+            // Proof, no change of standing. What was never confirmed has no standing to lose, an erasure that a person wanted comes
+            // with an objection, and what another system has on its books gives none.
             EventKind::DoiMailSent | EventKind::DoiBounced | EventKind::Imported | EventKind::Erased => {}
             _ => {
                 let mark = Mark { seq: event.seq, at: event.at };

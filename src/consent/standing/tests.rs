@@ -174,6 +174,7 @@ fn every_kind_of_event_has_its_word() {
         "expired_idle",
         "restricted",
         "erased",
+        "evidence_destroyed",
         "disputed",
         "imported",
         "purchase",

@@ -117,6 +117,12 @@ impl Caller {
         self.binding().is_some_and(|binding| self.admin.office.is_form_token(binding, given))
     }
 
+    /// The languages that the admin pages have, the caller's first.
+    pub(super) fn languages(&self) -> Vec<Language> {
+        let others = Words::STAFF.into_iter().filter(|language| *language != self.language);
+        std::iter::once(self.language).chain(others).collect()
+    }
+
     /// A language that the admin pages have.
     pub(super) fn language_of(&self, tag: &str) -> Option<Language> {
         Language::parse(tag).filter(|language| Words::STAFF.contains(language))
@@ -276,7 +282,7 @@ impl Caller {
 fn shown_at(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some((page @ "/admin/account", "password" | "sessions" | "second-factor")) => page,
-        Some((page, "address" | "withdrawal" | "evidence" | "export")) => page,
+        Some((page, "address" | "withdrawal" | "evidence" | "export" | "access" | "erasure" | "restriction")) => page,
         Some((page @ "/admin", "language" | "logout")) => page,
         _ => path,
     }

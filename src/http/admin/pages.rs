@@ -21,6 +21,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     file!("decision_rows.html"),
     file!("decisions.html"),
     file!("enrolment.html"),
+    file!("erased.html"),
     file!("evidence.html"),
     file!("form_refused.html"),
     file!("layout.html"),

@@ -36,7 +36,7 @@ struct Done {
 }
 
 async fn show(inside: Inside, Path(id): Path<String>, Query(done): Query<Done>) -> Response {
-    let done = done.done.filter(|word| matches!(word.as_str(), "withdrawn" | "repeated"));
+    let done = done.done.filter(|word| matches!(word.as_str(), "withdrawn" | "repeated" | "restricted_now" | "unrestricted_now"));
     page(&inside, &id, context! { done }).await
 }
 
@@ -132,6 +132,7 @@ fn controller(inside: &Inside, person: &Person, key: &str, now: Timestamp) -> Va
     let (tracking, tracking_at) = state(person.standing.tracking(key));
     context! {
         key,
+        configured => known.is_some(),
         name => known.map_or(key, |controller| &controller.name),
         topics => rows.collect::<Vec<_>>(),
         tracking => context! { state => tracking, at => tracking_at },

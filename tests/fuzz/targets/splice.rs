@@ -3,23 +3,31 @@
 #![no_main]
 
 use consentry::mail::Message;
-use consentry::rewrite::{Marketing, Plan, rewrite};
+use std::sync::LazyLock;
+
+use consentry::rewrite::{Fields, Marketing, Plan, Reading, Trackers, rewrite};
 
 const RECEIVED: &[u8] = b"Received: from x.example\r\n\tby y.example (Consentry) with ESMTP id 1;\r\n\tThu, 01 Jan 2026 00:00:00 +0000\r\n";
 const URL: &str = "https://consent.example/u/abcdefghijklmnopqrstuvwxyz";
-const PLANS: [Plan<'_>; 2] = [
-    Plan { on_top: RECEIVED, marketing: None },
-    Plan {
-        on_top: RECEIVED,
-        marketing: Some(Marketing {
-            unsubscribe_url: URL,
-            list_id_phrase: "Schöne Neuigkeiten",
-            list_id: "news.x.example",
-            footer_text: "Schluß: https://consent.example/u/abcdefghijklmnopqrstuvwxyz",
-            footer_html: "<div><a href=\"https://consent.example/u/abcdefghijklmnopqrstuvwxyz\">Schluß</a></div>",
-        }),
-    },
-];
+static TRACKERS: LazyLock<Trackers> = LazyLock::new(|| Trackers::new(&[]).expect("the built-in ones"));
+
+fn marketing() -> Marketing<'static> {
+    Marketing {
+        unsubscribe_url: URL,
+        mailto: None,
+        list_id_phrase: "Schöne Neuigkeiten",
+        list_id: "news.x.example",
+        footer_text: "Schluß: https://consent.example/u/abcdefghijklmnopqrstuvwxyz",
+        footer_html: "<div><a href=\"https://consent.example/u/abcdefghijklmnopqrstuvwxyz\">Schluß</a></div>",
+        notice_text: "Schluß",
+        notice_html: "<p>Schluß</p>",
+        must_say: &[],
+        unsubscribe_words: "Schluß",
+        may_measure: false,
+        refuse_blind: false,
+        trackers: &TRACKERS,
+    }
+}
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let Some((utf8, raw)) = octets.split_first() else { return };
@@ -29,8 +37,10 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
         return;
     }
     let Ok(message) = Message::parse(raw.to_vec(), utf8) else { return };
-    for plan in PLANS {
-        let Ok(copy) = rewrite(&message, &plan) else { continue };
+    let reading = Reading::default();
+    for marketing in [None, Some(marketing())] {
+        let plan = Plan { on_top: RECEIVED, fields: Fields::default(), kept: &[], marketing };
+        let Ok(copy) = rewrite(&message, &reading, &plan) else { continue };
         assert!(copy.starts_with(RECEIVED));
         // a part without a body may end the copy without CRLF; `wire::stuff` and the signature complete it alike
         assert!(lines_are_sound(&copy) || lines_are_sound(&[&copy[..], b"\r\n"].concat()), "the copy has a bare line end");

@@ -80,6 +80,12 @@ fn every_admin_page_is_accessible_and_runs_nothing_that_tools_wrote() {
     let person = format!("/subjects/{}", subject(&world));
     let mut evidence = page("evidence", &person);
     evidence["click"] = json!("form[action$='/evidence'] button");
+    let mut rights = page("subject-rights", &person);
+    rights["open"] = json!("details:has(form[action$='/erasure'])");
+    let mut erased = page("erased", &person);
+    erased["open"] = rights["open"].clone();
+    erased["fill"] = json!("form[action$='/erasure'] input[name=reason]");
+    erased["click"] = json!("form[action$='/erasure'] button");
     let watched = proposed(&world);
     let pages = [
         page("rules", "/rules"),
@@ -93,10 +99,12 @@ fn every_admin_page_is_accessible_and_runs_nothing_that_tools_wrote() {
         page("subjects", "/subjects"),
         page("subject", &person),
         evidence,
+        rights,
         page("audit", "/audit"),
         page("account", "/account"),
         page("search", "/search?q=nothing"),
         page("nothing-here", "/nothing"),
+        erased,
     ];
     front.look_as(&operator("legal"), &pages, &["de", "en"], 200 * 1024);
     front.look_as(

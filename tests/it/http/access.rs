@@ -13,7 +13,7 @@ fn asked(world: &World) -> (String, String) {
     (path, mailed(world).pop().expect("a mail"))
 }
 
-fn mailed(world: &World) -> Vec<String> {
+pub(super) fn mailed(world: &World) -> Vec<String> {
     let mails = world.runtime.block_on(world.store.due_letters(Timestamp::now(), 100)).expect("read");
     let texts = mails.iter().map(|mail| {
         let parsed = mail_parser::MessageParser::default().parse(&mail.message).expect("a mail");

@@ -69,6 +69,23 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
             done(office.propose_rules(operator, simulation()).await, Deed::RulesSimulated)
         }
         Action::ApproveRules => done(office.approve_rules(operator, RulesId([2; 32]), "weighed", at).await, Deed::RulesApproved),
+        Action::AccessExport => {
+            office.begin_access(operator, subject, "acme", "asked for it", at).await.map(|()| Some(Deed::AccessExported))
+        }
+        Action::Erase => {
+            // Somebody else, since others look at Olivia after.
+            request(&world.store, "erased@example.org", "news", 2, at).await;
+            let other = world.store.standing(world.store.keyring().lookup_key(&Address::parse("erased@example.org").unwrap())).await;
+            let other = other.unwrap().unwrap().0;
+            let done = office.erase(operator, other, "acme", "asked for it", at).await?;
+            assert!(done.is_some_and(|done| done.contact_gone));
+            Ok(Some(Deed::PersonErased))
+        }
+        Action::Restrict => {
+            let restricted = world.store.standing_of(subject).await?.expect("known").restricted("acme").is_none();
+            assert!(office.restrict(operator, subject, "acme", restricted, "asked for it", at).await?);
+            Ok(Some(Deed::Restricted))
+        }
         Action::Evidence => {
             let events = office.evidence(operator, subject, at).await?;
             assert!(events.iter().any(|event| event.evidence.is_some()));
@@ -90,9 +107,11 @@ async fn each_role_does_what_the_table_says_and_nothing_else() {
     // L-TOM-02: the table once more, written down apart from the code.
     let may = |role, action| match action {
         Action::Overview | Action::Decisions => true,
-        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw | Action::Rules | Action::SimulateRules => role >= Role::Operator,
-        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::ApproveRules => role >= Role::Compliance,
-        Action::Evidence => role == Role::Legal,
+        Action::FindSubject | Action::SubjectTimeline | Action::Withdraw | Action::Restrict | Action::Rules | Action::SimulateRules => {
+            role >= Role::Operator
+        }
+        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::Erase | Action::ApproveRules => role >= Role::Compliance,
+        Action::Evidence | Action::AccessExport => role == Role::Legal,
     };
     let world = World::new(TotpPolicy::Optional).await;
     let subject = olivia(&world.store).await;

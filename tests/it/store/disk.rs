@@ -30,7 +30,7 @@ async fn no_address_is_readable_in_any_file() {
     assert_none_readable(dir.path());
 }
 
-fn assert_none_readable(dir: &Path) {
+pub(super) fn assert_none_readable(dir: &Path) {
     let mut files = 0;
     for entry in fs::read_dir(dir.join("data")).expect("reads") {
         let path = entry.expect("reads").path();

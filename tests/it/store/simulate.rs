@@ -77,7 +77,7 @@ fn streams() -> Vec<Arc<Stream>> {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode,
-            disputed: consentry::mail::Dispute::of(class),
+            disputed: consentry::mail::Dispute::default(),
         })
     };
     let all = [

@@ -7,7 +7,7 @@ use consentry::consent::{Brand, Controller, Language};
 use consentry::http::{AccessView, CHOSEN, Content, FormView, Page, SignUpView, StandingView, WhyView};
 use jiff::Timestamp;
 
-pub(super) fn controller() -> Controller {
+pub(crate) fn controller() -> Controller {
     Controller {
         key: "acme".into(),
         name: "Müller & <Söhne> GmbH".into(),
@@ -17,6 +17,7 @@ pub(super) fn controller() -> Controller {
         language: Language::DE,
         from: "news@acme.example".into(),
         brand: Brand::default(),
+        headers: Default::default(),
     }
 }
 
@@ -91,6 +92,7 @@ fn access(much: bool) -> AccessView {
     let states = [("given", Some(at())), ("requested", Some(at())), ("withdrawn", Some(at())), ("objected", Some(at())), ("none", None)];
     let topics = states.map(|(state, at)| StandingView { name: "news".into(), title: HOSTILE.into(), state, at });
     AccessView {
+        data: "/consent/p/x/data".into(),
         address: if much { "<b>@people.example".into() } else { String::new() },
         why: much.then(|| WhyView {
             at: at(),

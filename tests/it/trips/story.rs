@@ -1,6 +1,6 @@
 //! The story of the README with real peers: swaks, smtplib and nodemailer in front, Postfix behind.
 
-use consentry::sign::Signer;
+use consentry::sign::{Algorithm, Signer};
 
 use super::{assert_nowhere, count, newsletter, receipt};
 use crate::client::Client;
@@ -165,6 +165,6 @@ fn assert_signed(world: &World, message: &[u8]) -> Vec<String> {
 
 #[test]
 fn the_printed_dns_record_is_that_of_the_key_in_use() {
-    let (signer, pem) = Signer::generate("acme.example", "s1").unwrap();
+    let (signer, pem) = Signer::generate("acme.example", "s1", Algorithm::Rsa).unwrap();
     assert_eq!(Signer::from_pem("acme.example", "s1", &pem).unwrap().dns_record(), signer.dns_record());
 }

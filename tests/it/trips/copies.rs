@@ -1,0 +1,139 @@
+//! What a copy is made of, through the real binary: measuring follows its own consent, fields follow the controller, refusals say why.
+
+use serde_json::json;
+
+use super::{count, receipt};
+use crate::client::Client;
+use crate::sink::Sink;
+use crate::world::{PUBLIC_URL, World, link};
+
+const FROM: &str = "newsletter@acme.example";
+const PIXEL: &str = "https://pixel.pstmrk.it/o/1/abc";
+const TRACKED: &str = "https://click.pstmrk.it/3s/acme.example%2Flamps/abc/def";
+
+fn mail(number: u32, topic: &str, body: &str) -> Vec<u8> {
+    format!(
+        "From: Acme <{FROM}>\r\nSubject: Lamps\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\nMessage-ID: <copies.{number}.{topic}@acme.example>\r\n\
+         Consentry-Topic: {topic}\r\nMIME-Version: 1.0\r\n{body}"
+    )
+    .into_bytes()
+}
+
+fn measured(number: u32) -> Vec<u8> {
+    let html = format!("<p><a href=\"{TRACKED}\">Lamps</a></p><img src=\"{PIXEL}\" width=\"1\" height=\"1\">");
+    mail(number, "news", &format!("Content-Type: text/html; charset=utf-8\r\n\r\n{html}\r\n"))
+}
+
+fn sign_up(world: &World, sink: &Sink, email: &str, tracking: bool) {
+    let body = json!({
+        "email": email, "form": "weekly", "form_url": "https://acme.example/newsletter", "tracking": tracking, "checkbox": true,
+        "language": "de", "ip": "192.0.2.77", "user_agent": "TestBrowser/1.0",
+    });
+    let before = sink.arrivals().len();
+    let answer = world.ask("POST", &format!("{PUBLIC_URL}/api/v1/opt-ins"), &body.to_string(), "application/json");
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    assert_eq!(world.confirm(&link(&sink.wait_for(before + 1)[before].message, "/c/")).status, 200);
+}
+
+#[test]
+fn only_who_agreed_is_measured_and_no_longer_than_they_agree() {
+    // L-TRK-01, L-TRK-02, L-TRK-05, L-TRK-06
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let (with, without) = ("with@people.example", "without@people.example");
+    sign_up(&world, &sink, with, true);
+    sign_up(&world, &sink, without, false);
+    let mut tool = Client::login(world.smtp, "news");
+    let mut send = |to: &str, number: u32| {
+        let before = sink.arrivals().len();
+        let (code, text) = tool.send(FROM, to, &measured(number));
+        assert_eq!(code, 250, "{text}");
+        String::from_utf8(sink.wait_for(before + 1)[before].message.clone()).unwrap()
+    };
+    let is_measured = |copy: &str| (copy.contains(PIXEL), copy.contains(TRACKED));
+    let copy = send(with, 1);
+    assert_eq!(is_measured(&copy), (true, true), "{copy}");
+    let clean = send(without, 2);
+    assert_eq!(is_measured(&clean), (false, false), "{clean}");
+    assert!(clean.contains("href=\"https://acme.example/lamps\""), "{clean}");
+    // L-TRK-05: withdrawn by the link in the mail, the next one is clean; the consent to mail stays
+    let unsubscribe = copy.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap().to_owned();
+    assert_eq!(world.choose(&unsubscribe, "choice=no_tracking").status, 200);
+    assert_eq!(is_measured(&send(with, 3)), (false, false));
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_is_refused_with_the_reason() {
+    // U-45, L-TRK-02
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let to = "olivia@people.example";
+    sign_up(&world, &sink, to, false);
+    let mut tool = Client::login(world.smtp, "news");
+    let signed = "Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\nContent-Type: text/plain\r\n\r\nLamps\r\n--s\r\n\
+                  Content-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n";
+    let blind = "Content-Type: text/plain\r\n\r\nhttps://shop.us1.list-manage.com/track/click?u=1&id=2&e=3\r\n";
+    for (number, body, expected) in [(1, signed, "5.6.3 signed marketing mail"), (2, blind, "5.7.1 tracking: links measure a person")] {
+        let (code, text) = tool.send(FROM, to, &mail(number, "news", body));
+        assert!(code == 554 && text.contains(expected) && text.contains(" ref="), "{code} {text}");
+    }
+    // S0-19: none of this concerns a receipt
+    let mut shop = Client::login(world.smtp, "shop");
+    assert_eq!(shop.send("shop@acme.example", to, &receipt(to, 1)).0, 250);
+    assert_eq!(sink.wait_for(2).len(), 2);
+}
+
+#[test]
+fn each_list_has_a_name_of_its_own_and_fields_that_its_controller_wants() {
+    // U-01, U-18, U-31, U-32, U-33, U-34
+    let sink = Sink::start();
+    let world = World::start_with(sink.address(), |setup| {
+        let fields = "from = \"newsletter@acme.example\"\n[controller.headers]\nlist_help = \"https://acme.example/help\"\n\
+                      unsubscribe_mailbox = \"leave@acme.example\"\nfeedback_sender = \"acmemail\"\n\
+                      complaints = \"fbl@acme.example\"\ncsa_complaints = \"csa-complaints@eco.de\"\n";
+        setup.config = setup.config.replacen("from = \"newsletter@acme.example\"\n", fields, 1);
+    });
+    let people = ["olivia@people.example", "paul@people.example"];
+    for to in people {
+        sign_up(&world, &sink, to, false);
+    }
+    let mut tool = Client::login(world.smtp, "news");
+    let plain = "Feedback-ID: a:b:c:toolmail\r\nList-Help: <https://tool.example>\r\nContent-Type: text/plain\r\n\r\nLamps\r\n";
+    let mut send = |to: &str, number: u32, topic: &str| {
+        let before = sink.arrivals().len();
+        let (code, text) = tool.send(FROM, to, &mail(number, topic, plain));
+        assert_eq!(code, 250, "{text}");
+        let copy = String::from_utf8(sink.wait_for(before + 1)[before].message.clone()).unwrap();
+        for field in [
+            "List-Unsubscribe",
+            "List-Unsubscribe-Post",
+            "List-Id",
+            "List-Help",
+            "Feedback-ID",
+            "CFBL-Address",
+            "CFBL-Feedback-ID",
+            "X-CSA-Complaints",
+        ] {
+            assert_eq!(count(copy.as_bytes(), field), 1, "{field} in {copy}");
+        }
+        copy
+    };
+    let field = |copy: &str, name: &str| copy.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap().to_owned();
+    let (one, two, events) = (send(people[0], 1, "news"), send(people[1], 2, "news"), send(people[0], 3, "news.events"));
+    // U-33: the same for all recipients
+    assert_eq!(field(&one, "Feedback-ID"), "news:acme:marketing:acmemail");
+    assert_eq!(field(&one, "Feedback-ID"), field(&two, "Feedback-ID"));
+    // U-31: two lists, two names that people can read
+    assert_eq!(field(&one, "List-Id"), "Acme Neuigkeiten <news.acme.example>");
+    assert_eq!(field(&events, "List-Id"), "Acme Veranstaltungen <events.acme.example>");
+    // U-34: knows the copy, and nobody else can make one
+    assert_ne!(field(&one, "CFBL-Feedback-ID"), field(&two, "CFBL-Feedback-ID"));
+    // U-18: by mail as well, for who knows no other way
+    assert!(field(&one, "List-Unsubscribe").contains(">, <mailto:leave@acme.example?subject="), "{one}");
+    // U-32: on a receipt List-Help alone
+    let mut shop = Client::login(world.smtp, "shop");
+    let before = sink.arrivals().len();
+    assert_eq!(shop.send("shop@acme.example", people[0], &receipt(people[0], 1)).0, 250);
+    let copy = sink.wait_for(before + 1)[before].message.clone();
+    assert_eq!((count(&copy, "List-Help"), count(&copy, "List-Unsubscribe"), count(&copy, "Feedback-ID")), (1, 0, 0));
+}
