@@ -14,12 +14,13 @@ use serde::Deserialize;
 
 pub use listen::{Listen, ListenAddress, ListenerEntry, TlsFiles, TlsMode};
 
+use crate::classify::{Rule, content};
 use crate::consent::{Catalogue, Controller, Form, ProfileName, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
-use crate::mail::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode};
+use crate::mail::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, StreamMode};
 use crate::office::OfficeSettings;
-use crate::policy::{Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
+use crate::policy::{ClassRule, ClassRules, Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
 use crate::residency::{Residency, ResidencySettings};
 use crate::rewrite::RewriteSettings;
@@ -82,6 +83,9 @@ pub struct Config {
     /// Which topics serve the same need (UWG §7(3) no. 2).
     #[serde(default, rename = "similar")]
     pub similar: Vec<SimilarTopics>,
+    /// The operator's own rules of what is marketing.
+    #[serde(default, rename = "rule")]
+    pub class_rules: Vec<Rule>,
     /// Where data is, and who holds it there.
     #[serde(default)]
     pub residency: ResidencySettings,
@@ -114,6 +118,9 @@ pub struct StreamEntry {
     /// Whether its mail is held to the decision.
     #[serde(default)]
     pub mode: StreamMode,
+    /// What follows when the content alone speaks against its claim.
+    #[serde(default)]
+    pub disputed: Dispute,
     /// SMTP user name.
     #[serde(default)]
     pub username: Option<String>,
@@ -191,7 +198,9 @@ impl Config {
     pub fn rules(&self) -> Rules {
         let topics = self.topics.iter().map(|entry| (entry.name.clone(), entry.controller.clone()));
         let streams = self.streams.iter().map(|entry| (entry.name.clone(), entry.rules(&self.listeners)));
-        Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams)
+        let written = self.class_rules.iter().map(class_rule).collect();
+        let classes = ClassRules { model: content::model_version(), rules: written };
+        Rules::new(self.policy(), Window::of_ecg_list(self.policy.ecg_max_age), topics, streams, classes)
     }
 
     /// Where data is, under the law of the controllers' seats.
@@ -218,6 +227,10 @@ impl Config {
     }
 }
 
+fn class_rule(rule: &Rule) -> ClassRule {
+    ClassRule { name: rule.name.clone(), when: rule.when.text().to_owned(), raises: rule.class.is_some(), topic: rule.topic.clone() }
+}
+
 impl StreamEntry {
     fn rules(&self, listeners: &[ListenerEntry]) -> StreamRules {
         let listeners = listeners.iter().filter(|listener| listener.stream.as_ref() == Some(&self.name)).flat_map(|listener| {
@@ -232,6 +245,7 @@ impl StreamEntry {
             class: self.class,
             topic: self.topic.clone(),
             mode: self.mode,
+            disputed: self.disputed,
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
             sources: logins.chain(networks).chain(listeners).collect(),
         }
@@ -248,6 +262,7 @@ impl StreamEntry {
                 from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).collect(),
                 answer: self.answer,
                 mode: self.mode,
+                disputed: self.disputed,
             }),
             login: self.username.clone().zip(self.password_hash.clone()),
             networks: self.networks.clone(),

@@ -117,7 +117,7 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{AnswerProfile, StreamClass, StreamMode};
+    use crate::mail::{AnswerProfile, Dispute, StreamClass, StreamMode};
 
     fn credentials() -> Credentials {
         let stream = |name: &str| {
@@ -129,6 +129,7 @@ mod tests {
                 from_domains: Vec::new(),
                 answer: AnswerProfile::Reject,
                 mode: StreamMode::Enforce,
+                disputed: Dispute::Enforce,
             })
         };
         let network = "10.1.0.0/16".parse().expect("a network");

@@ -93,7 +93,7 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
 mod tests {
     use super::*;
     use crate::consent::{Event, EventKind, OptIn, Source, Suppression, TopicEntry};
-    use crate::mail::{AnswerProfile, StreamClass};
+    use crate::mail::{AnswerProfile, Dispute, StreamClass};
 
     fn topic(name: &str) -> Topic {
         Topic::parse(name).expect("valid")
@@ -133,6 +133,7 @@ mod tests {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
+            disputed: Dispute::Enforce,
         };
         let classification = Classification { class, topic: name.map(str::to_owned), campaign: None, steps: Vec::new() };
         decide(Question {

@@ -28,7 +28,7 @@ pub use self::reports::relayed;
 pub use self::twins::Twins;
 use self::twins::{Boarding, Flight};
 use self::weigh::Weighed;
-use crate::classify::classify;
+use crate::classify::Classifier;
 use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
@@ -54,6 +54,8 @@ pub struct Gateway {
     pub catalogue: Arc<Catalogue>,
     /// The rules that decisions follow.
     pub policy: Arc<Policy>,
+    /// What tells what a mail is.
+    pub classifier: Arc<Classifier>,
     /// The Austrian list.
     pub ecg: Ecg,
     /// Keys of the unsubscribe links.
@@ -91,7 +93,8 @@ impl Gateway {
             Err(error) => return vec![replies::malformed(&error); number],
         };
         let fingerprints = self.fingerprints(&incoming, &recipients);
-        let classification = classify(&incoming.stream, &incoming.message);
+        let classification = self.classify(&incoming);
+        weigh::tell_dispute(&incoming.stream, &classification);
         let replies = match <[Recipient; 1]>::try_from(recipients) {
             Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],
             Err(recipients) => self.several(incoming, recipients, &fingerprints, classification, answers).await,

@@ -1,43 +1,120 @@
 //! What a message is: transactional or marketing, about which topic, of which campaign. Pure.
 //!
-//! The order of trust is credential, declaration, list headers, marks of tools (DESIGN.md section 1).
-//! Only the credential can lower a message to transactional, or allow its sender to declare it so;
-//! everything else can only raise it to marketing (L-AD-06, S2-07). Unknown is marketing.
-//! Content is not looked at here yet.
+//! The order of trust is credential, declaration, list headers, marks of tools, rules of the operator, content (DESIGN.md
+//! section 1). Only the credential can lower a message to transactional, or allow its sender to declare it so; everything else
+//! can only raise it to marketing (L-AD-06, S2-07). Unknown is marketing. The content is read only where all the rest says
+//! transactional: nothing that it says could change the others.
 
+pub mod content;
+pub mod labels;
 mod marks;
+mod report;
+mod rules;
 
-use crate::mail::{Class, Classification, Message, Step, Stream, StreamClass, Trust};
+pub use rules::{Condition, Raise, Rule};
 
-/// Classifies a message of a stream, with all that was found, in order of trust.
-pub fn classify(stream: &Stream, message: &Message) -> Classification {
-    let found = marks::find(message);
-    let (class, steps) = judge(stream.class, found.steps);
-    Classification { class, topic: found.topic.or_else(|| stream.topic.clone()), campaign: found.campaign, steps }
+use crate::mail::{Class, Classification, Dispute, Message, Step, Stream, StreamClass, Trust};
+
+/// Classifies messages.
+#[derive(Debug, Clone, Default)]
+pub struct Classifier {
+    rules: Vec<Rule>,
 }
 
-/// What a message would be whose recorded steps are these, had its stream that class. The headers themselves are not kept,
-/// what they said is (L-AD-07).
-pub fn classify_again(class: StreamClass, steps: &[Step]) -> (Class, Vec<Step>) {
+/// What else is known of the submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// `MAIL FROM:<>`.
+    Null,
+    /// Somebody gets reports about the mail.
+    Named,
+}
+
+impl Classifier {
+    /// With the operator's rules.
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Self { rules }
+    }
+
+    /// Classifies a message of a stream, with all that was found, in order of trust.
+    pub fn classify(&self, stream: &Stream, path: Path, message: &Message) -> Classification {
+        let mut found = marks::find(message);
+        let ruled = rules::apply(&self.rules, stream, found.campaign.as_deref(), message);
+        found.steps.extend(ruled.steps);
+        let topic = ruled.topic.or(found.topic).or_else(|| stream.topic.clone());
+        let campaign = ruled.campaign.or(found.campaign);
+        let known = |class, steps| Classification { class, topic: topic.clone(), campaign: campaign.clone(), steps };
+        // A report is nobody's advertising, and nobody's consent is asked for it; the mark of a list says that it is none (M-53).
+        let raised = found.steps.iter().any(|step| step.says == Class::Marketing);
+        if path == Path::Null
+            && !raised
+            && let Some(kind) = report::kind(message, |raw| !content::judge(raw).raises())
+        {
+            let step = Step { trust: Trust::Structure, says: Class::System, why: format!("report {kind}") };
+            return known(Class::System, vec![credential(stream.class), step]);
+        }
+        let (class, steps) = judge(stream.class, stream.disputed, found.steps.clone());
+        if class != Class::Transactional {
+            return known(class, steps);
+        }
+        found.steps.push(read_content(message.raw()));
+        let (class, steps) = judge(stream.class, stream.disputed, found.steps);
+        known(class, steps)
+    }
+}
+
+/// What the content says, in words that hold nothing of it (I8).
+fn read_content(raw: &[u8]) -> Step {
+    let judgement = content::judge(raw);
+    let model = content::model_version();
+    if judgement.score <= 0.0
+        && let Some(blind) = judgement.blind
+    {
+        let why = format!("content: cannot be judged, {} (model {model:08x})", blind.as_str());
+        return Step { trust: Trust::Content, says: Class::Marketing, why };
+    }
+    if judgement.score <= 0.0 {
+        return Step { trust: Trust::Content, says: Class::Transactional, why: format!("content: nothing advertises (model {model:08x})") };
+    }
+    let reasons: Vec<&str> = judgement.reasons.iter().take(4).map(|reason| reason.name.as_str()).collect();
+    let why = format!(
+        "content: unit {} of {} advertises ({}; score {:.1}; model {model:08x})",
+        judgement.window.0 + 1,
+        judgement.units,
+        reasons.join(", "),
+        judgement.score
+    );
+    Step { trust: Trust::Content, says: Class::Marketing, why }
+}
+
+/// What a message would be whose recorded steps are these, had it come by that stream. The message itself is not kept, what was
+/// found in it is (L-AD-07).
+pub fn classify_again(class: StreamClass, disputed: Dispute, steps: &[Step]) -> (Class, Vec<Step>) {
+    if let Some(step) = steps.iter().find(|step| step.trust == Trust::Structure) {
+        return (Class::System, vec![credential(class), step.clone()]);
+    }
     let of_message = |step: &&Step| !matches!(step.trust, Trust::Credential | Trust::Default);
-    judge(class, steps.iter().filter(of_message).cloned().collect())
+    judge(class, disputed, steps.iter().filter(of_message).cloned().collect())
 }
 
 /// The class, from the stream's and what the message says; and the steps to it.
-fn judge(class: StreamClass, mut steps: Vec<Step>) -> (Class, Vec<Step>) {
+fn judge(class: StreamClass, disputed: Dispute, mut steps: Vec<Step>) -> (Class, Vec<Step>) {
     steps.insert(0, credential(class));
-    if steps.len() == 1 && class == StreamClass::Declared {
-        steps.push(Step { trust: Trust::Default, says: Class::Marketing, why: "nothing declares it".into() });
+    let declared = steps.iter().any(|step| step.trust == Trust::Declared && step.says == Class::Transactional);
+    let is_silent = steps.iter().skip(1).all(|step| step.trust == Trust::Content);
+    if is_silent && class == StreamClass::Declared {
+        steps.insert(1, Step { trust: Trust::Default, says: Class::Marketing, why: "nothing declares it".into() });
     }
+    let of_message = || steps.iter().skip(1).filter(|step| step.says == Class::Marketing);
+    // A model alone refuses no mail where the stream says so (class_disputed).
+    let raised = of_message().any(|step| step.trust != Trust::Content || disputed == Dispute::Enforce);
     // An explicit word of an untrusted sender for transactional is no evidence for it.
-    let lowering_allowed = class != StreamClass::Marketing;
-    let raised = steps.iter().skip(1).any(|step| step.says == Class::Marketing);
     let lowered = match class {
         StreamClass::Transactional => true,
-        StreamClass::Declared => steps.iter().any(|step| step.trust == Trust::Declared && step.says == Class::Transactional),
+        StreamClass::Declared => declared,
         StreamClass::Marketing => false,
     };
-    (if lowering_allowed && lowered && !raised { Class::Transactional } else { Class::Marketing }, steps)
+    (if lowered && !raised { Class::Transactional } else { Class::Marketing }, steps)
 }
 
 fn credential(class: StreamClass) -> Step {
@@ -50,12 +127,12 @@ fn credential(class: StreamClass) -> Step {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::mail::{AnswerProfile, StreamMode};
 
-    fn classify_as(class: StreamClass, headers: &str) -> Classification {
-        let stream = Stream {
+    pub(crate) fn stream(class: StreamClass) -> Stream {
+        Stream {
             name: "s".into(),
             controller: "acme".into(),
             class,
@@ -63,9 +140,13 @@ mod tests {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
-        };
+            disputed: Dispute::default(),
+        }
+    }
+
+    fn classify_as(class: StreamClass, headers: &str) -> Classification {
         let raw = format!("From: a@acme.example\r\n{headers}\r\nbody\r\n");
-        classify(&stream, &Message::parse(raw.into_bytes(), false).expect(headers))
+        Classifier::default().classify(&stream(class), Path::Named, &Message::parse(raw.into_bytes(), false).expect(headers))
     }
 
     #[test]
@@ -103,9 +184,15 @@ mod tests {
             // what the record says is enough to classify anew, under each class of the stream
             for other in [Marketing, Transactional, Declared] {
                 let anew = classify_as(other, headers);
-                assert_eq!(classify_again(other, &recorded.steps), (anew.class, anew.steps), "{stream:?} {other:?} {headers:?}");
+                let (class, steps) = classify_again(other, Dispute::default(), &recorded.steps);
+                assert_eq!((class, said(&steps)), (anew.class, said(&anew.steps)), "{stream:?} {other:?} {headers:?}");
             }
         }
+    }
+
+    /// What was said but for the content, which is not read where it decides nothing.
+    fn said(steps: &[Step]) -> Vec<Step> {
+        steps.iter().filter(|step| step.trust != Trust::Content).cloned().collect()
     }
 
     #[test]

@@ -77,11 +77,12 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
         let networks: Vec<String> = stream.networks.iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() { String::new() } else { format!(", networks {}", networks.join(" ")) };
         println!(
-            "stream      {} of {}: {:?}, blocks: {:?}{login}{networks}, From {}",
+            "stream      {} of {}: {:?}, blocks: {:?}, disputed: {:?}{login}{networks}, From {}",
             stream.name,
             stream.controller,
             stream.class,
             stream.answer,
+            stream.disputed,
             stream.from_domains.join(" ")
         );
     }

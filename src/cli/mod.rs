@@ -1,6 +1,7 @@
 //! The command line: one file per command. Parses arguments, nothing else.
 
 mod check;
+mod classify;
 mod demo;
 mod event;
 mod keys;
@@ -35,6 +36,8 @@ enum Command {
     Serve(Config),
     /// Reads the configuration and says what is wrong with it, or what it means.
     Check(Config),
+    /// Says what mails in files are, and why; tries rules on them; measures on labelled ones.
+    Classify(classify::Arguments),
     /// Decides recorded decisions anew under other rules, and says what that changes.
     Simulate(simulate::Arguments),
     /// Which rules are in force, and their approval.
@@ -80,6 +83,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(Config { config }) => serve::run(&config).await,
         Command::Check(Config { config }) => check::run(&config).await,
+        Command::Classify(arguments) => classify::run(&arguments),
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Rules { command } => rules::run(command).await,
         Command::Keys { command } => keys::run(command),

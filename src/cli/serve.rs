@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::renew::{hang_ups, renew};
+use crate::classify::Classifier;
 use crate::compose::{Footers, PublicUrl, Words};
 use crate::config::{Config, ListenAddress, TlsMode};
 use crate::consent::Catalogue;
@@ -134,6 +135,7 @@ impl Parts {
             credentials: Credentials::new(config.bindings(), random()),
             catalogue,
             policy: Arc::new(config.policy()),
+            classifier: Arc::new(Classifier::new(config.class_rules.clone())),
             ecg,
             links: LinkRing::new(store.keyring().link_keys()),
             footers,

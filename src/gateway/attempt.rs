@@ -7,7 +7,6 @@ use tokio::time::timeout;
 use super::incoming::Incoming;
 use super::keep::{LastWord, certain, last_word};
 use super::{Gateway, Late, copy, weigh};
-use crate::classify::classify;
 use crate::consent::{Decision, Verdict};
 use crate::mail::{Classification, Envelope, MessageError, Outcome, Sender};
 use crate::relay::Answered;
@@ -71,7 +70,7 @@ impl Gateway {
         }
         let stream = self.credentials.stream(&stream).ok_or(Failure::StreamGone(stream))?;
         let incoming = Incoming::accept(stream, sender, hop, original)?;
-        let classification = classify(&incoming.stream, &incoming.message);
+        let classification = self.classify(&incoming);
         Ok(Opened::Mail(Box::new(incoming), classification))
     }
 

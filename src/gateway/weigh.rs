@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
+use crate::classify::Path;
 use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId, TopicStanding};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
-use crate::mail::{Address, Class, Classification, Lane, Recipient, Stream};
+use crate::mail::{Address, Class, Classification, Lane, Recipient, ReversePath, Step, Stream};
 use crate::store::StoreError;
 
 /// A decision, and what else of the standing the copy depends on.
@@ -18,6 +19,12 @@ pub(super) struct Weighed {
 }
 
 impl Gateway {
+    /// What the message is.
+    pub(super) fn classify(&self, incoming: &Incoming) -> Classification {
+        let path = if incoming.sender.reverse_path == ReversePath::Null { Path::Null } else { Path::Named };
+        self.classifier.classify(&incoming.stream, path, &incoming.message)
+    }
+
     /// Decides. Errors mean that the ledger cannot be asked: defer (I4).
     pub(super) async fn decide(
         &self,
@@ -81,6 +88,13 @@ impl Gateway {
     async fn known(&self, class: Class, recipient: LookupKey) -> Result<(SubjectId, Option<Standing>), StoreError> {
         let found = if class == Class::Marketing { self.store.standing(recipient).await? } else { None };
         Ok(found.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing))))
+    }
+}
+
+/// A dispute that decides nothing is told: somebody should look at the stream.
+pub(super) fn tell_dispute(stream: &Stream, classification: &Classification) {
+    if let Some(Step { why, .. }) = classification.disputed_by() {
+        tracing::warn!(stream = stream.name, why, "class_disputed: passes as transactional, its content advertises or cannot be judged");
     }
 }
 

@@ -50,6 +50,12 @@ pub enum Trust {
     List,
     /// A mark that a known tool leaves.
     Tool,
+    /// A rule of the operator.
+    Rule,
+    /// What the mail says, as the model reads it.
+    Content,
+    /// The shape of the message: a report by its structure.
+    Structure,
     /// Nothing said anything: marketing (L-AD-06).
     Default,
 }
@@ -62,13 +68,17 @@ impl Trust {
             Self::Declared => "declared",
             Self::List => "list",
             Self::Tool => "tool",
+            Self::Rule => "rule",
+            Self::Content => "content",
+            Self::Structure => "structure",
             Self::Default => "default",
         }
     }
 
     /// The inverse of [`Trust::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Credential, Self::Declared, Self::List, Self::Tool, Self::Default].into_iter().find(|trust| trust.as_str() == word)
+        let all = [Self::Credential, Self::Declared, Self::List, Self::Tool, Self::Rule, Self::Content, Self::Structure, Self::Default];
+        all.into_iter().find(|trust| trust.as_str() == word)
     }
 }
 
@@ -94,4 +104,13 @@ pub struct Classification {
     pub campaign: Option<String>,
     /// Why, in the order in which it was found; never empty.
     pub steps: Vec<Step>,
+}
+
+impl Classification {
+    /// What speaks against it, when the mail passes as transactional although its content says otherwise, or cannot be judged
+    /// (`class_disputed`).
+    pub fn disputed_by(&self) -> Option<&Step> {
+        let speaks_against = |step: &&Step| step.trust == Trust::Content && step.says == Class::Marketing;
+        self.steps.iter().find(speaks_against).filter(|_| self.class == Class::Transactional)
+    }
 }

@@ -20,4 +20,4 @@ pub use message::{Header, Message, MessageError};
 pub use notify::{Notify, Return, is_xtext};
 pub use outcome::Outcome;
 pub use redact::redact;
-pub use stream::{AnswerProfile, DomainPattern, Stream, StreamClass, StreamMode};
+pub use stream::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, StreamMode};

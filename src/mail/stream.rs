@@ -39,6 +39,17 @@ pub enum StreamMode {
     Shadow,
 }
 
+/// What follows when the credential claims transactional, or lets its sender claim it, and the content alone says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dispute {
+    /// It passes; the dispute is recorded and told in the log. A model alone loses nobody's invoice: that takes a person who says so.
+    #[default]
+    Pass,
+    /// It is marketing.
+    Enforce,
+}
+
 /// A source of mail: one controller, the domains it may use, the class its credential allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
@@ -56,6 +67,8 @@ pub struct Stream {
     pub answer: AnswerProfile,
     /// Whether its mail is held to the decision.
     pub mode: StreamMode,
+    /// What follows when its claim and the content disagree.
+    pub disputed: Dispute,
 }
 
 impl Stream {
@@ -123,6 +136,7 @@ mod tests {
                 from_domains: vec![DomainPattern::parse(pattern).expect(pattern)],
                 answer: AnswerProfile::Reject,
                 mode: StreamMode::Enforce,
+                disputed: Dispute::Pass,
             };
             assert_eq!(stream.may_use(&Address::parse(domain).expect(domain)), expected, "{pattern} {domain}");
         }

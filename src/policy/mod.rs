@@ -14,6 +14,6 @@ pub use ecg::{Ecg, EcgError, EcgList};
 pub use keeping::EvidenceRule;
 pub use profile::{CustomerRule, Profile, ProfileChange, Regime, Similarity};
 pub use rules::{Applied, Case, Policy, PolicySettings};
-pub use ruleset::{RuleChange, Rules, RulesId, StreamRules};
+pub use ruleset::{ClassRule, ClassRules, RuleChange, Rules, RulesId, StreamRules};
 pub use similarity::SimilarTopics;
 pub use window::{Window, WindowError};

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::window::Window;
 use super::{Policy, SimilarTopics};
 use crate::consent::{ProfileName, Topic};
-use crate::mail::{StreamClass, StreamMode};
+use crate::mail::{Dispute, StreamClass, StreamMode};
 
 /// SHA-256 of the rules' canonical text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,11 +53,37 @@ pub struct StreamRules {
     pub topic: Option<Topic>,
     /// Whether its mail is held to the decision.
     pub mode: StreamMode,
+    /// What follows when the content speaks against its claim.
+    pub disputed: Dispute,
     /// Domains it may use, in lower case.
     pub from_domains: BTreeSet<String>,
     /// Whose mail is its mail: logins without their passwords, networks, listeners. Whoever is let in by another stream gets that
     /// one's class.
     pub sources: BTreeSet<String>,
+}
+
+/// What decides about the class besides the streams.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassRules {
+    /// The model that reads contents: another one judges otherwise.
+    pub model: u32,
+    /// The operator's rules, in their order.
+    pub rules: Vec<ClassRule>,
+}
+
+/// One rule of the operator, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassRule {
+    /// Its name.
+    pub name: String,
+    /// Its condition.
+    pub when: String,
+    /// True when it makes marketing.
+    pub raises: bool,
+    /// The topic it names.
+    pub topic: Option<Topic>,
 }
 
 /// All rules.
@@ -72,6 +98,8 @@ pub struct Rules {
     pub topics: BTreeMap<Topic, String>,
     /// The streams.
     pub streams: BTreeMap<String, StreamRules>,
+    /// What is marketing.
+    pub classes: ClassRules,
 }
 
 impl Rules {
@@ -81,9 +109,10 @@ impl Rules {
         ecg_max_age: Window,
         topics: impl IntoIterator<Item = (Topic, String)>,
         streams: impl IntoIterator<Item = (String, StreamRules)>,
+        classes: ClassRules,
     ) -> Self {
         let policy = policy.in_order();
-        Self { policy, ecg_max_age, topics: topics.into_iter().collect(), streams: streams.into_iter().collect() }
+        Self { policy, ecg_max_age, topics: topics.into_iter().collect(), streams: streams.into_iter().collect(), classes }
     }
 
     /// The canonical text.
@@ -146,7 +175,24 @@ impl Rules {
                 Some(before) => looser.extend(stream.looser_than(before).into_iter().map(|what| format!("stream {name}: {what}"))),
             }
         }
+        looser.extend(self.classes.looser_than(&old.classes));
         if looser.is_empty() { Ok(()) } else { Err(looser) }
+    }
+}
+
+impl ClassRules {
+    fn looser_than(&self, old: &Self) -> Vec<String> {
+        let mut looser = Vec::new();
+        if self.model != old.model {
+            looser.push(format!("content: model {:08x} instead of {:08x} may find less", self.model, old.model));
+        }
+        // what another topic means for a person is not known here; raising alone can only block
+        let only_raises = |rule: &&ClassRule| rule.raises && rule.topic.is_none();
+        let kept: Vec<&ClassRule> = self.rules.iter().filter(|rule| old.rules.contains(rule) || !only_raises(rule)).collect();
+        if kept != old.rules.iter().collect::<Vec<_>>() {
+            looser.push("rules: one that was there is gone, was moved, or names a topic".to_owned());
+        }
+        looser
     }
 }
 
@@ -177,6 +223,7 @@ impl StreamRules {
             format!("its topic is {} instead of {}", topic(&self.topic), topic(&old.topic))
         });
         say(self.mode == StreamMode::Shadow && old.mode != StreamMode::Shadow, &|| "is only watched".to_owned());
+        say(self.disputed == Dispute::Pass && old.disputed == Dispute::Enforce, &|| "what its content disputes passes".to_owned());
         let more = |own: &BTreeSet<String>, old: &BTreeSet<String>| {
             let more: Vec<&str> = own.difference(old).map(String::as_str).collect();
             more.join(", ")

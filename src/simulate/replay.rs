@@ -117,7 +117,7 @@ impl Known<'_> {
             return *class;
         }
         // An explanation that cannot be read explains nothing: the class stays.
-        let class = read_steps(&past.steps).map_or(past.class, |steps| classify_again(self.stream.class, &steps).0);
+        let class = read_steps(&past.steps).map_or(past.class, |steps| classify_again(self.stream.class, self.stream.disputed, &steps).0);
         if self.classes.len() < REMEMBERED {
             self.classes.insert(past.steps.clone(), class);
         }

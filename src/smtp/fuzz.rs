@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::mail::{AnswerProfile, ReversePath, Stream, StreamClass, StreamMode};
+use crate::mail::{AnswerProfile, Dispute, ReversePath, Stream, StreamClass, StreamMode};
 use crate::wire::Reply;
 
 use super::chunk::ChunkReader;
@@ -39,6 +39,7 @@ pub fn command(octets: &[u8]) {
         from_domains: Vec::new(),
         answer,
         mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
     });
     let settings =
         Arc::new(SmtpSettings { max_errors: u32::MAX, max_idle_commands: u32::MAX, max_recipients: 3, ..SmtpSettings::default() });

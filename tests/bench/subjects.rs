@@ -13,7 +13,7 @@ use consentry::consent::{
 };
 use consentry::decide::{Finding, Question, decide};
 use consentry::entropy::random;
-use consentry::mail::{AnswerProfile, Class, Classification, Stream, StreamClass, StreamMode};
+use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Stream, StreamClass, StreamMode};
 use consentry::policy::Policy;
 use consentry::store::Store;
 use jiff::Timestamp;
@@ -159,6 +159,7 @@ async fn whole(store: Store, subjects: u64) -> Result<()> {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
     };
     let classification = Classification { class: Class::Marketing, topic: Some("news".into()), campaign: None, steps: Vec::new() };
     let now = Timestamp::now();

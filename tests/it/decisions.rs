@@ -10,7 +10,7 @@ use consentry::consent::{
     Verdict,
 };
 use consentry::decide::{Finding, Question, decide};
-use consentry::mail::{AnswerProfile, Class, Classification, Stream, StreamClass, StreamMode};
+use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Stream, StreamClass, StreamMode};
 use consentry::policy::{Case, Policy, PolicySettings, ProfileChange, SimilarTopics};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -157,6 +157,7 @@ fn answer(table: &Table, row: &Row) -> Finding {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: if row.shadow { StreamMode::Shadow } else { StreamMode::Enforce },
+        disputed: Dispute::Enforce,
     };
     let class = if row.transactional { Class::Transactional } else { Class::Marketing };
     let seats = BTreeMap::from([("acme".to_owned(), table.seat)]);
@@ -209,6 +210,7 @@ fn stream() -> Stream {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
     }
 }
 
@@ -219,7 +221,10 @@ fn what_an_american_calls_a_relationship_message_is_advertising_to_a_german() {
         "From: a@acme.example\r\nConsentry-Topic: news\r\nList-Unsubscribe: <https://acme.example/u>\r\n\r\nYour points, and offers\r\n";
     let message = consentry::mail::Message::parse(raw.into(), false).expect("a message");
     let shop = Stream { class: StreamClass::Transactional, ..stream() };
-    assert_eq!(consentry::classify::classify(&shop, &message).class, Class::Marketing);
+    assert_eq!(
+        consentry::classify::Classifier::default().classify(&shop, consentry::classify::Path::Named, &message).class,
+        Class::Marketing
+    );
     let now = time("2026-11-25T10:00:00".parse().expect("a time"));
     for (profile, seat, expected) in [
         ("us-canspam", "US", Reason::OptOutRegime),

@@ -5,6 +5,7 @@
 mod architecture;
 mod authenticator;
 mod browser;
+mod classify;
 mod client;
 mod config;
 mod corpus;
@@ -34,6 +35,7 @@ mod smuggling;
 mod store;
 mod templates;
 mod tracking;
+mod tricks;
 mod trips;
 mod wild;
 mod world;

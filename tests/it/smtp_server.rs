@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use consentry::mail::{AnswerProfile, Hop, Recipient, ReversePath, Stream, StreamClass, StreamMode};
+use consentry::mail::{AnswerProfile, Dispute, Hop, Recipient, ReversePath, Stream, StreamClass, StreamMode};
 use consentry::smtp::{Answers, Authentication, Door, Handler, SmtpSettings, Socket, StreamRates, Submission, Tls, serve};
 use consentry::tls::Acceptor;
 use consentry::wire::{Enhanced, Reply};
@@ -48,6 +48,7 @@ pub(crate) fn stream(name: &str) -> Arc<Stream> {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use crate::mail::{AnswerProfile, Message, Recipient, ReversePath, Stream, StreamClass, StreamMode};
+use crate::mail::{AnswerProfile, Dispute, Message, Recipient, ReversePath, Stream, StreamClass, StreamMode};
 use crate::smtp::{Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -47,6 +47,7 @@ impl Sink {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
+            disputed: Dispute::Enforce,
         };
         Arc::new(Self { stream: Arc::new(stream), kept: Mutex::default(), arrived: Notify::new() })
     }

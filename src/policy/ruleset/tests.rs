@@ -25,6 +25,7 @@ fn rules(change: impl FnOnce(&mut Parts)) -> Rules {
             ("shop", stream("acme", StreamClass::Transactional, None, &["acme.example"])),
         ],
         ecg_max_age: None,
+        classes: ClassRules { model: 1, rules: vec![raises("a", None)] },
     };
     change(&mut parts);
     let changes = toml::from_str(&parts.profiles).expect("profiles");
@@ -32,7 +33,7 @@ fn rules(change: impl FnOnce(&mut Parts)) -> Rules {
     let policy = Policy::new(&parts.settings, changes, parts.similar, seats.collect());
     let topics = parts.topics.into_iter().map(|(name, controller)| (topic(name), controller.to_owned()));
     let streams = parts.streams.into_iter().map(|(name, stream)| (name.to_owned(), stream));
-    Rules::new(policy, Window::of_ecg_list(parts.ecg_max_age), topics, streams)
+    Rules::new(policy, Window::of_ecg_list(parts.ecg_max_age), topics, streams, parts.classes)
 }
 
 struct Parts {
@@ -43,6 +44,11 @@ struct Parts {
     topics: Vec<(&'static str, &'static str)>,
     streams: Vec<(&'static str, StreamRules)>,
     ecg_max_age: Option<Window>,
+    classes: ClassRules,
+}
+
+fn raises(name: &str, named: Option<&str>) -> ClassRule {
+    ClassRule { name: name.into(), when: format!("stream == '{name}'"), raises: true, topic: named.map(topic) }
 }
 
 trait ParseCountry {
@@ -63,7 +69,15 @@ fn similar(controller: &str, topics: &[&str]) -> SimilarTopics {
 fn stream(controller: &str, class: StreamClass, own: Option<&str>, domains: &[&str]) -> StreamRules {
     let from_domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
     let sources = ["login tool".into(), "network 10.1.0.0/16".into()].into();
-    StreamRules { controller: controller.into(), class, topic: own.map(topic), mode: StreamMode::Enforce, from_domains, sources }
+    StreamRules {
+        controller: controller.into(),
+        class,
+        topic: own.map(topic),
+        mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
+        from_domains,
+        sources,
+    }
 }
 
 /// A change of a profile, with who stands for it.
@@ -107,6 +121,11 @@ const TABLE: &[(&str, Edit, Option<&str>)] = &[
     ("a default topic less", |parts| parts.streams[0].1.topic = None, None),
     ("another default topic", |parts| parts.streams[0].1.topic = Some(topic("fashion.bags")), Some("its topic is fashion.bags")),
     ("only watched", |parts| parts.streams[0].1.mode = StreamMode::Shadow, Some("is only watched")),
+    ("a dispute passes", |parts| parts.streams[1].1.disputed = Dispute::Pass, Some("what its content disputes passes")),
+    ("a rule that raises more", |parts| parts.classes.rules.push(raises("b", None)), None),
+    ("a rule less", |parts| parts.classes.rules.clear(), Some("rules: one that was there is gone")),
+    ("a rule that names a topic", |parts| parts.classes.rules.push(raises("b", Some("news"))), Some("names a topic")),
+    ("another model", |parts| parts.classes.model = 2, Some("may find less")),
     ("a domain less", |parts| drop(parts.streams[0].1.from_domains.pop_first()), None),
     ("a domain more", |parts| parts.streams[2].1.from_domains.extend(["b.example".into()]), Some("from_domains has b.example more")),
     ("a network less", |parts| drop(parts.streams[2].1.sources.pop_last()), None),

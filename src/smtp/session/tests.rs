@@ -2,6 +2,7 @@
 
 use super::super::handler::Submission;
 use super::*;
+use crate::mail::Dispute;
 use crate::mail::{StreamClass, StreamMode};
 use crate::wire::Enhanced;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ fn stream(name: &str) -> Arc<Stream> {
         from_domains: Vec::new(),
         answer,
         mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
     })
 }
 

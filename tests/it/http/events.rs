@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use consentry::consent::{Channel, Event, EventKind, Evidence, Reason, Source, Teller};
 use consentry::decide::{Question, decide};
 use consentry::desk::Scope;
-use consentry::mail::{Address, AnswerProfile, Class, Classification, Stream, StreamClass, StreamMode};
+use consentry::mail::{Address, AnswerProfile, Class, Classification, Dispute, Stream, StreamClass, StreamMode};
 use consentry::policy::{Policy, PolicySettings};
 use consentry::store::{AuditLine, Deed, Object};
 use jiff::{SignedDuration, Timestamp};
@@ -63,6 +63,7 @@ impl Company {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
+            disputed: Dispute::Enforce,
         };
         let seats = BTreeMap::from([("acme".to_owned(), None)]);
         let question = Question {

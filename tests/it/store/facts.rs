@@ -7,7 +7,7 @@ use consentry::consent::{
     Channel, ChoiceEvidence, Event, EventKind, Fact, ProfileName, Source, Standing, SubjectId, Teller, TopicEntry, Trigger, Verdict,
 };
 use consentry::decide::{Question, decide};
-use consentry::mail::{AnswerProfile, Class, Classification, Stream, StreamClass, StreamMode};
+use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Stream, StreamClass, StreamMode};
 use consentry::policy::{Policy, PolicySettings};
 use consentry::store::{Confirmation, NewFact, Once, Stop, Store, TellAnswer, Told};
 use jiff::Timestamp;
@@ -55,6 +55,7 @@ async fn verdict(store: &Store, now: Timestamp) -> Verdict {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
+        disputed: Dispute::Enforce,
     };
     let entry = TopicEntry { name: topic("news"), controller: "acme".into(), title: "News".into(), list_id: "news.example".into() };
     let settings = PolicySettings { default: ProfileName::parse("de"), ..PolicySettings::default() };

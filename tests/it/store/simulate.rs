@@ -77,6 +77,7 @@ fn streams() -> Vec<Arc<Stream>> {
             from_domains: Vec::new(),
             answer: AnswerProfile::Reject,
             mode,
+            disputed: consentry::mail::Dispute::default(),
         })
     };
     let all = [
@@ -106,13 +107,14 @@ fn trial() -> Trial {
             class: stream.class,
             topic: Some(topic("news")),
             mode: stream.mode,
+            disputed: stream.disputed,
             from_domains: BTreeSet::new(),
             sources: BTreeSet::new(),
         };
         (stream.name.clone(), rules)
     };
     let whose = TOPICS.map(|name| (topic(name), "acme".to_owned()));
-    let rules = Rules::new(policy.clone(), Window::days(30), whose, streams.iter().map(of));
+    let rules = Rules::new(policy.clone(), Window::days(30), whose, streams.iter().map(of), consentry::policy::ClassRules::default());
     let catalogue = Catalogue { topics: TOPICS.map(entry).to_vec(), ..Catalogue::default() };
     Trial { before: Some(rules.clone()), rules, catalogue, policy, streams }
 }
@@ -121,7 +123,7 @@ fn trial() -> Trial {
 async fn mail(store: &Store, trial: &Trial, life: &mut Life, stream: usize, about: Option<usize>, declared: bool) {
     let stream = &trial.streams[stream];
     let said = declared.then(|| Step { trust: Trust::Declared, says: Class::Transactional, why: "header Consentry-Class".into() });
-    let (class, steps) = classify_again(stream.class, &said.into_iter().collect::<Vec<_>>());
+    let (class, steps) = classify_again(stream.class, stream.disputed, &said.into_iter().collect::<Vec<_>>());
     let named = about.map(|n| TOPICS[n].to_owned()).or_else(|| stream.topic.clone());
     let classification = Classification { class, topic: named, campaign: None, steps };
     let key = key(store, PEOPLE[life.who]);

@@ -17,10 +17,11 @@ fn rules(mode: StreamMode) -> Rules {
         class: StreamClass::Marketing,
         topic: None,
         mode,
+        disputed: consentry::mail::Dispute::Enforce,
         from_domains: ["acme.example".to_owned()].into(),
         sources: [].into(),
     };
-    Rules::new(policy, Window::of_ecg_list(None), [], [("news".to_owned(), stream)])
+    Rules::new(policy, Window::of_ecg_list(None), [], [("news".to_owned(), stream)], consentry::policy::ClassRules::default())
 }
 
 fn operator(world: &World, name: &str) -> Operator {
