@@ -22,7 +22,7 @@ use crate::mail::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, St
 use crate::office::OfficeSettings;
 use crate::policy::{ClassRule, ClassRules, Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
 use crate::relay::RelaySettings;
-use crate::residency::{Residency, ResidencySettings};
+use crate::residency::{PlaceKind, Residency, ResidencySettings};
 use crate::rewrite::RewriteSettings;
 use crate::smtp::{SmtpSettings, StreamRates};
 use crate::spooler::SpoolSettings;
@@ -206,7 +206,8 @@ impl Config {
     /// Where data is, under the law of the controllers' seats.
     pub fn residency(&self) -> Residency {
         let seats: Vec<_> = self.controllers.iter().map(|controller| controller.country).collect();
-        let hosts = self.outbound.hops().into_iter().map(|hop| hop.host).collect();
+        let databases = self.database.iter().flat_map(DatabaseSettings::hosts).map(|host| (PlaceKind::Database, host));
+        let hosts = self.outbound.hops().into_iter().map(|hop| (PlaceKind::Outbound, hop.host)).chain(databases).collect();
         Residency::new(&self.residency, &seats, self.policy.default.unwrap_or(ProfileName::De), hosts)
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config;
-use crate::store::{CopyId, CopyState, Deed, Judgement, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
+use crate::store::{CopyId, CopyState, Deed, Hand, Judgement, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
 
 /// Lines of a list.
 const LISTED: u32 = 1_000;
@@ -118,11 +118,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             for copy in find(&store, &word.id).await? {
                 audit(&store, Deed::MailDropped, &copy, &word.reason, now).await?;
                 if silent {
-                    store.spool_settled(copy.id, &[]).await?;
+                    store.spool_settled(copy.id, &[], Hand::Operator).await?;
                 } else {
                     // The gateway writes the report, as for any mail that is given up.
                     let last = Some("dropped by the operator".to_owned());
-                    store.spool_changed(&SpooledCopy { state: CopyState::Held, next_at: now, last, ..copy.clone() }, copy.state).await?;
+                    let dropped = SpooledCopy { state: CopyState::Held, next_at: now, last, ..copy.clone() };
+                    store.spool_changed(&dropped, copy.state, Hand::Operator).await?;
                 }
                 println!("{} is dropped", copy.id);
             }

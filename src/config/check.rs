@@ -9,6 +9,7 @@ use crate::compose::Kind;
 use crate::credentials::is_password_hash;
 use crate::mail::{Address, AnswerProfile, DomainPattern, StreamClass};
 use crate::rewrite::Trackers;
+use crate::store::DatabaseSettings;
 
 impl Config {
     /// All that is wrong, each with its place and the mend; empty when nothing is.
@@ -35,6 +36,7 @@ impl Config {
         self.check_topics(&mut faults);
         self.check_forms(&mut faults);
         self.check_policy(&mut faults);
+        faults.extend(self.database.iter().flat_map(DatabaseSettings::faults).map(|fault| format!("database: {fault}")));
         faults.extend(self.residency().faults());
         faults.extend(Trackers::new(&self.rewrite.trackers).err().map(|fault| format!("rewrite: tracker {fault}")));
         unique("stream", "name", self.streams.iter().map(|stream| stream.name.as_str()), &mut faults);

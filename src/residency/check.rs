@@ -15,12 +15,14 @@ pub struct Residency {
     /// Of the machine itself, where all seats are in one country.
     local: Option<Country>,
     seats: usize,
-    hosts: Vec<String>,
+    /// Each with what is there: outbound MTAs, database servers.
+    hosts: Vec<(PlaceKind, String)>,
 }
 
 impl Residency {
-    /// `seats` are the controllers' countries, `default` the policy profile where none is known; `hosts` the outbound MTAs.
-    pub fn new(settings: &ResidencySettings, seats: &[Option<Country>], default: ProfileName, hosts: Vec<String>) -> Self {
+    /// `seats` are the controllers' countries, `default` the policy profile where none is known; `hosts` the
+    /// outbound MTAs and database servers.
+    pub fn new(settings: &ResidencySettings, seats: &[Option<Country>], default: ProfileName, hosts: Vec<(PlaceKind, String)>) -> Self {
         let known: HashSet<Country> = seats.iter().flatten().copied().collect();
         let local = known.iter().next().copied().filter(|_| known.len() == 1);
         // The law on transfers follows the seat of the controller (GDPR Art. 3(1)).
@@ -55,8 +57,8 @@ impl Residency {
             places.extend(local(PlaceKind::Data, None));
         }
         places.extend(self.settings.places.iter().cloned());
-        for host in self.hosts.iter().filter(|host| is_local(host) && !self.declares(host)) {
-            places.extend(local(PlaceKind::Outbound, Some(host.clone())));
+        for (what, host) in self.hosts.iter().filter(|(what, host)| is_local(host) && !self.declares(*what, host)) {
+            places.extend(local(*what, Some(host.clone())));
         }
         if !declared(PlaceKind::Keys) {
             // they are files of `data_dir`
@@ -97,9 +99,10 @@ impl Residency {
                     .to_owned(),
             );
         }
-        for host in self.hosts.iter().filter(|host| !is_local(host) && !self.declares(host)) {
+        for (what, host) in self.hosts.iter().filter(|(what, host)| !is_local(host) && !self.declares(*what, host)) {
+            let what = what.as_str();
             faults.push(format!(
-                "residency: nobody says in which country outbound {host:?} is; write [[residency.place]] what = \"outbound\", host = {host:?}, country"
+                "residency: nobody says in which country {what} {host:?} is; write [[residency.place]] what = {what:?}, host = {host:?}, country"
             ));
         }
         let mut seen = HashSet::new();
@@ -121,9 +124,9 @@ impl Residency {
         faults
     }
 
-    fn declares(&self, host: &str) -> bool {
+    fn declares(&self, what: PlaceKind, host: &str) -> bool {
         let named = |place: &Place| place.host.as_deref().is_none_or(|named| named.eq_ignore_ascii_case(host));
-        self.settings.places.iter().any(|place| place.what == PlaceKind::Outbound && named(place))
+        self.settings.places.iter().any(|place| place.what == what && named(place))
     }
 
     fn processor_faults(&self, processor: &Processor) -> Vec<String> {
@@ -153,11 +156,14 @@ impl Residency {
             faults.push(format!("processor = {key:?} is no [[residency.processor]] key"));
         }
         match (place.what, &place.host) {
-            (PlaceKind::Outbound, Some(host)) if !self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host)) => {
-                faults.push(format!("host = {host:?} is no outbound MTA"));
+            (what @ (PlaceKind::Outbound | PlaceKind::Database), Some(host)) => {
+                if !self.hosts.iter().any(|(is, own)| *is == what && own.eq_ignore_ascii_case(host)) {
+                    let named = if what == PlaceKind::Outbound { "outbound MTA" } else { "host of [database]" };
+                    faults.push(format!("host = {host:?} is no {named}"));
+                }
             }
-            (PlaceKind::Outbound, _) | (_, None) => {}
-            (_, Some(_)) => faults.push("host is for what = \"outbound\"".to_owned()),
+            (_, None) => {}
+            (_, Some(_)) => faults.push("host is for what = \"outbound\" and \"database\"".to_owned()),
         }
         faults
     }
@@ -220,8 +226,11 @@ impl Place {
     }
 }
 
-/// True for this machine itself.
+/// True for this machine itself, be it by a socket.
 fn is_local(host: &str) -> bool {
+    if host.starts_with('/') {
+        return true;
+    }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -56,6 +56,8 @@ pub enum PlaceKind {
     KeyBackup,
     /// An outbound MTA.
     Outbound,
+    /// A database server: the ledger and the spool; with a host of its own, the subjects' keys.
+    Database,
 }
 
 impl PlaceKind {
@@ -67,6 +69,7 @@ impl PlaceKind {
             Self::Backup => "backup",
             Self::KeyBackup => "key-backup",
             Self::Outbound => "outbound",
+            Self::Database => "database",
         }
     }
 
@@ -96,7 +99,7 @@ pub enum Basis {
 pub struct Place {
     /// What is there.
     pub what: PlaceKind,
-    /// Of `outbound`: the `host` that is meant.
+    /// Of `outbound` and `database`: the `host` that is meant.
     #[serde(default)]
     pub host: Option<String>,
     /// The country where it is.

@@ -9,12 +9,11 @@ use tokio::sync::watch;
 
 use super::run::Shared;
 use super::{SpoolSettings, schedule};
-use crate::consent::DecisionId;
 use crate::entropy::random;
 use crate::gateway::{Attempt, Failure, Gateway, LAST_WORD, Late, Opened};
 use crate::mail::Outcome;
 use crate::relay::Answered;
-use crate::store::{CopyId, CopyState, NewSpooled, SpooledCopy, StoreError};
+use crate::store::{CopyId, CopyState, Hand, NewSpooled, SpooledCopy, StoreError};
 
 /// Pause while the spool's disk takes or gives nothing.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
@@ -41,7 +40,7 @@ impl Follower {
     /// Tries a copy, and sees to what follows.
     pub(super) async fn deliver(self, id: CopyId, message: Shared) -> Ended {
         // Read now: an operator may have judged since it was found due.
-        let copy = match self.gateway.store.spool_copy(id).await {
+        let copy = match self.gateway.store.spool_copy_to_try(id).await {
             Ok(Some(copy)) if copy.next_at <= Timestamp::now() => copy,
             Ok(_) => return Ended::Done(None),
             Err(error @ StoreError::Damaged(_)) => {
@@ -78,7 +77,7 @@ impl Follower {
             }
             Ok(Attempt::Late(ground, late)) => {
                 let in_doubt = SpooledCopy { ground, state: CopyState::Uncertain, next_at: Timestamp::now() + LAST_WORD, ..copy };
-                self.write(|| self.gateway.store.spool_changed(&in_doubt, copy.state)).await;
+                self.write(|| self.gateway.store.spool_changed(&in_doubt, copy.state, Hand::Gateway)).await;
                 Ended::Late(late)
             }
             Err(failure) => {
@@ -147,7 +146,7 @@ impl Follower {
         if schedule::becomes_late(copy.queued_at, now, copy.next_at) {
             self.tell_delay(&copy, message).await;
         }
-        self.write(|| self.gateway.store.spool_changed(&copy, was)).await;
+        self.write(|| self.gateway.store.spool_changed(&copy, was, Hand::Gateway)).await;
     }
 
     /// No fault of this mail: it is due as before, unless it has waited long enough.
@@ -158,35 +157,40 @@ impl Follower {
         if self.is_too_old(&copy) {
             self.give_up(&copy, message).await;
         } else if is_news {
-            self.write(|| self.gateway.store.spool_changed(&copy, copy.state)).await;
+            self.write(|| self.gateway.store.spool_changed(&copy, copy.state, Hand::Gateway)).await;
         }
     }
 
-    /// The end of a copy: its outcome on record, out of the spool.
+    /// The end of a copy: out of the spool, its outcome on record. Where another gateway has taken it over, that one's is.
     pub(super) async fn settle(&self, copy: &SpooledCopy, outcome: &Outcome, report: Option<NewSpooled>) {
-        if let Some(ground) = &copy.ground {
-            self.record(ground.decision, outcome);
-        }
         if let (Some(key), Outcome::Reject { .. }) = (copy.fingerprint, outcome) {
             self.gateway.twins.forget(key);
         }
-        self.take_out(copy.id, report).await;
+        if self.take_out(copy.id, report).await
+            && let Some(ground) = &copy.ground
+        {
+            self.gateway.store.settle(ground.decision, Timestamp::now(), outcome);
+        }
     }
 
-    fn record(&self, decision: DecisionId, outcome: &Outcome) {
-        self.gateway.store.settle(decision, Timestamp::now(), outcome);
+    /// True when it was there, and ours.
+    pub(super) async fn take_out(&self, id: CopyId, report: Option<NewSpooled>) -> bool {
+        let taken = self.write(|| self.gateway.store.spool_settled(id, report.as_slice(), Hand::Gateway)).await;
+        if taken == Some(false) {
+            tracing::warn!(copy = %id, "it went, or another gateway took it over, while this one tried it");
+        }
+        taken == Some(true)
     }
 
-    pub(super) async fn take_out(&self, id: CopyId, report: Option<NewSpooled>) {
-        self.write(|| self.gateway.store.spool_settled(id, report.as_slice())).await;
-    }
-
-    /// Writes until it is durable: a copy that was delivered and is not taken out would be delivered again.
-    async fn write<W: Future<Output = Result<(), StoreError>>>(&self, write: impl Fn() -> W) {
-        while let Err(error) = write().await {
-            tracing::error!(%error, "the spool cannot be written");
+    /// Writes until it is durable: a copy that was delivered and is not taken out would be delivered again. `None` at a shutdown.
+    async fn write<T, W: Future<Output = Result<T, StoreError>>>(&self, write: impl Fn() -> W) -> Option<T> {
+        loop {
+            match write().await {
+                Ok(done) => return Some(done),
+                Err(error) => tracing::error!(%error, "the spool cannot be written"),
+            }
             if self.pause().await {
-                return;
+                return None;
             }
         }
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::column::{ms, octets, timestamp, topic};
-use super::db::{query, query_as};
+use super::db::{query, query_as, repeated};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
 use super::limit::{Limit, is_too_soon};
@@ -13,6 +13,7 @@ use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
 
 /// A request for such a link.
+#[derive(Clone)]
 pub struct NewAccess {
     /// Whose mailbox.
     pub subject: SubjectId,
@@ -66,6 +67,10 @@ type Row = (Vec<u8>, String, String, Vec<u8>, i64);
 impl Store {
     /// Commits a link and its mail together. False when nothing was done: the mailbox had its share of mails.
     pub async fn request_access(&self, access: NewAccess) -> Result<bool, StoreError> {
+        repeated!(self.request_access_once(access.clone()))
+    }
+
+    async fn request_access_once(&self, access: NewAccess) -> Result<bool, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(place) = Place::of_subject(&mut tx, access.subject).await? else { return Ok(false) };

@@ -14,7 +14,7 @@
 use jiff::Timestamp;
 
 use super::column::int;
-use super::db::{Connection, Sql, query, query_as};
+use super::db::{Connection, Sql, query, query_as, repeated};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::withdrawal::{Stop, is_in_force, record_stop};
@@ -22,6 +22,7 @@ use super::{NewAuditLine, Store, StoreError, begin};
 use crate::consent::{ChoiceEvidence, Event, EventKind, Evidence, Source, SubjectId};
 
 /// A wish to be erased.
+#[derive(Clone)]
 pub struct NewErasure {
     /// Whose.
     pub subject: SubjectId,
@@ -84,6 +85,10 @@ impl Store {
     /// Erases what `controller` has of a person; `None` for an unknown one. Done again, it does no harm and finishes what a
     /// crash cut off.
     pub async fn erase_person(&self, erasure: NewErasure) -> Result<Option<Erasure>, StoreError> {
+        repeated!(self.erase_person_once(erasure.clone()))
+    }
+
+    async fn erase_person_once(&self, erasure: NewErasure) -> Result<Option<Erasure>, StoreError> {
         let NewErasure { subject, controller, source, at, evidence, line } = erasure;
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::db::is_broken;
 use crate::crypto::KeyFileError;
 
-/// Why the store did not do it. After any of these nothing was written.
+/// Why the store did not do it. After any of these nothing was written; but where the connection to a server was lost while it
+/// committed, nobody can tell. Of mail that is taken the spool finds out before it answers; all else may be told again.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The data directory or a file in it cannot be created, read or written.
@@ -68,6 +70,21 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the ledger is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// True when the server took the transaction back because it and another one waited for each other, or did not fit
+    /// together: nothing is written, and the same again may succeed.
+    pub(super) fn is_collision(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code == "40P01" || code == "40001") // deadlock_detected, serialization_failure
+    }
+
+    /// True when the connection was lost, so that nobody heard what became of a commit.
+    pub(super) fn is_loss(&self) -> bool {
+        matches!(self, Self::Database(error) if is_broken(error))
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

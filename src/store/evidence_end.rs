@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::audit::one_by_one;
 use super::column::{count, int, ms, octets, timestamp};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, query, query_as, repeated};
 use super::erasure::forget_contact;
 use super::ledger::Place;
 use super::look_up::contacts;
@@ -83,6 +83,10 @@ impl Store {
     /// Destroys the evidence of a person, and the contact data that only it justified; says so to each controller. False when
     /// something happened since `age` was read.
     pub async fn destroy_evidence(&self, age: &EvidenceAge, now: Timestamp) -> Result<bool, StoreError> {
+        repeated!(self.destroy_evidence_once(age, now))
+    }
+
+    async fn destroy_evidence_once(&self, age: &EvidenceAge, now: Timestamp) -> Result<bool, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(mut place) = Place::of_subject(&mut tx, age.subject).await? else { return Ok(false) };

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, query, query_as, repeated};
 use super::ledger::Place;
 use super::text_version::keep;
 use super::withdrawal::{Stop, is_in_force, record_stop};
@@ -32,6 +32,7 @@ pub enum Told {
 }
 
 /// Something told, to be recorded.
+#[derive(Clone)]
 pub struct NewFact {
     /// The address's look-up key. The address itself is not stored: whoever knows it keeps it.
     pub key: LookupKey,
@@ -56,6 +57,7 @@ pub struct NewFact {
 }
 
 /// By what an event is known when it is told again; both are `Keyring::secret_key`.
+#[derive(Clone)]
 pub struct Once {
     /// Of who tells it and the id that they gave it.
     pub id: [u8; 32],
@@ -120,6 +122,10 @@ impl Store {
     /// Records what is told: the event, its text, for a no the suppression that outlives it, and the line of the audit log, together
     /// or not at all. A person never heard of gets a row without an address.
     pub async fn tell(&self, new: NewFact) -> Result<TellAnswer, StoreError> {
+        repeated!(self.tell_once(new.clone()))
+    }
+
+    async fn tell_once(&self, new: NewFact) -> Result<TellAnswer, StoreError> {
         let NewFact { key, controller, told, mut fact, notice, source, at, evidence, once, line } = new;
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;

@@ -50,9 +50,11 @@ pub(super) async fn live(inner: Weak<Inner>) {
 }
 
 async fn beat(inner: &Inner) -> Result<(), StoreError> {
-    const LETTERS: &str =
-        "UPDATE letter SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $2 WHERE lease_owner = $1";
-    const COPIES: &str = "UPDATE copy SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $2 WHERE lease_owner = $1";
+    // Rows that somebody is changing at this moment are left for the next time: who waits for nobody stands in no ring.
+    const LETTERS: &str = "UPDATE letter SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $2
+         WHERE id IN (SELECT id FROM letter WHERE lease_owner = $1 FOR UPDATE SKIP LOCKED)";
+    const COPIES: &str = "UPDATE copy SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $2
+         WHERE (message, number) IN (SELECT message, number FROM copy WHERE lease_owner = $1 FOR UPDATE SKIP LOCKED)";
     query(LETTERS).bind(&inner.gateway[..]).bind(LEASE_MS).execute(&mut *inner.writer.lock().await).await?;
     query(COPIES).bind(&inner.gateway[..]).bind(LEASE_MS).execute(&mut *inner.spool.reader().lock().await).await?;
     Ok(())

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::column::{ms, octets, timestamp};
-use super::db::{Connection, Sql, query, query_as};
+use super::db::{Connection, Sql, query, query_as, repeated};
 use super::lease::{LEASE_MS, take_letters};
 use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
@@ -86,6 +86,10 @@ impl Store {
     /// Ends a mail. For a confirmation mail [`Outcome::Accept`] is recorded as `doi_mail_sent`, anything else as
     /// `doi_bounced`, with the MTA's words as evidence. Does nothing for a mail that was ended before.
     pub async fn letter_done(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
+        repeated!(self.letter_done_once(id, at, outcome))
+    }
+
+    async fn letter_done_once(&self, id: LetterId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         if tx.is_shared() {

@@ -72,7 +72,9 @@ pub use rules::{ActiveRules, Approval, How, NewApproval, Simulation};
 pub use search::{DecisionFilter, DecisionPage, Names};
 pub use server::DatabaseSettings;
 pub use session::{NewSession, Proof, Session, Stage};
-pub use spool::{CopyId, CopyState, DueCopy, Ground, Judgement, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage};
+pub use spool::{
+    CopyId, CopyState, DueCopy, Ground, Hand, Judgement, NewCopy, NewSpooled, SpoolId, SpoolSize, SpooledCopy, SpooledMessage,
+};
 pub use volume::{DecisionCounts, Step, Volume};
 pub use withdrawal::{NewWithdrawal, Stop, WithdrawAnswer};
 

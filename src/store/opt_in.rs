@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::column::{count, int, ms, octets, timestamp, topics, topics_text, whole_ms};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, query, query_as, repeated};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
 use super::limit::{Limit, is_too_soon};
@@ -18,6 +18,7 @@ use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
 
 /// A sign-up to be recorded.
+#[derive(Clone)]
 pub struct NewOptIn {
     /// The address's look-up key.
     pub key: LookupKey,
@@ -80,6 +81,10 @@ type Row = (Vec<u8>, Vec<u8>, String, String, i64, i64, Option<i64>, String, Str
 impl Store {
     /// Records a sign-up: the event, the opt-in and the mail that asks for the confirmation, together or not at all.
     pub async fn request(&self, sign_up: NewOptIn) -> Result<RequestAnswer, StoreError> {
+        repeated!(self.request_once(sign_up.clone()))
+    }
+
+    async fn request_once(&self, sign_up: NewOptIn) -> Result<RequestAnswer, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let mut place = match Place::of_key(&mut tx, sign_up.key).await? {
@@ -150,6 +155,10 @@ impl Store {
     /// Confirms the opt-in of that token: consent, from now on (GDPR Art. 4(11)). Suppressions that stand against it are
     /// lifted with it (L-OBJ-05).
     pub async fn confirm(&self, token: &[u8; 32], at: Timestamp, evidence: ConfirmationEvidence) -> Result<Confirmation, StoreError> {
+        repeated!(self.confirm_once(token, at, evidence.clone()))
+    }
+
+    async fn confirm_once(&self, token: &[u8; 32], at: Timestamp, evidence: ConfirmationEvidence) -> Result<Confirmation, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some((opt_in, _)) = of_token_locked(&mut tx, token).await? else { return Ok(Confirmation::Unknown) };

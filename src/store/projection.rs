@@ -14,6 +14,10 @@ impl Store {
     pub async fn rebuild_standing(&self) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
+        if tx.is_shared() {
+            // In the order in which commits of decisions lock.
+            query("SELECT 1 FROM standing WHERE seq <> 0 ORDER BY key FOR UPDATE").execute(&mut tx).await?;
+        }
         query("UPDATE standing SET seq = 0, state = $1 WHERE seq <> 0").bind(ledger::state(&Standing::default())).execute(&mut tx).await?;
         let mut rebuilt = 0;
         let mut after = Vec::new();

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::column::json;
-use super::db::{Connection, Pool, Sql, query, query_as};
+use super::db::{Connection, Pool, Sql, query, query_as, repeated};
 use super::decision::Row;
 use super::journal::Journal;
 use super::tally::{Run, Tally, id_ms};
@@ -200,14 +200,13 @@ impl Batch {
 
     /// Commits all or nothing, and tells those who wait. What is plain is durable all the same: in the journal (M-60).
     async fn commit(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
-        let written = match connection.is_shared() {
-            true => self.commit_to_server(connection).await,
+        let result = match connection.is_shared() {
+            true => repeated!(self.commit_to_server(connection)),
             false => self.commit_to_file(connection).await,
         };
-        let result = match written {
-            Ok(()) => Ok(()),
-            Err(error) => Err(undo(connection, error).await),
-        };
+        if let Err(error) = &result {
+            undo(connection, error).await;
+        }
         self.tally.end(result.is_ok());
         if result.is_ok() {
             self.run.add(self.rows.len());
@@ -229,7 +228,7 @@ impl Batch {
         result
     }
 
-    async fn commit_to_file(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+    async fn commit_to_file(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let rows = || self.rows.iter().map(|(row, _)| row);
         let minutes = json(self.tally.minutes().collect::<Vec<_>>());
         query(COMMIT)
@@ -249,7 +248,7 @@ impl Batch {
         Ok(())
     }
 
-    async fn commit_to_server(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+    async fn commit_to_server(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
         let ids = self.rows.iter().map(|(row, _)| row.id).chain(self.outcomes.iter().map(|(id, _)| *id));
         let stretches: BTreeSet<i64> = ids.map(|id| id_ms(id) / STRETCH_MS).collect();
         for stretch in stretches {
@@ -342,13 +341,12 @@ impl Batch {
 }
 
 /// Takes back what a failed commit began.
-async fn undo(connection: &mut Connection, error: sqlx::Error) -> StoreError {
+async fn undo(connection: &mut Connection, error: &StoreError) {
     tracing::error!(%error, "commit of decisions failed");
     // Fails where SQLite rolled back by itself; then there is nothing to take back.
     if !connection.is_shared() {
         let _ = query("ROLLBACK").execute(connection).await;
     }
-    error.into()
 }
 
 fn array<'a>(rows: impl Iterator<Item = &'a str>) -> String {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::column::{json, ms, octets};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, query, query_as, repeated};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
@@ -20,6 +20,10 @@ impl Store {
     /// The events stay, and say nothing about anybody; so does the suppression of a person who said no (L-DOI-04, GDPR
     /// Art. 5(1)(e)). Returns how many sign-ups went; there may be more when it is not zero.
     pub async fn erase_unconfirmed(&self, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        repeated!(self.erase_unconfirmed_once(before, now))
+    }
+
+    async fn erase_unconfirmed_once(&self, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let rows: Vec<(Vec<u8>, Vec<u8>)> =

@@ -1,11 +1,12 @@
 //! A PostgreSQL server instead of files: where it is, and the schemas in it. Runs no statements but those that make them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection as _};
 use zeroize::Zeroizing;
 
@@ -25,6 +26,49 @@ pub struct DatabaseSettings {
     /// A file with the password; else it is taken from the environment variable `PGPASSWORD`.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
+}
+
+impl DatabaseSettings {
+    /// The machines that it names, or the directories of their sockets.
+    pub fn hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = self.options().flat_map(|(_, options)| options.ok()).map(|options| host(&options)).collect();
+        hosts.dedup();
+        hosts
+    }
+
+    /// What is wrong with it, each with the mend.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (name, options) in self.options() {
+            match options {
+                Err(_) => faults.push(format!("{name} is no URL of a database; write postgres://user@host/database?sslmode=verify-full")),
+                Ok(options) => {
+                    let host = host(&options);
+                    let is_near = host.starts_with('/') || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                    // S2-06: personal data does not cross a network in the clear, nor to whoever answers there
+                    if !is_near && !matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull) {
+                        faults.push(format!(
+                            "{name}: {host:?} is another machine, so its certificate must be checked; write ?sslmode=verify-full"
+                        ));
+                    }
+                }
+            }
+        }
+        faults
+    }
+
+    fn options(&self) -> impl Iterator<Item = (&'static str, Result<PgConnectOptions, sqlx::Error>)> {
+        let urls = std::iter::once(("url", &self.url)).chain(self.keys_url.iter().map(|url| ("keys_url", url)));
+        urls.map(|(name, url)| {
+            let is_ours = url.starts_with("postgres://") || url.starts_with("postgresql://");
+            (name, PgConnectOptions::from_str(if is_ours { url } else { "" }))
+        })
+    }
+}
+
+/// Where a server is: a name, an address, or the directory of its socket.
+fn host(options: &PgConnectOptions) -> String {
+    options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string())
 }
 
 impl std::fmt::Debug for DatabaseSettings {

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::column::{ms, topic};
-use super::db::{Connection, query, query_as};
+use super::db::{Connection, query, query_as, repeated};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
@@ -89,6 +89,7 @@ impl Stop {
 }
 
 /// A withdrawal or objection to be recorded.
+#[derive(Clone)]
 pub struct NewWithdrawal {
     /// Whose.
     pub subject: SubjectId,
@@ -118,6 +119,10 @@ pub enum WithdrawAnswer {
 impl Store {
     /// Records a withdrawal or objection, and the suppression that keeps it in force.
     pub async fn withdraw(&self, withdrawal: NewWithdrawal) -> Result<WithdrawAnswer, StoreError> {
+        repeated!(self.withdraw_once(withdrawal.clone()))
+    }
+
+    async fn withdraw_once(&self, withdrawal: NewWithdrawal) -> Result<WithdrawAnswer, StoreError> {
         let NewWithdrawal { subject, controller, stop, source, at, evidence } = withdrawal;
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;

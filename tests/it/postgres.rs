@@ -1,9 +1,11 @@
 //! A throw-away PostgreSQL for the tests, from the binaries on PATH: one server per test process, one database per directory.
 //! `CONSENTRY_TEST_DATABASE=postgres` makes it the store of the suites `store`, `office` and of every `world`.
 
+pub(crate) mod proxy;
+
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
@@ -36,8 +38,12 @@ pub(crate) async fn raw(dir: &Path) -> PgConnection {
 
 /// A program that reads the database of that directory beside the gateway.
 pub(crate) fn ask(dir: &Path, query: &str) -> String {
-    let url = Server::shared().database(dir).url;
-    let output = Command::new("psql").args(["-qtAd", &url, "-c", query]).output().unwrap();
+    ask_at(&Server::shared().database(dir).url, query)
+}
+
+/// The same of any database.
+pub(crate) fn ask_at(url: &str, query: &str) -> String {
+    let output = Command::new("psql").args(["-qtAd", url, "-c", query]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -91,8 +97,36 @@ impl Server {
         Self { dir, user: "test".into(), databases: Mutex::default() }
     }
 
+    /// One of its own, to be stopped and started.
+    pub(crate) fn own() -> Self {
+        Self::start()
+    }
+
+    /// Ends it as a crash does: no session is told, nothing is written that was not before.
+    pub(crate) fn stop_at_once(&self) {
+        self.control("stop -m immediate -w");
+    }
+
+    /// Starts it again on the same files.
+    pub(crate) fn start_again(&self) {
+        let home = self.dir.path().display();
+        self.control(&format!("start -w -l {home}/pg/log -o '-k {home}/pg -c listen_addresses= -c max_connections=400 -c fsync=off'"));
+    }
+
+    fn control(&self, command: &str) {
+        let home = self.dir.path().display();
+        let as_user = if output("id -un") == "root" { "runuser -u nobody --" } else { "" };
+        let script = format!("cd {home}/pg && {as_user} pg_ctl -D {home}/pg/db {command} >/dev/null 2>&1");
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success(), "pg_ctl {command}");
+    }
+
+    /// The directory of its socket.
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("pg")
+    }
+
     fn url(&self, database: &str) -> String {
-        format!("postgres://{}@localhost/{database}?host={}/pg", self.user, self.dir.path().display())
+        format!("postgres://{}@localhost/{database}?host={}", self.user, self.socket().display())
     }
 
     /// The database of that directory, made where it is missing.

@@ -50,7 +50,7 @@ fn what_the_law_on_transfers_does_not_allow_is_refused_at_load() {
         ),
         (hop("DE", DPF), Some("DE needs no transfer basis")),
         (hop("DE", "").replace("mx.example.net", "mx2.example.net"), Some("host = \"mx2.example.net\" is no outbound MTA")),
-        (stored("data", "DE", "host = \"x\"\n"), Some("host is for what = \"outbound\"")),
+        (stored("data", "DE", "host = \"x\"\n"), Some("host is for what = \"outbound\" and \"database\"")),
         (
             stored("data", "US", &format!("{DPF}checked = \"Mia\"\n")),
             Some("place \"data\": US is a third country, where nothing is stored"),
@@ -106,4 +106,49 @@ fn what_is_not_said_is_on_this_machine_in_the_country_of_the_seat() {
         matches!(gaps[..], [ledger, keys] if ledger.contains("what = \"backup\"") && keys.contains("what = \"key-backup\"")),
         "{gaps:?}"
     );
+}
+
+/// With a database on that machine.
+fn with_database(url: &str, more: &str) -> Vec<String> {
+    let text = example().replace("\n[residency] ", "\n# [residency] ");
+    Config::parse(&format!("{text}\n[database]\nurl = {url:?}\n{more}")).unwrap().faults()
+}
+
+#[test]
+fn a_database_elsewhere_needs_its_country_and_a_checked_certificate() {
+    // S1-02, S1-03, S2-01, S2-06
+    let place = |country: &str, host: &str| format!("[[residency.place]]\nwhat = \"database\"\nhost = {host:?}\ncountry = \"{country}\"\n");
+    let far = "postgres://c@db.example.net/ledger?sslmode=verify-full";
+    let rows = [
+        ("postgres://c@localhost/ledger", String::new(), None),
+        ("postgres://c@127.0.0.1:5433/ledger", String::new(), None),
+        ("postgres://c@x/ledger?host=/run/postgresql", String::new(), None),
+        (
+            far,
+            String::new(),
+            Some("nobody says in which country database \"db.example.net\" is; write [[residency.place]] what = \"database\""),
+        ),
+        (far, place("DE", "db.example.net"), None),
+        (far, place("US", "db.example.net"), Some("US is a third country, where nothing is stored (S1-02)")),
+        (far, place("DE", "other.example.net"), Some("host = \"other.example.net\" is no host of [database]")),
+        (far, hop("DE", "").replace("mx.example.net", "db.example.net"), Some("is no outbound MTA")),
+        (
+            "postgres://c@db.example.net/ledger",
+            place("DE", "db.example.net"),
+            Some("its certificate must be checked; write ?sslmode=verify-full"),
+        ),
+        ("mysql://c@localhost/ledger", String::new(), Some("url is no URL of a database; write postgres://")),
+        (
+            far,
+            format!("keys_url = \"postgres://c@keys.example.net/k?sslmode=verify-full\"\n{}", place("DE", "db.example.net")),
+            Some("database \"keys.example.net\" is"),
+        ),
+    ];
+    for (url, more, expected) in rows {
+        let faults = with_database(url, &more);
+        match expected {
+            Some(expected) => assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected} in {faults:?}"),
+            None => assert_eq!(faults, Vec::<String>::new(), "{url} {more}"),
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod erasure;
 mod evidence_end;
 mod facts;
 mod journal;
+mod lost_commit;
 mod rules;
 mod search;
 mod several;
@@ -158,12 +159,12 @@ fn topics(text: &str) -> Vec<Topic> {
     text.split_whitespace().map(topic).collect()
 }
 
-fn token(store: &Store, n: u8) -> [u8; 32] {
-    store.keyring().secret_key(&[n; 20])
+fn token(store: &Store, n: u32) -> [u8; 32] {
+    store.keyring().secret_key(&n.to_be_bytes().repeat(5))
 }
 
 /// A sign-up of `who` for `what` with token number `n`.
-fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOptIn {
+fn sign_up(store: &Store, who: &str, what: &str, n: u32, at: Timestamp) -> NewOptIn {
     NewOptIn {
         key: key(store, who),
         address: address(who),
@@ -193,7 +194,7 @@ fn sign_up(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> NewOpt
     }
 }
 
-pub(crate) async fn request(store: &Store, who: &str, what: &str, n: u8, at: Timestamp) -> RequestAnswer {
+pub(crate) async fn request(store: &Store, who: &str, what: &str, n: u32, at: Timestamp) -> RequestAnswer {
     store.request(sign_up(store, who, what, n, at)).await.expect("requests")
 }
 
@@ -210,7 +211,7 @@ fn confirmation() -> consentry::consent::ConfirmationEvidence {
     }
 }
 
-pub(crate) async fn confirm(store: &Store, n: u8, at: Timestamp) -> consentry::store::Confirmation {
+pub(crate) async fn confirm(store: &Store, n: u32, at: Timestamp) -> consentry::store::Confirmation {
     store.confirm(&token(store, n), at, confirmation()).await.expect("confirms")
 }
 

@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod faults;
 mod full_disk;
+mod gateways;
 mod ledger_away;
 mod operator;
 mod rules;

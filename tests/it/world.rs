@@ -41,6 +41,10 @@ pub(crate) struct Setup {
     /// Its directory; the data directory will be `data` in it.
     pub(crate) dir: PathBuf,
     pub(crate) config: String,
+    /// The server that has its ledger; else as the test command says.
+    pub(crate) database: Option<String>,
+    /// An API token that its ledger knows already.
+    pub(crate) token: Option<String>,
 }
 
 /// What a page or the API answered.
@@ -65,10 +69,10 @@ impl World {
             .replace("{outbound_host}", &outbound.ip().to_string())
             .replace("{outbound_port}", &outbound.port().to_string())
             .replace("{password_hash}", hash.trim());
-        let mut setup = Setup { dir: dir.path().to_owned(), config };
+        let mut setup = Setup { dir: dir.path().to_owned(), config, database: None, token: None };
         prepare(&mut setup);
-        if let Some(database) = postgres::database(dir.path()) {
-            setup.config.push_str(&format!("\n[database]\nurl = {:?}\n", database.url));
+        if let Some(url) = setup.database.or_else(|| postgres::database(dir.path()).map(|database| database.url)) {
+            setup.config.push_str(&format!("\n[database]\nurl = {url:?}\n"));
         }
         std::fs::write(&file, setup.config).unwrap();
         let key = dir.path().join("dkim.pem").display().to_string();
@@ -76,9 +80,25 @@ impl World {
         let (name, value) = record.trim().split_once(". IN TXT ").unwrap();
         // As a resolver joins the strings of a record (RFC 6376 s.3.6.2.2).
         let dkim = (name.to_owned(), value.split('"').skip(1).step_by(2).collect());
-        let token = consentry(&["user", "add-token", "--config", &file, "--name", "website", "--scopes", "opt_in,decisions"], "");
+        let add = ["user", "add-token", "--config", &file, "--name", "website", "--scopes", "opt_in,decisions"];
+        let token = setup.token.unwrap_or_else(|| consentry(&add, ""));
         let (daemon, smtp, http) = serve(&file);
         Self { dir, smtp, http, token: token.trim().to_owned(), dkim, daemon, earlier: String::new() }
+    }
+
+    /// Another gateway on the ledger of the first one.
+    pub(crate) fn beside(first: &Self, outbound: SocketAddr, database: &str) -> Self {
+        Self::start_with(outbound, |setup| {
+            setup.database = Some(database.to_owned());
+            setup.token = Some(first.token.clone());
+            std::fs::create_dir(setup.dir.join("data")).unwrap();
+            std::fs::copy(first.data_dir().join("keys"), setup.dir.join("data/keys")).unwrap();
+        })
+    }
+
+    /// What it says of itself.
+    pub(crate) fn readiness(&self) -> Page {
+        self.ask("GET", &format!("{PUBLIC_URL}/readyz"), "", "text/plain")
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {

@@ -181,7 +181,7 @@ fn lost() -> sqlx::Error {
 }
 
 /// True when nothing more can be asked on that connection.
-fn is_broken(error: &sqlx::Error) -> bool {
+pub(in crate::store) fn is_broken(error: &sqlx::Error) -> bool {
     match error {
         // Class 57P: the server stops, or was told to cut this session off.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),

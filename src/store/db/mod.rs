@@ -6,11 +6,13 @@
 mod connection;
 mod pool;
 mod query;
+mod repeat;
 mod value;
 
-pub(super) use connection::{Connection, Transaction};
+pub(super) use connection::{Connection, Transaction, is_broken};
 pub(super) use pool::{Lent, Pool};
 pub(super) use query::{query, query_as};
+pub(super) use repeat::{Attempts, repeated};
 
 /// A statement in both dialects.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-pub use self::write::Judgement;
+pub use self::write::{Hand, Judgement};
 use self::writer::Writer;
 use super::StoreError;
 use crate::consent::{CopyKey, Decision, DecisionId, Topic};

@@ -72,6 +72,24 @@ impl Store {
         row.map(|row| self.inner.spool.copy(row)).transpose()
     }
 
+    /// A copy that is about to be tried; `None` when it was settled, or is another gateway's by now.
+    pub async fn spool_copy_to_try(&self, id: CopyId) -> Result<Option<SpooledCopy>, StoreError> {
+        if !self.inner.is_shared {
+            return self.spool_copy(id).await;
+        }
+        let mut reader = self.inner.spool.reader.lock().await;
+        let row: Option<Row> = query_as(copies!(
+            "WHERE c.message = $1 AND c.number = $2 AND c.lease_owner = $3 AND c.lease_until > (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+        ))
+        .bind(&id.message.0[..])
+        .bind(id.number)
+        .bind(&self.inner.gateway[..])
+        .fetch_optional(&mut reader)
+        .await?;
+        drop(reader);
+        row.map(|row| self.inner.spool.copy(row)).transpose()
+    }
+
     /// All copies of a message.
     pub async fn spool_copies_of(&self, message: SpoolId) -> Result<Vec<SpooledCopy>, StoreError> {
         let mut reader = self.inner.spool.reader.lock().await;
@@ -159,7 +177,7 @@ impl Spool {
     }
 }
 
-fn copy_id(message: &[u8], number: i64) -> Result<CopyId, StoreError> {
+pub(super) fn copy_id(message: &[u8], number: i64) -> Result<CopyId, StoreError> {
     let number = u32::try_from(number).map_err(|_| StoreError::Damaged("a spooled copy"))?;
     Ok(CopyId { message: SpoolId(octets(message)?), number })
 }

@@ -10,6 +10,15 @@ use crate::entropy::random;
 use crate::store::column::ms;
 use crate::store::{Store, StoreError};
 
+/// Who says something about a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hand {
+    /// This gateway, which tried it.
+    Gateway,
+    /// An operator, whoever is trying it.
+    Operator,
+}
+
 /// An operator's word on copies. It says nothing but this, so that it takes nothing back of what the gateway wrote meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
@@ -31,22 +40,24 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a copy out, and its message with the last copy; puts in what reports on it, in one commit.
-    pub async fn spool_settled(&self, id: CopyId, reports: &[NewSpooled]) -> Result<(), StoreError> {
+    /// Takes a copy out, and its message with the last copy; puts in what reports on it, in one commit. False, and nothing is
+    /// done, when it is gone, or when another gateway has taken it over: its word counts.
+    pub async fn spool_settled(&self, id: CopyId, reports: &[NewSpooled], hand: Hand) -> Result<bool, StoreError> {
         let spool = &self.inner.spool;
-        let task = Task { messages: spool.rows(reports), settled: vec![id], ..Task::default() };
-        spool.writer.run(task).await?;
+        let task = Task { messages: spool.rows(reports), settled: Some(id), by: self.by(hand), ..Task::default() };
+        let done = spool.writer.run(task).await?;
         if !reports.is_empty() {
             spool.arrived.notify_one();
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Writes a copy's state, next time, attempts, decision and last words as `copy` has them now, if its state is still
-    /// `was`: what was held meanwhile stays held.
-    pub async fn spool_changed(&self, copy: &SpooledCopy, was: CopyState) -> Result<(), StoreError> {
+    /// `was`: what was held meanwhile stays held. Whose copy is another gateway's by now says nothing about it.
+    pub async fn spool_changed(&self, copy: &SpooledCopy, was: CopyState, hand: Hand) -> Result<(), StoreError> {
         let spool = &self.inner.spool;
-        spool.writer.run(Task { changed: vec![(spool.change(copy), was.as_str())], ..Task::default() }).await?;
+        let task = Task { changed: Some((spool.change(copy), was.as_str())), by: self.by(hand), ..Task::default() };
+        spool.writer.run(task).await?;
         spool.arrived.notify_one();
         Ok(())
     }
@@ -54,9 +65,13 @@ impl Store {
     /// Judges copies, in one commit.
     pub async fn spool_judge(&self, copies: &[CopyId], judgement: Judgement) -> Result<(), StoreError> {
         let spool = &self.inner.spool;
-        spool.writer.run(Task { judged: vec![(copies.to_vec(), judgement)], ..Task::default() }).await?;
+        spool.writer.run(Task { judged: Some((copies.to_vec(), judgement)), ..Task::default() }).await?;
         spool.arrived.notify_one();
         Ok(())
+    }
+
+    fn by(&self, hand: Hand) -> Option<[u8; 16]> {
+        (hand == Hand::Gateway).then_some(self.inner.gateway)
     }
 }
 

@@ -1,16 +1,18 @@
 //! Writing to the spool by group commit: what is asked while one commit syncs goes into the next.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::read::copy_id;
 use super::{CopyId, Judgement, SpoolId, SpoolSize};
 use crate::consent::{CopyKey, DecisionId};
+use crate::entropy::random;
 use crate::store::column::{count, int, json, ms};
-use crate::store::db::{Connection, Sql, query, query_as};
+use crate::store::db::{Connection, Sql, query, query_as, repeated};
 use crate::store::{StoreError, begin};
 
 /// The statement about the copies of the first parameter; see [`ids`].
@@ -34,6 +36,9 @@ const COUNT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Tasks per commit.
 const MOST: usize = 128;
+
+/// Between two questions to a server that does not say what became of a commit.
+const DOUBT_PAUSE: Duration = Duration::from_millis(300);
 
 /// A message as its row has it.
 pub(super) struct MessageRow {
@@ -61,18 +66,23 @@ pub(super) struct CopyRow {
 /// What is written in one piece, or not at all.
 #[derive(Default)]
 pub(super) struct Task {
-    /// To be put in.
+    /// To be put in; reports on a copy only with the copy's end.
     pub(super) messages: Vec<MessageRow>,
     /// To be written anew where the state is still that; one that is gone stays gone.
-    pub(super) changed: Vec<(CopyRow, &'static str)>,
+    pub(super) changed: Option<(CopyRow, &'static str)>,
     /// An operator's words.
-    pub(super) judged: Vec<(Vec<CopyId>, Judgement)>,
+    pub(super) judged: Option<(Vec<CopyId>, Judgement)>,
     /// To be taken out.
-    pub(super) settled: Vec<CopyId>,
+    pub(super) settled: Option<CopyId>,
+    /// The gateway whose word it is: where another one has taken the copy over, that one's counts. `None` for an operator.
+    pub(super) by: Option<[u8; 16]>,
 }
 
+/// True where what was to be taken out was there, and this gateway's.
+type Answer = Result<bool, StoreError>;
+
 enum Line {
-    Task(Task, oneshot::Sender<Result<(), StoreError>>),
+    Task(Box<Task>, oneshot::Sender<Answer>),
     Close(oneshot::Sender<()>),
 }
 
@@ -116,14 +126,15 @@ impl Writer {
         let size = Arc::new(Size::default());
         size.count(&mut connection).await?;
         let (lines, asked) = mpsc::unbounded_channel();
-        tokio::spawn(write_all(connection, asked, Arc::clone(&size)));
+        let commits = Commits { connection, asked, size: Arc::clone(&size), writer: random(), number: 0, closing: None };
+        tokio::spawn(write_all(commits));
         Ok(Self { lines, size })
     }
 
     /// Ready when the task is durable.
-    pub(super) async fn run(&self, task: Task) -> Result<(), StoreError> {
+    pub(super) async fn run(&self, task: Task) -> Answer {
         let (done, durable) = oneshot::channel();
-        self.lines.send(Line::Task(task, done)).map_err(|_| StoreError::Closed)?;
+        self.lines.send(Line::Task(Box::new(task), done)).map_err(|_| StoreError::Closed)?;
         durable.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -139,57 +150,144 @@ impl Writer {
     }
 }
 
-async fn write_all(mut connection: Connection, mut asked: mpsc::UnboundedReceiver<Line>, size: Arc<Size>) {
+/// What the task that commits holds.
+struct Commits {
+    connection: Connection,
+    asked: mpsc::UnboundedReceiver<Line>,
+    size: Arc<Size>,
+    /// Names this writer to a server, and how many commits it has seen of it.
+    writer: [u8; 16],
+    number: i64,
+    closing: Option<oneshot::Sender<()>>,
+}
+
+async fn write_all(mut commits: Commits) {
     let mut lines = Vec::with_capacity(MOST);
-    let mut closing = None;
-    while closing.is_none() && asked.recv_many(&mut lines, MOST).await > 0 {
+    while commits.closing.is_none() && commits.asked.recv_many(&mut lines, MOST).await > 0 {
         let mut tasks = Vec::with_capacity(lines.len());
         for line in lines.drain(..) {
             match line {
                 Line::Task(task, done) => tasks.push((task, done)),
-                Line::Close(done) => closing = Some(done),
+                Line::Close(done) => commits.closing = Some(done),
             }
         }
-        match commit(&mut connection, tasks.iter().map(|(task, _)| task), &size).await {
-            Ok(()) => tasks.into_iter().for_each(|(_, done)| drop(done.send(Ok(())))),
-            Err(_) if tasks.len() > 1 => {
+        let all: Vec<&Task> = tasks.iter().map(|(task, _)| &**task).collect();
+        match repeated!(commits.commit(&all)) {
+            Ok(answers) => tasks.into_iter().zip(answers).for_each(|((_, done), answer)| drop(done.send(Ok(answer)))),
+            Err(error) if tasks.len() > 1 && !error.is_loss() => {
                 // One task that does not fit on the disk must not take the others along: those that free room least of all.
                 for (task, done) in tasks {
-                    drop(done.send(commit(&mut connection, std::iter::once(&task), &size).await));
+                    drop(done.send(repeated!(commits.commit(&[&task])).map(|answers| answers == [true])));
                 }
             }
             Err(error) => tasks.into_iter().for_each(|(_, done)| drop(done.send(Err(error.clone())))),
         }
-        connection.settle().await;
+        commits.connection.settle().await;
     }
-    if let Err(error) = connection.close().await {
+    if commits.number > 0 {
+        // Where it cannot be told, the row stays, and says nothing.
+        let _ = query("DELETE FROM writer WHERE id = $1").bind(&commits.writer[..]).execute(&mut commits.connection).await;
+    }
+    if let Err(error) = commits.connection.close().await {
         tracing::warn!(%error, "the spool was not closed cleanly");
     }
-    drop(closing);
+    drop(commits.closing);
 }
 
-async fn commit<'a>(connection: &mut Connection, tasks: impl Iterator<Item = &'a Task> + Clone, size: &Size) -> Result<(), StoreError> {
-    let mut tx = begin(connection).await?;
-    let added = put_in(&mut tx, tasks.clone().flat_map(|task| &task.messages)).await?;
-    change(&mut tx, tasks.clone().flat_map(|task| &task.changed)).await?;
-    for (copies, judgement) in tasks.clone().flat_map(|task| &task.judged) {
-        judge(&mut tx, copies, *judgement).await?;
-    }
-    let taken = take_out(&mut tx, tasks.flat_map(|task| &task.settled)).await?;
-    // A command beside the gateway may have taken out, too.
-    let version = match tx.is_shared() {
-        true => size.version.load(Ordering::Relaxed).wrapping_add(1), // others always write
-        false => query_as::<(i64,)>("PRAGMA data_version").fetch_one(&mut tx).await?.0,
-    };
-    tx.commit().await?;
-    size.messages.fetch_add(added.messages.wrapping_sub(taken.messages), Ordering::Relaxed);
-    size.octets.fetch_add(added.octets.wrapping_sub(taken.octets), Ordering::Relaxed);
-    if size.version.load(Ordering::Relaxed) != version && size.is_old() {
-        // What was asked is durable, whatever becomes of the count.
-        match size.count(connection).await {
-            Ok(()) => size.version.store(version, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "the spool cannot be counted"),
+impl Commits {
+    /// Commits tasks together, and answers each.
+    async fn commit(&mut self, tasks: &[&Task]) -> Result<Vec<bool>, StoreError> {
+        let is_shared = self.connection.is_shared();
+        if is_shared && self.number == 0 {
+            query("INSERT INTO writer (id, number) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING")
+                .bind(&self.writer[..])
+                .execute(&mut self.connection)
+                .await?;
         }
+        let mut tx = begin(&mut self.connection).await?;
+        if is_shared {
+            lock(&mut tx, tasks).await?;
+            query("UPDATE writer SET number = $2 WHERE id = $1").bind(&self.writer[..]).bind(self.number + 1).execute(&mut tx).await?;
+        }
+        let (gone, taken) = take_out(&mut tx, tasks).await?;
+        // Whose copy is another's by now does not report on it.
+        let answers: Vec<bool> = tasks.iter().map(|task| task.settled.is_none_or(|id| gone.contains(&id))).collect();
+        let added = put_in(&mut tx, tasks.iter().zip(&answers).filter(|(_, done)| **done).flat_map(|(task, _)| &task.messages)).await?;
+        change(&mut tx, tasks).await?;
+        for (copies, judgement) in tasks.iter().filter_map(|task| task.judged.as_ref()) {
+            judge(&mut tx, copies, *judgement).await?;
+        }
+        // A command beside the gateway may have taken out, too.
+        let version = match is_shared {
+            true => self.size.version.load(Ordering::Relaxed).wrapping_add(1), // others always write
+            false => query_as::<(i64,)>("PRAGMA data_version").fetch_one(&mut tx).await?.0,
+        };
+        if let Err(error) = tx.commit().await.map_err(StoreError::from)
+            && !(is_shared && error.is_loss() && self.is_committed().await)
+        {
+            return Err(error);
+        }
+        self.number += i64::from(is_shared);
+        let size = &self.size;
+        size.messages.fetch_add(added.messages.wrapping_sub(taken.messages), Ordering::Relaxed);
+        size.octets.fetch_add(added.octets.wrapping_sub(taken.octets), Ordering::Relaxed);
+        if size.version.load(Ordering::Relaxed) != version && size.is_old() {
+            // What was asked is durable, whatever becomes of the count.
+            match size.count(&mut self.connection).await {
+                Ok(()) => size.version.store(version, Ordering::Relaxed),
+                Err(error) => tracing::warn!(%error, "the spool cannot be counted"),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The answer to the last commit was lost with the connection: asks the server, as long as it takes. Until then nobody is
+    /// answered: after a 4yz nothing may be delivered, and after a 250 nothing be lost (I2).
+    async fn is_committed(&mut self) -> bool {
+        tracing::warn!("the connection was lost in a commit of the spool: its clients wait until the server says what became of it");
+        loop {
+            // The lock waits for a commit that the server is still at.
+            let last: Result<Option<(i64,)>, _> = query_as("SELECT number FROM writer WHERE id = $1 FOR UPDATE")
+                .bind(&self.writer[..])
+                .fetch_optional(&mut self.connection)
+                .await;
+            match last {
+                Ok(last) => return last.is_some_and(|(number,)| number == self.number + 1),
+                Err(error) => tracing::debug!(%error, "no word yet"),
+            }
+            // Those who come meanwhile need not wait: of theirs nothing was begun.
+            while let Ok(line) = self.asked.try_recv() {
+                match line {
+                    Line::Task(_, done) => drop(done.send(Err(StoreError::from(sqlx::Error::PoolTimedOut)))),
+                    Line::Close(done) => self.closing = Some(done),
+                }
+            }
+            if self.closing.is_some() {
+                // At the end of the process no session waits any more.
+                return false;
+            }
+            tokio::time::sleep(DOUBT_PAUSE).await;
+        }
+    }
+}
+
+/// Locks the rows that tasks are about, messages before copies, each by their keys: as everybody who waits for locks here does.
+async fn lock(tx: &mut Connection, tasks: &[&Task]) -> Result<(), StoreError> {
+    let settled = ids(tasks.iter().filter_map(|task| task.settled.as_ref()));
+    if settled != "[]" {
+        // Two gateways that take out the last two copies: only one of them sees that the message goes, too.
+        let messages = "SELECT 1 FROM message WHERE id IN (SELECT decode(value ->> 0, 'hex') FROM json_array_elements($1::json))
+             ORDER BY id FOR UPDATE";
+        query(messages).bind(&settled).execute(&mut *tx).await?;
+    }
+    let changed = tasks.iter().filter_map(|task| task.changed.as_ref()).map(|(row, _)| &row.id);
+    let judged = tasks.iter().filter_map(|task| task.judged.as_ref()).flat_map(|(copies, _)| copies);
+    let copies = ids(tasks.iter().filter_map(|task| task.settled.as_ref()).chain(changed).chain(judged));
+    if copies != "[]" {
+        let copies_of = "SELECT 1 FROM copy WHERE (message, number) IN
+             (SELECT decode(value ->> 0, 'hex'), (value ->> 1)::bigint FROM json_array_elements($1::json))
+             ORDER BY message, number FOR UPDATE";
+        query(copies_of).bind(copies).execute(tx).await?;
     }
     Ok(())
 }
@@ -227,8 +325,9 @@ async fn put_in<'a>(tx: &mut Connection, messages: impl Iterator<Item = &'a Mess
     Ok(added)
 }
 
-async fn change<'a>(tx: &mut Connection, changed: impl Iterator<Item = &'a (CopyRow, &'static str)>) -> Result<(), StoreError> {
-    let changed: Vec<_> = changed.map(|(row, was)| format!("[{},{}]", row.json(), json(was))).collect();
+async fn change(tx: &mut Connection, tasks: &[&Task]) -> Result<(), StoreError> {
+    let changed = tasks.iter().filter_map(|task| task.changed.as_ref().map(|(row, was)| (row, was, task.by)));
+    let changed: Vec<_> = changed.map(|(row, was, by)| format!("[{},{},{}]", row.json(), json(was), json(by.map(hex::encode)))).collect();
     if !changed.is_empty() {
         query(Sql {
             sqlite: "UPDATE copy SET lane = value ->> '$[0][2]', state = value ->> '$[0][3]', next_at = value ->> '$[0][4]',
@@ -240,7 +339,8 @@ async fn change<'a>(tx: &mut Connection, changed: impl Iterator<Item = &'a (Copy
                     attempts = (value #>> '{0,5}')::bigint, decision = decode(value #>> '{0,6}', 'hex'),
                     sealed = decode(value #>> '{0,8}', 'hex'), lease_owner = NULL, lease_until = 0
              FROM json_array_elements($1::json)
-             WHERE message = decode(value #>> '{0,0}', 'hex') AND number = (value #>> '{0,1}')::bigint AND state = value ->> 1",
+             WHERE message = decode(value #>> '{0,0}', 'hex') AND number = (value #>> '{0,1}')::bigint AND state = value ->> 1
+                 AND (value ->> 2 IS NULL OR lease_owner IS NULL OR lease_owner = decode(value ->> 2, 'hex'))",
         })
         .bind(format!("[{}]", changed.join(",")))
         .execute(tx)
@@ -259,12 +359,25 @@ async fn judge(tx: &mut Connection, copies: &[CopyId], judgement: Judgement) -> 
     Ok(())
 }
 
-async fn take_out<'a>(tx: &mut Connection, settled: impl Iterator<Item = &'a CopyId>) -> Result<SpoolSize, StoreError> {
-    let settled = ids(settled);
+/// Takes copies out, and messages with their last copy; which copies went.
+async fn take_out(tx: &mut Connection, tasks: &[&Task]) -> Result<(HashSet<CopyId>, SpoolSize), StoreError> {
+    let settled = tasks.iter().filter_map(|task| task.settled.map(|id| (id.message.to_string(), id.number, task.by.map(hex::encode))));
+    let settled = json(settled.collect::<Vec<_>>());
     if settled == "[]" {
-        return Ok(SpoolSize::default());
+        return Ok((HashSet::new(), SpoolSize::default()));
     }
-    let copies = query(among!("DELETE FROM copy WHERE ")).bind(&settled).execute(&mut *tx).await?.rows_affected();
+    let copies: Vec<(Vec<u8>, i64)> = query_as(Sql {
+        sqlite: "DELETE FROM copy WHERE (message, number) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each($1))
+             RETURNING message, number",
+        postgres: "DELETE FROM copy USING json_array_elements($1::json)
+             WHERE message = decode(value ->> 0, 'hex') AND number = (value ->> 1)::bigint
+                 AND (value ->> 2 IS NULL OR lease_owner IS NULL OR lease_owner = decode(value ->> 2, 'hex'))
+             RETURNING message, number",
+    })
+    .bind(&settled)
+    .fetch_all(&mut *tx)
+    .await?;
+    let copies = copies.into_iter().map(|(message, number)| copy_id(&message, number)).collect::<Result<HashSet<_>, _>>()?;
     let gone: Vec<(i64,)> = query_as(Sql {
         sqlite: "DELETE FROM message WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1))
              AND NOT EXISTS (SELECT 1 FROM copy WHERE copy.message = message.id) RETURNING size",
@@ -275,7 +388,8 @@ async fn take_out<'a>(tx: &mut Connection, settled: impl Iterator<Item = &'a Cop
     .fetch_all(tx)
     .await?;
     let octets = gone.iter().map(|(octets,)| count(*octets)).sum::<Result<u64, _>>()?;
-    Ok(SpoolSize { messages: gone.len() as u64, octets: octets + copies * COPY_OCTETS })
+    let size = SpoolSize { messages: gone.len() as u64, octets: octets + copies.len() as u64 * COPY_OCTETS };
+    Ok((copies, size))
 }
 
 impl CopyRow {

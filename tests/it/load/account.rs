@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use consentry::store::Store;
+use consentry::store::{DatabaseSettings, Store};
 
 use super::Answer;
 use super::mail::Job;
-use crate::environment::on_postgres;
 use crate::fake_mta::FakeMta;
 use crate::postgres;
 use crate::sink::Sink;
@@ -151,16 +150,20 @@ fn message_id(message: &[u8]) -> Option<String> {
 /// The copies in the spool of a gateway that is dead. Reads a copy of the files, so that the next start finds what the
 /// dead one left.
 pub(crate) async fn spooled(data_dir: &Path) -> Vec<Copy> {
+    spooled_in(data_dir, postgres::database(data_dir.parent().expect("is in one")).as_ref()).await
+}
+
+/// The same of any database.
+pub(crate) async fn spooled_in(data_dir: &Path, database: Option<&DatabaseSettings>) -> Vec<Copy> {
     let place = tempfile::tempdir().expect("a directory");
     for entry in std::fs::read_dir(data_dir).expect("a data directory") {
         let path = entry.expect("a file").path();
         // The index of the write-ahead log is made anew from it. On a server the journal goes into the ledger itself, by nobody else.
-        if path.extension().is_none_or(|end| end != "sqlite-shm") && !(on_postgres() && path.ends_with("journal")) {
+        if path.extension().is_none_or(|end| end != "sqlite-shm") && !(database.is_some() && path.ends_with("journal")) {
             std::fs::copy(&path, place.path().join(path.file_name().expect("a name"))).expect("copies");
         }
     }
-    let database = postgres::database(data_dir.parent().expect("is in one"));
-    let store = Store::open_on(place.path(), database.as_ref()).await.expect("what a dead gateway leaves opens");
+    let store = Store::open_on(place.path(), database).await.expect("what a dead gateway leaves opens");
     let mut found = Vec::new();
     for copy in store.spool_copies(u32::MAX).await.expect("reads") {
         let message = store.spooled(copy.id.message).await.expect("reads").expect("a copy has its message");

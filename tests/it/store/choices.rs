@@ -34,7 +34,7 @@ async fn stop(store: &Store, subject: SubjectId, stop: Stop, at: Timestamp) -> W
     store.withdraw(NewWithdrawal { subject, controller, stop, source, at, evidence }).await.expect("withdraws")
 }
 
-fn with_tracking(store: &Store, n: u8, at: Timestamp) -> NewOptIn {
+fn with_tracking(store: &Store, n: u32, at: Timestamp) -> NewOptIn {
     let mut asked = sign_up(store, WHO, "news", n, at);
     asked.tracking = true;
     asked.evidence.tracking_text = Some("Acme may measure whether I open its mails.".into());
@@ -131,7 +131,7 @@ async fn a_no_that_is_repeated_reads_no_history() {
     }
 }
 
-fn access(store: &Store, subject: SubjectId, n: u8, at: Timestamp) -> NewAccess {
+fn access(store: &Store, subject: SubjectId, n: u32, at: Timestamp) -> NewAccess {
     NewAccess {
         subject,
         controller: "acme".into(),

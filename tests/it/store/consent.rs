@@ -76,7 +76,7 @@ async fn what_was_stopped_by_mistake_can_be_taken_back_on_the_day_of_the_sign_up
     let (_dir, store) = new_store().await;
     request(&store, WHO, "news", 1, start()).await;
     confirm(&store, 1, start() + hours(1)).await;
-    let undo = async |n: u8, after: i64| {
+    let undo = async |n: u32, after: i64| {
         let asked = consentry::store::NewOptIn {
             source: consentry::consent::Source::Page,
             ..sign_up(&store, WHO, "news", n, start() + SignedDuration::from_mins(after))
@@ -293,7 +293,7 @@ async fn a_withdrawal_is_never_lost_to_a_confirmation_at_the_same_time() {
 async fn the_projection_is_what_the_events_fold_to() {
     let (dir, store) = new_store().await;
     for (n, who) in ["a@x.example", "b@x.example", "c@x.example"].into_iter().enumerate() {
-        let n = u8::try_from(n).expect("small");
+        let n = u32::try_from(n).expect("small");
         request(&store, who, "news shop.sale", n, start()).await;
         confirm(&store, n, start() + hours(1)).await;
     }

@@ -191,7 +191,7 @@ async fn after_closing_nothing_hangs() {
 async fn look_ups_at_the_same_time_each_get_their_own_answer() {
     let (_dir, store) = new_store().await;
     for n in 0..PEOPLE {
-        let (who, n) = (who(n), u8::try_from(n).expect("small"));
+        let (who, n) = (who(n), u32::from(n));
         request(&store, &who, "news", n, start()).await;
         if n % 2 == 0 {
             confirm(&store, n, start()).await;

@@ -30,7 +30,7 @@ fn told(store: &Store, told: Told) -> NewFact {
     }
 }
 
-fn access(store: &Store, subject: SubjectId, n: u8) -> NewAccess {
+fn access(store: &Store, subject: SubjectId, n: u32) -> NewAccess {
     NewAccess {
         subject,
         controller: "acme".into(),
@@ -185,7 +185,7 @@ async fn a_crash_after_the_keys_and_before_the_commit_leaves_nothing_readable_an
 async fn erasure_and_confirmation_at_the_same_time_end_in_a_no() {
     // I3, L-DSR-02
     let (_dir, store) = new_store().await;
-    for n in 0..40u8 {
+    for n in 0..40u32 {
         let who = format!("racer{n}@mail.example.org");
         request(&store, &who, "news", n, start()).await;
         let subject = subject(&store, &who).await;

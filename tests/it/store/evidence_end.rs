@@ -13,7 +13,7 @@ fn at(text: &str) -> Timestamp {
 
 async fn people(store: &Store) -> Vec<SubjectId> {
     let mut people = Vec::new();
-    for n in 0..5u8 {
+    for n in 0..5u32 {
         let who = format!("p{n}@mail.example.org");
         request(store, &who, "news", n, start()).await;
         confirm(store, n, start() + hours(1)).await;

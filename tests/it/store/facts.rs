@@ -87,7 +87,7 @@ enum Step {
     Tell(Told),
     SignUp,
     /// The sign-up so many before the last one.
-    Confirm(u8),
+    Confirm(u32),
     Unsubscribe,
 }
 
@@ -95,7 +95,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     let news = || topics("news");
     prop_oneof![
         3 => Just(Step::SignUp),
-        4 => (0..2u8).prop_map(Step::Confirm),
+        4 => (0..2u32).prop_map(Step::Confirm),
         1 => Just(Step::Unsubscribe),
         4 => prop::sample::select(vec![
             Told::Stop(Stop::Topics(topics("news"))),
@@ -133,7 +133,7 @@ fn nothing_passes_after_a_no_without_a_later_confirmed_opt_in() {
                 // a command beside the gateway writes to the same ledger
                 let other =
                     Store::open_beside_on(&dir.path().join("data"), crate::postgres::database(dir.path()).as_ref()).await.expect("opens");
-                let mut signed_up = 0_u8;
+                let mut signed_up = 0_u32;
                 for (n, step) in (0..).zip(&steps) {
                     let store = if n % 2 == 0 { &one } else { &other };
                     // far enough apart that no sign-up comes too soon

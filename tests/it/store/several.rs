@@ -2,7 +2,7 @@
 
 use consentry::consent::{EventKind, OptIn, TopicStanding};
 use consentry::mail::{Hop, Lane, Recipient, Sender};
-use consentry::store::{Confirmation, CopyState, EvidenceFate, NewCopy, NewSpooled, SpoolId};
+use consentry::store::{Confirmation, CopyId, CopyState, EvidenceFate, Hand, Judgement, NewCopy, NewSpooled, SpoolId};
 use sqlx::Executor;
 
 use super::erasure::erase;
@@ -10,7 +10,7 @@ use super::*;
 use crate::postgres::Server;
 
 /// Two gateways with the same key file.
-async fn two_gateways() -> (TempDir, [Store; 2]) {
+pub(super) async fn two_gateways() -> (TempDir, [Store; 2]) {
     let dir = TempDir::new().expect("temporary directory");
     let database = Server::shared().database(dir.path());
     let first = Store::open_on(&dir.path().join("a"), Some(&database)).await.expect("opens");
@@ -46,7 +46,7 @@ async fn a_withdrawal_at_one_gateway_acts_at_once_at_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_withdrawal_is_lost_in_a_race_with_a_confirmation() {
     let (_dir, [one, other]) = two_gateways().await;
-    for n in 0..crate::environment::long_or(60u8, 250) {
+    for n in 0..crate::environment::long_or(60u32, 10_000) {
         let who = format!("a{n}@x.example");
         request(&one, &who, "news", n, start()).await;
         let (subject, _) = one.standing(key(&one, &who)).await.expect("looks up").expect("is known");
@@ -63,7 +63,7 @@ async fn no_withdrawal_is_lost_in_a_race_with_a_confirmation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn erasure_at_one_gateway_and_confirmation_at_the_other_end_in_a_no() {
     let (_dir, [one, other]) = two_gateways().await;
-    for n in 0..crate::environment::long_or(40u8, 250) {
+    for n in 0..crate::environment::long_or(40u32, 1_000) {
         let who = format!("a{n}@x.example");
         request(&one, &who, "news", n, start()).await;
         let subject = subject(&one, &who).await;
@@ -80,7 +80,7 @@ async fn erasure_at_one_gateway_and_confirmation_at_the_other_end_in_a_no() {
 async fn a_sign_up_at_one_gateway_survives_the_retention_of_the_other() {
     let (_dir, [one, other]) = two_gateways().await;
     let late = start() + OptIn::KEPT + hours(1);
-    for n in 0..crate::environment::long_or(40u8, 120) {
+    for n in 0..crate::environment::long_or(40u32, 120) {
         let who = format!("a{n}@x.example");
         request(&one, &who, "news", n, start()).await;
         let (_, signed_up) = tokio::join!(one.erase_unconfirmed(late - OptIn::KEPT, late), request(&other, &who, "news", 255 - n, late));
@@ -95,25 +95,7 @@ async fn a_sign_up_at_one_gateway_survives_the_retention_of_the_other() {
 #[tokio::test]
 async fn mail_that_waits_belongs_to_one_gateway_as_long_as_it_lives() {
     let (dir, [one, other]) = two_gateways().await;
-    let copy = NewCopy {
-        recipient: Recipient::new(address("a@x.example")),
-        lane: Lane::Bulk,
-        state: CopyState::Waiting,
-        next_at: start(),
-        attempts: 1,
-        ground: None,
-        fingerprint: None,
-        last: None,
-    };
-    let message = NewSpooled {
-        id: SpoolId::new(start(), [7; 10]),
-        stream: "news".into(),
-        sender: Sender::new(ReversePath::Null),
-        hop: Hop { helo: "tool.example".into(), lmtp: false, tls: false, authenticated: true },
-        queued_at: start(),
-        original: b"Subject: hello\r\n\r\nhello\r\n".to_vec(),
-        copies: vec![copy],
-    };
+    let message = spooled(7, 1);
     one.spool(std::slice::from_ref(&message)).await.expect("is taken");
     let due = async |store: &Store| store.spool_due(Lane::Bulk, start(), 10).await.expect("reads").len();
     assert_eq!((due(&one).await, due(&other).await), (1, 0));
@@ -123,6 +105,87 @@ async fn mail_that_waits_belongs_to_one_gateway_as_long_as_it_lives() {
     assert_eq!((due(&other).await, due(&one).await), (1, 0));
     let spooled = other.spooled(message.id).await.expect("reads").expect("is there");
     assert_eq!(spooled.original, message.original);
+
+    // the one that was not heard of comes back: the other one's word counts
+    let id = CopyId { message: message.id, number: 0 };
+    assert!(one.spool_copy_to_try(id).await.expect("reads").is_none(), "it is not tried here any more");
+    let copy = other.spool_copy_to_try(id).await.expect("reads").expect("is its own");
+    one.spool_changed(&consentry::store::SpooledCopy { attempts: 9, ..copy.clone() }, copy.state, Hand::Gateway).await.expect("is heard");
+    assert!(!one.spool_settled(id, &[spooled_report()], Hand::Gateway).await.expect("is heard"), "and does nothing");
+    assert_eq!(other.spool_copy(id).await.expect("reads").expect("is there").attempts, copy.attempts);
+    assert!(other.spool_settled(id, &[], Hand::Gateway).await.expect("settles"));
+    assert_eq!(rows(dir.path(), "message"), 0, "nor did it report");
+}
+
+// I2: who waits for whom is the same everywhere, so nobody is refused for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn gateways_and_commands_that_change_the_same_copies_in_any_order_are_never_refused() {
+    let (_dir, [one, other]) = two_gateways().await;
+    for n in 0..40 {
+        one.spool(&[spooled(n, 3)]).await.expect("is taken");
+    }
+    let copies: Vec<CopyId> = one.spool_copies(u32::MAX).await.expect("reads").iter().map(|copy| copy.id).collect();
+    let reversed: Vec<CopyId> = copies.iter().rev().copied().collect();
+    for _ in 0..crate::environment::long_or(15, 200) {
+        let (taken, _) = tokio::join!(
+            async {
+                tokio::try_join!(
+                    one.spool_judge(&copies, Judgement::Retry(start())),
+                    other.spool_judge(&reversed, Judgement::Retry(start()))
+                )
+            },
+            async {
+                (
+                    one.spool_due(Lane::Bulk, start(), 50).await.expect("reads"),
+                    other.spool_due(Lane::Bulk, start(), 50).await.expect("reads"),
+                )
+            },
+        );
+        taken.expect("both are heard");
+    }
+}
+
+// E-10: what was delivered does not stay, whoever delivered the last two copies of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_goes_with_its_last_copy_though_two_gateways_end_the_last_two() {
+    let (dir, [one, other]) = two_gateways().await;
+    for n in 0..crate::environment::long_or(30, 200) {
+        let message = spooled(n, 2);
+        one.spool(std::slice::from_ref(&message)).await.expect("is taken");
+        let [first, second] = [0, 1].map(|number| CopyId { message: message.id, number });
+        let (first, second) = tokio::join!(one.spool_settled(first, &[], Hand::Operator), other.spool_settled(second, &[], Hand::Operator));
+        assert!(first.expect("settles") && second.expect("settles"));
+        assert!(one.spooled(message.id).await.expect("reads").is_none(), "{n}");
+    }
+    assert_eq!(rows(dir.path(), "copy"), 0);
+}
+
+/// A message with so many copies that are due.
+pub(super) fn spooled(n: u8, copies: u8) -> NewSpooled {
+    let copy = |copy: u8| NewCopy {
+        recipient: Recipient::new(address(&format!("a{copy}@x.example"))),
+        lane: Lane::Bulk,
+        state: CopyState::Waiting,
+        next_at: start(),
+        attempts: 1,
+        ground: None,
+        fingerprint: None,
+        last: None,
+    };
+    NewSpooled {
+        id: SpoolId::new(start(), [n; 10]),
+        stream: "news".into(),
+        sender: Sender::new(ReversePath::Null),
+        hop: Hop { helo: "tool.example".into(), lmtp: false, tls: false, authenticated: true },
+        queued_at: start(),
+        original: b"Subject: hello\r\n\r\nhello\r\n".to_vec(),
+        copies: (0..copies).map(copy).collect(),
+    }
+}
+
+/// What is said of a copy at its end.
+pub(super) fn spooled_report() -> NewSpooled {
+    NewSpooled { id: SpoolId::new(start(), [200; 10]), stream: String::new(), ..spooled(200, 1) }
 }
 
 // I4: a restart of the server costs an error at most, never a wrong answer, and no restart of the gateway.
@@ -144,4 +207,9 @@ async fn connections_that_the_server_cut_are_made_anew() {
         answers.push(one.standing_of(subject).await.is_ok());
     }
     assert!(answers.ends_with(&[true; 2]), "{answers:?}");
+}
+
+/// Rows of a table of the spool, past the store.
+pub(super) fn rows(dir: &Path, table: &str) -> u32 {
+    postgres::ask(dir, &format!("SELECT count(*) FROM consentry_spool.{table}")).parse().expect("a number")
 }

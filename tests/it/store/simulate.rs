@@ -170,9 +170,9 @@ struct Life {
     now: Timestamp,
     who: usize,
     number: u32,
-    tokens: u8,
+    tokens: u32,
     /// The last request of each person.
-    asked: [Option<u8>; PEOPLE.len()],
+    asked: [Option<u32>; PEOPLE.len()],
 }
 
 async fn tell(store: &Store, life: &Life, told: Told, fact: Fact, notice: bool) {

@@ -25,7 +25,7 @@ pub(super) fn consents(runtime: &Runtime, mta: &FakeMta, world: &World) {
 }
 
 /// An outbound MTA with moods: for some hundred mails it defers, hangs, or drops the line here and there.
-fn moody(dice: &mut Dice) -> Script {
+pub(super) fn moody(dice: &mut Dice) -> Script {
     let moods = [
         (Stage::Mail, Act::Say("451 4.3.5 later")),
         (Stage::Mail, Act::Drop),

@@ -7,7 +7,7 @@ use super::{newsletter, receipt};
 use crate::client::Client;
 use crate::sink::Sink;
 use crate::store::{allow, refuse};
-use crate::world::{PUBLIC_URL, World, link};
+use crate::world::{World, link};
 
 const NEWS: &str = "newsletter@acme.example";
 const SHOP: &str = "shop@acme.example";
@@ -21,9 +21,8 @@ fn without_the_ledger_receipts_arrive_and_marketing_waits() {
     world.sign_up(OLIVIA);
     assert_eq!(world.confirm(&link(&sink.wait_for(1)[0].message, "/c/")).status, 200);
     let send = |world: &World, stream: &str, from: &str, message: &[u8]| Client::login(world.smtp, stream).send(from, OLIVIA, message).0;
-    let ready = |world: &World| world.ask("GET", &format!("{PUBLIC_URL}/readyz"), "", "text/plain");
     assert_eq!(send(&world, "news", NEWS, &newsletter(OLIVIA, 1)), 250);
-    assert_eq!(ready(&world).status, 200);
+    assert_eq!(world.readiness().status, 200);
 
     // as after an error of the disk: no decision can be written
     Runtime::new().unwrap().block_on(refuse(world.dir.path(), "INSERT ON decision"));
@@ -31,7 +30,7 @@ fn without_the_ledger_receipts_arrive_and_marketing_waits() {
         assert_eq!(send(&world, "shop", SHOP, &receipt(OLIVIA, n)), 250, "plain");
         assert_eq!(send(&world, "news", NEWS, &newsletter(OLIVIA, 10 + n)), 451, "with consent, but who can tell");
     }
-    let told = ready(&world);
+    let told = world.readiness();
     assert!(told.body.contains("3 decisions in the journal"), "{}", told.body);
     assert!(world.log().contains("the ledger is away"));
     // killed meanwhile: what was taken is not forgotten
@@ -39,7 +38,7 @@ fn without_the_ledger_receipts_arrive_and_marketing_waits() {
     Runtime::new().unwrap().block_on(allow(world.dir.path(), "decision"));
     world.restart();
 
-    while ready(&world).body != "ready\n" {
+    while world.readiness().body != "ready\n" {
         std::thread::yield_now();
     }
     assert_eq!(send(&world, "news", NEWS, &newsletter(OLIVIA, 20)), 250);
