@@ -8,6 +8,8 @@ mod erasure;
 mod evidence_end;
 mod facts;
 mod journal;
+mod rectification;
+mod request;
 mod rules;
 mod search;
 mod several;
