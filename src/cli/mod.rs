@@ -1,5 +1,6 @@
 //! The command line: one file per command. Parses arguments, nothing else.
 
+mod acting;
 mod check;
 mod classify;
 mod demo;
@@ -7,6 +8,7 @@ mod event;
 mod keys;
 mod operator;
 mod renew;
+mod request;
 mod rules;
 mod serve;
 mod simulate;
@@ -57,7 +59,12 @@ enum Command {
         #[command(subcommand)]
         command: spool::Command,
     },
-    /// The rights of a person: access, erasure, restriction.
+    /// Requests of persons, and their terms.
+    Request {
+        #[command(subcommand)]
+        command: request::Command,
+    },
+    /// The rights of a person: access, rectification, erasure, restriction.
     Subject {
         #[command(subcommand)]
         command: subject::Command,
@@ -89,6 +96,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys { command } => keys::run(command),
         Command::Event(arguments) => event::run(*arguments).await,
         Command::Spool { command } => spool::run(command).await,
+        Command::Request { command } => request::run(command).await,
         Command::Subject { command } => subject::run(command).await,
         Command::User { command } => user::run(command).await,
     }

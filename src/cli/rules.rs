@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 
-use super::user::password_from_standard_input;
+use super::acting::Acting;
 use crate::config::Config;
 use crate::office::{Activation, Office, RulesError};
 use crate::policy::{Policy, Rules, RulesId};
@@ -23,7 +23,7 @@ pub(super) enum Command {
         /// As in the list; its first digits are enough.
         id: String,
     },
-    /// Approves rules that somebody else simulated; reads the password from standard input.
+    /// Approves rules that somebody else simulated; a risk decision, for `compliance` and `legal`.
     Approve(Approve),
     /// Puts the rules of a configuration into force that are tighter in everything than those in force.
     Tighten {
@@ -41,15 +41,8 @@ pub(super) struct Approve {
     config: super::Config,
     /// As in the list; its first digits are enough.
     id: String,
-    /// Your login name; the account's role is `compliance` or `legal`.
-    #[arg(long = "as")]
-    name: String,
-    /// The risk decision, in your words.
-    #[arg(long)]
-    reason: String,
-    /// The code of your second factor.
-    #[arg(long)]
-    code: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 /// The rules of a configuration may not serve; with the mend.
@@ -69,12 +62,12 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             show(&store, find(&store, &id).await?).await?;
             store.close().await;
         }
-        Command::Approve(Approve { config, id, name, reason, code }) => {
+        Command::Approve(Approve { config, id, acting }) => {
             let (_, office, store) = open(&config.config).await?;
             let id = find(&store, &id).await?;
-            let (password, now) = (password_from_standard_input()?, Timestamp::now());
-            let operator = office.prove_operator(&name, password, code.as_deref(), now).await?;
-            office.approve_rules(&operator, id, &reason, now).await?;
+            let now = Timestamp::now();
+            let operator = acting.prove(&office, now).await?;
+            office.approve_rules(&operator, id, &acting.reason, now).await?;
             println!("{} ({}) approved the rules {id}; they come into force at the next start", operator.name, operator.role.as_str());
             store.close().await;
         }
@@ -211,7 +204,8 @@ async fn find(store: &Store, prefix: &str) -> anyhow::Result<RulesId> {
     }
 }
 
-async fn open(path: &Path) -> anyhow::Result<(Config, Office, Store)> {
+/// The office of a configuration, beside the running gateway.
+pub(super) async fn open(path: &Path) -> anyhow::Result<(Config, Office, Store)> {
     let config = Config::load(path)?;
     let store = Store::open_beside_on(&config.data_dir, config.database.as_ref()).await?;
     let office = Office::new(store.clone(), config.admin.clone());

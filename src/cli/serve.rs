@@ -204,6 +204,7 @@ pub(super) async fn start(
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
     running.spawn(spooler::run(Arc::clone(&parts.gateway), config.spool.clone(), late, stopped.clone()));
+    running.spawn(parts.office.clone().watch_terms(until(stopped.clone())));
     running.spawn(retention::run(parts.store.clone(), parts.gateway.policy.evidence(), until(stopped)));
     Ok(running)
 }

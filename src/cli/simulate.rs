@@ -8,10 +8,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use jiff::{Timestamp, ToSpan};
 
-use super::user::password_from_standard_input;
+use super::acting::Login;
 use crate::compose::Words;
 use crate::config::Config;
-use crate::consent::Language;
 use crate::office::{Action, Office};
 use crate::policy::Rules;
 use crate::simulate::{Heading, Trial, simulate};
@@ -27,13 +26,9 @@ pub(super) struct Arguments {
     /// How far back, e.g. `30d`.
     #[arg(long)]
     since: String,
-    /// Keeps the figures in the ledger, to propose the rules: your login name, with the password on standard input. Whoever
-    /// approves must be somebody else.
-    #[arg(long = "as")]
-    name: Option<String>,
-    /// The code of your second factor.
-    #[arg(long, requires = "name")]
-    code: Option<String>,
+    /// Whoever proposes the rules: keeps the figures in the ledger. Whoever approves must be somebody else.
+    #[command(flatten)]
+    login: Option<Login>,
     /// Writes the whole table here.
     #[arg(long)]
     csv: Option<PathBuf>,
@@ -48,15 +43,15 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let now = Timestamp::now();
     let since = since(&arguments.since, now)?;
-    let language = Language::parse(&arguments.lang).filter(|language| Words::STAFF.contains(language)).context("--lang: write de or en")?;
+    let language = super::subject::staff_language(&arguments.lang)?;
     let config = Config::load(&arguments.config.config)?;
     let in_force = arguments.ledger_config.as_deref().map(Config::load).transpose()?;
     let place = in_force.as_ref().unwrap_or(&config);
     let store = Store::open_beside_on(&place.data_dir, place.database.as_ref()).await?;
     let office = Office::new(store.clone(), config.admin.clone());
-    let operator = match &arguments.name {
-        Some(name) => {
-            let operator = office.prove_operator(name, password_from_standard_input()?, arguments.code.as_deref(), now).await?;
+    let operator = match &arguments.login {
+        Some(login) => {
+            let operator = login.prove(&office, now).await?;
             office.authorise(&operator, Action::SimulateRules)?;
             Some(operator)
         }

@@ -4,8 +4,9 @@
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 
+use super::acting::Acting;
 use super::serve::Parts;
-use super::user::password_from_standard_input;
+use crate::compose::Words;
 use crate::config::Config;
 use crate::consent::{Language, SubjectId};
 use crate::mail::Address;
@@ -16,6 +17,17 @@ use crate::store::Store;
 pub(super) enum Command {
     /// Prints all that is stored, as JSON (GDPR Art. 15, 20); for the role `legal`.
     Access(Person),
+    /// Corrects the address, and prints the answer for the person (GDPR Art. 16); for `compliance` and `legal`. Consent does not move.
+    Rectify {
+        #[command(flatten)]
+        person: Person,
+        /// The right address.
+        #[arg(long)]
+        new_email: String,
+        /// Language of the answer: `de` or `en`.
+        #[arg(long, default_value = "en")]
+        lang: String,
+    },
     /// Erases, and prints the answer for the person (GDPR Art. 17); for `compliance` and `legal`.
     Erase {
         #[command(flatten)]
@@ -41,15 +53,8 @@ pub(super) struct Person {
     /// Key of the controller it concerns.
     #[arg(long)]
     controller: String,
-    /// Your login name; the password is read from standard input.
-    #[arg(long = "as")]
-    name: String,
-    /// How the person's wish came in; goes into the audit log.
-    #[arg(long)]
-    reason: String,
-    /// The code of your second factor.
-    #[arg(long)]
-    code: Option<String>,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 /// Ready to be done.
@@ -68,8 +73,8 @@ impl Person {
         if parts.desk.catalogue().controller(&self.controller).is_none() {
             bail!("--controller {:?}: there is none of that key in the configuration", self.controller);
         }
-        let (password, now) = (password_from_standard_input()?, Timestamp::now());
-        let operator = parts.office.prove_operator(&self.name, password, self.code.as_deref(), now).await?;
+        let now = Timestamp::now();
+        let operator = self.acting.prove(&parts.office, now).await?;
         let subject = parts.office.find_subject(&operator, &address, now).await?;
         let subject = subject.context("nothing is on record about this address")?;
         Ok(Case { parts, operator, subject, now })
@@ -80,7 +85,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Access(person) => {
             let Case { parts, operator, subject, now } = person.open().await?;
-            parts.office.begin_access(&operator, subject, &person.controller, &person.reason, now).await?;
+            parts.office.begin_access(&operator, subject, &person.controller, &person.acting.reason, now).await?;
             let mut dossier = parts.desk.dossier(subject, &person.controller, now).await?.context("the person is gone")?;
             while let Some(piece) = dossier.piece().await? {
                 print!("{piece}");
@@ -88,11 +93,19 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             drop(dossier);
             parts.store.close().await;
         }
-        Command::Erase { person, lang } => {
-            let language = Language::parse(&lang).filter(|language| [Language::DE, Language::EN].contains(language));
-            let language = language.with_context(|| format!("--lang {lang:?}: write de or en"))?;
+        Command::Rectify { person, new_email, lang } => {
+            let language = staff_language(&lang)?;
+            let new = Address::parse(new_email.trim()).context("--new-email")?;
             let Case { parts, operator, subject, now } = person.open().await?;
-            let done = parts.office.erase(&operator, subject, &person.controller, &person.reason, now).await?;
+            let done = parts.office.rectify(&operator, subject, &person.controller, new, &person.acting.reason, now).await?;
+            let done = done.context("the person is gone")?;
+            println!("{}", parts.desk.rectification_answer(&done, &person.controller, language)?.join("\n\n"));
+            parts.store.close().await;
+        }
+        Command::Erase { person, lang } => {
+            let language = staff_language(&lang)?;
+            let Case { parts, operator, subject, now } = person.open().await?;
+            let done = parts.office.erase(&operator, subject, &person.controller, &person.acting.reason, now).await?;
             let done = done.context("the person is gone")?;
             println!("{}", parts.desk.erasure_answer(&done, &person.controller, language)?.join("\n\n"));
             parts.store.close().await;
@@ -103,9 +116,15 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A language that staff is spoken to in.
+pub(super) fn staff_language(tag: &str) -> anyhow::Result<Language> {
+    let language = Language::parse(tag).filter(|language| Words::STAFF.contains(language));
+    language.with_context(|| format!("--lang {tag:?}: write de or en"))
+}
+
 async fn restrict(person: &Person, restricted: bool) -> anyhow::Result<()> {
     let Case { parts, operator, subject, now } = person.open().await?;
-    let changed = parts.office.restrict(&operator, subject, &person.controller, restricted, &person.reason, now).await?;
+    let changed = parts.office.restrict(&operator, subject, &person.controller, restricted, &person.acting.reason, now).await?;
     println!(
         "{}",
         match (changed, restricted) {

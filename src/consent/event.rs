@@ -50,6 +50,9 @@ pub enum EventKind {
     /// or because the person wanted it (GDPR Art. 17); then an objection stands before it, which outlives it (L-OBJ-07).
     /// Evidence of consent stays for as long as claims may be raised (GDPR Art. 17(3)(e)).
     Erased,
+    /// The address was corrected (GDPR Art. 16): the person is reached elsewhere, and this mailbox may be a stranger's. Blocks as
+    /// an objection does, until somebody signs up from this mailbox and confirms.
+    Rectified,
     /// The retention of the evidence ended, and its key was destroyed (L-PRV-02, E-15). A consent that cannot be proven any more is
     /// none (GDPR Art. 7(1)).
     EvidenceDestroyed,
@@ -57,7 +60,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 20] = [
+    pub const ALL: [EventKind; 21] = [
         Self::Requested,
         Self::DoiMailSent,
         Self::DoiBounced,
@@ -77,6 +80,7 @@ impl EventKind {
         Self::ExpiredIdle,
         Self::Imported,
         Self::Erased,
+        Self::Rectified,
         Self::EvidenceDestroyed,
     ];
 
@@ -102,6 +106,7 @@ impl EventKind {
             Self::ExpiredIdle => "expired_idle",
             Self::Imported => "imported",
             Self::Erased => "erased",
+            Self::Rectified => "rectified",
             Self::EvidenceDestroyed => "evidence_destroyed",
         }
     }

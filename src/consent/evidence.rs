@@ -132,6 +132,13 @@ pub struct ChoiceEvidence {
     pub told_by: Option<String>,
 }
 
+impl ChoiceEvidence {
+    /// Who acted for the person: a login name, or the name of an API token.
+    pub fn handler(&self) -> Option<&str> {
+        self.staff.as_deref().or(self.told_by.as_deref())
+    }
+}
+
 /// What a person who has proven to read the mailbox agreed to, and what speaks for a person having done it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {

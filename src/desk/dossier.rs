@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Access, Desk, StoreError};
+use super::{Access, Desk, StoreError, request_value};
 use crate::consent::{DecisionId, Event, EventKind, Language, Reason, Standing, SubjectId, Topic, TopicStanding};
 use crate::store::{DecisionFilter, DecisionRow};
 
@@ -51,7 +51,10 @@ impl Desk {
         let Some(shelf) = store.shelf(subject, controller).await? else { return Ok(None) };
         let events = store.events(subject).await?;
         let standing = Standing::fold(&events);
-        let erased = events.iter().rev().find(|event| event.kind == EventKind::Erased && event.controller == controller);
+        let erased = events
+            .iter()
+            .rev()
+            .find(|event| matches!(event.kind, EventKind::Erased | EventKind::Rectified) && event.controller == controller);
         // What was kept for claims alone is for the role `legal` (Art. 17(3)(e), L-PRV-03): whoever has the mailbox today may be
         // somebody else than who had it then.
         let sealed_up_to = erased.map_or(0, |event| event.seq);
@@ -87,6 +90,7 @@ impl Desk {
                 "paused_until": standing.pause(controller, now).map(|pause| pause.until),
             },
             "suppressions": suppressions.collect::<Vec<_>>(),
+            "requests": store.requests_of(subject, controller).await?.iter().map(request_value).collect::<Vec<_>>(),
             "recipients": &*self.outbound,
             "storage_periods": PERIODS.map(pair),
             "rights": RIGHTS.map(pair),

@@ -5,9 +5,9 @@ use jiff::{Timestamp, Zoned};
 use minijinja::context;
 
 use super::{Desk, Dossier, StoreError};
-use crate::consent::{ChoiceEvidence, Fact, Language, Source, SubjectId, Teller};
+use crate::consent::{ChoiceEvidence, Fact, Language, RequestDoor, Right, Source, SubjectId, Teller};
 use crate::mail::Address;
-use crate::store::{Deed, Erasure, EvidenceFate, NewAuditLine, NewErasure, NewFact, Object, Told};
+use crate::store::{Deed, Erasure, EvidenceFate, Exercised, NewAuditLine, NewErasure, NewFact, Object, Told};
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,9 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Dossier, PersonError> {
         let subject = self.known(address, controller).await?;
-        self.inner.store.audit(line(Deed::AccessExported, subject, controller, token, why, now)).await?;
+        let (rights, by) = (&[Right::Access, Right::Portability], Some(token));
+        let done = Exercised { subject, controller, rights, door: RequestDoor::Api, at: now, by, repeated: false };
+        self.inner.store.exercise(done, line(Deed::AccessExported, subject, controller, token, why, now)).await?;
         self.dossier(subject, controller, now).await?.ok_or(PersonError::Unknown)
     }
 
@@ -80,7 +82,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn known(&self, address: &Address, controller: &str) -> Result<SubjectId, PersonError> {
+    pub(super) async fn known(&self, address: &Address, controller: &str) -> Result<SubjectId, PersonError> {
         self.inner.catalogue.controller(controller).ok_or(PersonError::Controller)?;
         let store = &self.inner.store;
         let found = store.standing(store.keyring().lookup_key(address)).await?;
@@ -103,11 +105,11 @@ impl Desk {
     }
 }
 
-fn told_by(token: &str, why: &str) -> ChoiceEvidence {
+pub(super) fn told_by(token: &str, why: &str) -> ChoiceEvidence {
     ChoiceEvidence { told_by: Some(token.to_owned()), note: Some(why.to_owned()), ..ChoiceEvidence::default() }
 }
 
-fn line(deed: Deed, subject: SubjectId, what: &str, token: &str, why: &str, at: Timestamp) -> NewAuditLine {
+pub(super) fn line(deed: Deed, subject: SubjectId, what: &str, token: &str, why: &str, at: Timestamp) -> NewAuditLine {
     let reason = Some(format!("{what} (API, {token}): {why}"));
     NewAuditLine { at, operator: None, deed, object: Some(Object::Subject(subject)), reason }
 }

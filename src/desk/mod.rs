@@ -9,8 +9,10 @@ mod form;
 mod limits;
 mod opt_in;
 mod preference;
+mod rectification;
 mod report;
 mod request;
+mod rights_request;
 mod sign_up;
 mod stamp;
 mod tell;
@@ -18,7 +20,7 @@ mod telling;
 
 use std::sync::Arc;
 
-pub use crate::store::{ApiToken, DecisionRow, Scope, StoreError};
+pub use crate::store::{ApiToken, DecisionRow, Rectification, RequestFilter, Scope, StoreError};
 pub use access::{Access, AccessPage, SignUpFacts, TopicRow, Why};
 pub use dossier::{Dossier, FORMAT, decision_value};
 pub use erasure::PersonError;
@@ -26,6 +28,7 @@ pub use form::{Entry, EntryFault, FormPage};
 pub use opt_in::{AskedFor, OptInPage, Press};
 pub use preference::{Choice, Glimpse, Subscription};
 pub use request::{Asked, SignUpError};
+pub use rights_request::request_value;
 pub use sign_up::{FieldProblem, SignUp};
 pub use tell::{Informant, MAY_SAY, TellError};
 pub use telling::FIELDS;

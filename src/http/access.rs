@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::answer::Answers;
 use super::choice::Chosen;
@@ -62,10 +63,15 @@ async fn act(State(answers): State<Answers>, Extension(visitor): Extension<Visit
         Pressed::Again(stamp) => return respond(&answers, &visitor, &token, Some(stamp), Ok(AccessPage::Open(access))),
     };
     let actor = visitor.clone().actor();
+    let mut until = chosen.ends(now);
     let done = match (chosen, topic, answers.desk.tracking_text(&access, language)) {
         (Chosen::Choice(Choice::Topic), None, _) => return invalid(), // which one?
         (Chosen::Choice(choice), topic, _) => answers.desk.choose_proven(&access, choice, topic.map(|row| &row.name), actor, now).await,
         (Chosen::Tracking, _, Some(text)) => answers.desk.agree_to_tracking(&access, Agreement { text, grade, dwell_ms }, actor, now).await,
+        (Chosen::Ask(right), _, _) => answers.desk.ask_for(&access, right, now).await.map(|due| {
+            until = due.to_zoned(TimeZone::UTC).ok().map(|due| due.timestamp());
+            true
+        }),
         _ => return invalid(),
     };
     match done {
@@ -78,7 +84,7 @@ async fn act(State(answers): State<Answers>, Extension(visitor): Extension<Visit
         topics: topic.iter().map(|row| row.title.as_str()).collect(),
         chosen: chosen.word(),
         stamp: answers.desk.stamp(&purpose(&token, language), now),
-        until: chosen.ends(now),
+        until,
         ..Content::default()
     };
     answers.page(Page::Chosen, StatusCode::OK, language, controller, &content)

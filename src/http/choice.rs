@@ -8,6 +8,7 @@ use super::answer::Answers;
 use super::form::Posted;
 use super::page::Page;
 use super::visitor::Visitor;
+use crate::consent::Right;
 use crate::desk::{Choice, SignUpError};
 
 /// The button that was pressed.
@@ -21,6 +22,8 @@ pub(super) enum Chosen {
     Undo,
     /// Tell why the mail came.
     Why,
+    /// Ask for a right that people carry out (GDPR Art. 12).
+    Ask(Right),
 }
 
 impl Chosen {
@@ -36,6 +39,7 @@ impl Chosen {
             "tracking" => Self::Tracking,
             "undo" => Self::Undo,
             "why" => Self::Why,
+            "ask" => Self::Ask(Right::parse(posted.value("right")).filter(|right| ASKED_FOR.contains(right))?),
             _ => return None,
         })
     }
@@ -52,6 +56,7 @@ impl Chosen {
             Self::Tracking => "tracking",
             Self::Undo => "undo",
             Self::Why => "why",
+            Self::Ask(_) => "asked",
         }
     }
 
@@ -63,6 +68,9 @@ impl Chosen {
         }
     }
 }
+
+/// The rights that the page of one's own data offers to ask for; the others it carries out itself.
+const ASKED_FOR: [Right; 3] = [Right::Rectification, Right::Erasure, Right::Restriction];
 
 /// The pauses that the pages offer, days.
 const PAUSES: [u16; 3] = [30, 90, 180];
@@ -90,8 +98,8 @@ mod tests {
     async fn the_pages_know_the_word_of_every_choice() {
         let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))].into_iter().collect();
         let mut words = Vec::new();
-        for choice in ["topic", "topics", "objection", "pause", "resume", "no_tracking", "tracking", "undo", "why"] {
-            let posted = Posted::read(&headers, format!("choice={choice}&days=30").as_bytes()).await.expect("a form");
+        for choice in ["topic", "topics", "objection", "pause", "resume", "no_tracking", "tracking", "undo", "why", "ask"] {
+            let posted = Posted::read(&headers, format!("choice={choice}&days=30&right=erasure").as_bytes()).await.expect("a form");
             words.push(Chosen::read(&posted).expect(choice).word());
         }
         assert_eq!(words, CHOSEN);

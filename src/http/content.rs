@@ -25,7 +25,7 @@ pub struct Content<'a> {
     pub again: bool,
     /// The address, masked; empty when it is not known.
     pub address: String,
-    /// When a rest ends; `None` without one.
+    /// When a rest ends, or by when there is an answer; `None` without one.
     pub until: Option<Timestamp>,
     /// What was just chosen: names the text that says so.
     pub chosen: &'a str,
@@ -40,7 +40,7 @@ pub struct Content<'a> {
 }
 
 /// What [`Content::chosen`] may be.
-pub const CHOSEN: [&str; 9] = ["topic", "topics", "objection", "paused", "resumed", "no_tracking", "tracking", "undo", "why"];
+pub const CHOSEN: [&str; 10] = ["topic", "topics", "objection", "paused", "resumed", "no_tracking", "tracking", "undo", "why", "asked"];
 
 /// A sign-up form and what was filled in.
 #[derive(Debug, Clone, serde::Serialize)]

@@ -42,6 +42,13 @@ impl Problem {
     /// The token may not do this (RFC 6750 s.3.1).
     pub(super) fn forbidden(needed: Scope) -> Self {
         let (detail, challenge) = match needed {
+            Scope::SubjectRectification => (
+                "the token lacks the scope subjects:rectification",
+                "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"subjects:rectification\"",
+            ),
+            Scope::Requests => {
+                ("the token lacks the scope requests", "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"requests\"")
+            }
             Scope::OptIn => {
                 ("the token lacks the scope opt_in", "Bearer realm=\"consentry\", error=\"insufficient_scope\", scope=\"opt_in\"")
             }

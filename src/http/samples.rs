@@ -92,7 +92,7 @@ fn chosen<'a>(controller: &'a str, word: &'a str, much: bool) -> Content<'a> {
         controller,
         topics: if much || word == "topic" { vec!["topic"] } else { vec![] },
         stamp: stamp(),
-        until: (word == "paused").then_some(NOW),
+        until: ["paused", "asked"].contains(&word).then_some(NOW),
         chosen: word,
         as_customer: much && word == "objection",
         consent_text: much.then(|| "A text.".into()),

@@ -71,8 +71,10 @@ async fn act(
         return landing(&answers, &visitor, &token, &subscription, Some(stamp)).await;
     }
     let done = match chosen {
-        // Only the owner of the mailbox lets more come in than before.
-        Chosen::Tracking | Chosen::Choice(Choice::Resume) => Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, "")),
+        // Only the owner of the mailbox lets more come in than before, or asks for a right.
+        Chosen::Tracking | Chosen::Ask(_) | Chosen::Choice(Choice::Resume) => {
+            Err(answers.refusal(Page::Invalid, StatusCode::BAD_REQUEST, &visitor, ""))
+        }
         Chosen::Choice(choice) => choose(&answers, &visitor, &subscription, choice, Source::Page).await.map(Chosen::Choice),
         Chosen::Undo => undo(&answers, &visitor, &subscription, &headers).await.map(|()| chosen),
         Chosen::Why => {

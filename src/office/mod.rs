@@ -10,6 +10,7 @@ mod door;
 mod limiter;
 mod log;
 mod person;
+mod requests;
 mod rights;
 mod role;
 mod rules;
@@ -25,12 +26,13 @@ pub use accounts::{AccountError, PASSWORD_MIN};
 pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
 pub use log::{DecisionStory, Figures};
 pub use person::Person;
+pub use requests::{ByHand, RequestError};
 pub use role::Action;
 pub use rules::{Activation, RulesError, RulesOnRecord, RulesState};
 
 pub use crate::store::{
     ActiveRules, AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, Erasure, EventCount, Names, NewAuditLine, Object, Operator,
-    OperatorId, Role, Session, Simulation, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
+    OperatorId, Pressing, Rectification, RequestFilter, Role, Session, Simulation, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
 };
 
 use crate::credentials::Passwords;

@@ -1,11 +1,12 @@
-//! The rights of a person, performed by operators: access (GDPR Art. 15, 20), erasure (Art. 17), restriction (Art. 18). Each
-//! is on record before it is done, or together with it.
+//! The rights of a person, performed by operators: access (GDPR Art. 15, 20), rectification (Art. 16), erasure
+//! (Art. 17), restriction (Art. 18). Each is on record before it is done, or together with it, and closes its request.
 
 use jiff::Timestamp;
 
 use super::{Action, Deed, Object, Office, OfficeError, Operator, reason};
-use crate::consent::{ChoiceEvidence, Fact, Source, SubjectId, Teller};
-use crate::store::{Erasure, NewAuditLine, NewErasure, NewFact, TellAnswer, Told};
+use crate::consent::{ChoiceEvidence, Fact, RequestDoor, Right, Source, SubjectId, Teller};
+use crate::mail::Address;
+use crate::store::{Erasure, Exercised, NewAuditLine, NewErasure, NewFact, NewRectification, Rectification, TellAnswer, Told};
 
 impl Office {
     /// Puts on record that all that `controller` has of a person leaves as a file. Call it before the first octet leaves.
@@ -18,8 +19,35 @@ impl Office {
         now: Timestamp,
     ) -> Result<(), OfficeError> {
         self.authorise(operator, Action::AccessExport)?;
-        let why = format!("{controller}: {}", reason(why)?);
-        self.record(operator, Deed::AccessExported, Some(Object::Subject(subject)), Some(&why), now).await
+        let line = line(operator, Deed::AccessExported, subject, controller, reason(why)?, now);
+        let (rights, by) = (&[Right::Access, Right::Portability], Some(operator.name.as_str()));
+        let done = Exercised { subject, controller, rights, door: RequestDoor::Staff, at: now, by, repeated: false };
+        Ok(self.inner.store.exercise(done, line).await?)
+    }
+
+    /// Corrects the address that `controller` has of a person; `None` for an unknown one.
+    pub async fn rectify(
+        &self,
+        operator: &Operator,
+        subject: SubjectId,
+        controller: &str,
+        address: Address,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Option<Rectification>, OfficeError> {
+        self.authorise(operator, Action::Rectify)?;
+        let why = reason(why)?;
+        let rectification = NewRectification {
+            subject,
+            controller: controller.to_owned(),
+            key: self.inner.store.keyring().lookup_key(&address),
+            address,
+            source: Source::Staff,
+            at: now,
+            evidence: staff(operator, why),
+            line: Some(line(operator, Deed::Rectified, subject, controller, why, now)),
+        };
+        Ok(self.inner.store.rectify(rectification).await?)
     }
 
     /// Erases what `controller` has of a person; `None` for an unknown one.

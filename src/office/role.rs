@@ -29,6 +29,12 @@ pub enum Action {
     Erase,
     /// Restrict processing for a person, and lift it (GDPR Art. 18).
     Restrict,
+    /// Correct the address of a person (GDPR Art. 16).
+    Rectify,
+    /// See which persons asked for what, and enter what came by letter (GDPR Art. 12).
+    Requests,
+    /// Extend the term of a request, answer or refuse it, doubt who asks (GDPR Art. 12(3) to (6)).
+    HandleRequests,
     /// See which rules are in force, what others would change, and who approved them.
     Rules,
     /// Propose other rules: have them simulated (S0-27).
@@ -42,7 +48,7 @@ const NO_: bool = false;
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 15] = [
+    pub const ALL: [Action; 18] = [
         Self::Overview,
         Self::Decisions,
         Self::FindSubject,
@@ -55,6 +61,9 @@ impl Action {
         Self::AccessExport,
         Self::Erase,
         Self::Restrict,
+        Self::Rectify,
+        Self::Requests,
+        Self::HandleRequests,
         Self::Rules,
         Self::SimulateRules,
         Self::ApproveRules,
@@ -75,6 +84,9 @@ impl Action {
             Self::AccessExport => "access_export",
             Self::Erase => "erase",
             Self::Restrict => "restrict",
+            Self::Rectify => "rectify",
+            Self::Requests => "requests",
+            Self::HandleRequests => "handle_requests",
             Self::Rules => "rules",
             Self::SimulateRules => "simulate_rules",
             Self::ApproveRules => "approve_rules",
@@ -97,6 +109,9 @@ impl Action {
             Self::AccessExport    => [NO_, NO_, NO_, YES],
             Self::Erase           => [NO_, NO_, YES, YES],
             Self::Restrict        => [NO_, YES, YES, YES],
+            Self::Rectify         => [NO_, NO_, YES, YES],
+            Self::Requests        => [NO_, YES, YES, YES],
+            Self::HandleRequests  => [NO_, NO_, YES, YES],
             Self::Rules           => [NO_, YES, YES, YES],
             Self::SimulateRules   => [NO_, YES, YES, YES],
             Self::ApproveRules    => [NO_, NO_, YES, YES],

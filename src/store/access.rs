@@ -7,8 +7,9 @@ use super::db::{query, query_as, repeated};
 use super::ledger::Place;
 use super::letter::{LetterId, Mail};
 use super::limit::{Limit, is_too_soon};
+use super::request::{Exercised, exercise};
 use super::{Store, StoreError, begin};
-use crate::consent::{DecisionId, SubjectId, Topic};
+use crate::consent::{DecisionId, RequestDoor, Right, SubjectId, Topic};
 use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
 
@@ -77,6 +78,8 @@ impl Store {
         if is_too_soon(&mut tx, COUNTED, &LIMITS, access.subject, &access.controller, access.at).await? {
             return Ok(false);
         }
+        let (subject, controller, rights, at) = (access.subject, access.controller.as_str(), &[Right::Access], access.at);
+        exercise(&mut tx, Exercised { subject, controller, rights, door: RequestDoor::Page, at, by: None, repeated: false }).await?;
         let keys = self.keys_of(&mut tx, &place).await?;
         query("INSERT INTO access_link (token, subject, controller, topic, decision, created) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&access.token[..])

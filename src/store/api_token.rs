@@ -22,6 +22,10 @@ pub enum Scope {
     SubjectErasure,
     /// Restrict processing, and lift it (GDPR Art. 18).
     SubjectRestriction,
+    /// Correct an address (GDPR Art. 16).
+    SubjectRectification,
+    /// Enter requests of persons, and list them (GDPR Art. 12).
+    Requests,
 }
 
 /// A known token.
@@ -35,7 +39,7 @@ pub struct ApiToken {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Scope; 9] = [
+    pub const ALL: [Scope; 11] = [
         Self::OptIn,
         Self::Decisions,
         Self::Events(Teller::Crm),
@@ -45,6 +49,8 @@ impl Scope {
         Self::SubjectAccess,
         Self::SubjectErasure,
         Self::SubjectRestriction,
+        Self::SubjectRectification,
+        Self::Requests,
     ];
 
     /// The word on the command line, in tables and in the API.
@@ -59,6 +65,8 @@ impl Scope {
             Self::SubjectAccess => "subjects:access",
             Self::SubjectErasure => "subjects:erasure",
             Self::SubjectRestriction => "subjects:restriction",
+            Self::SubjectRectification => "subjects:rectification",
+            Self::Requests => "requests",
         }
     }
 

@@ -58,6 +58,12 @@ pub enum Deed {
     PersonErased,
     /// Processing was restricted, or a restriction lifted (GDPR Art. 18).
     Restricted,
+    /// A person's request was entered by hand.
+    RequestEntered,
+    /// A step of a person's request was taken.
+    RequestHandled,
+    /// The address of a person was corrected (GDPR Art. 16).
+    Rectified,
     /// Rules were simulated on recorded decisions.
     RulesSimulated,
     /// A change of the rules was approved (S0-28).
@@ -68,7 +74,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Deed; 26] = [
+    pub const ALL: [Deed; 29] = [
         Self::LoggedIn,
         Self::LoggedOut,
         Self::LockedOut,
@@ -92,6 +98,9 @@ impl Deed {
         Self::AccessExported,
         Self::PersonErased,
         Self::Restricted,
+        Self::RequestEntered,
+        Self::RequestHandled,
+        Self::Rectified,
         Self::RulesSimulated,
         Self::RulesApproved,
         Self::RulesActivated,
@@ -123,6 +132,9 @@ impl Deed {
             Self::AccessExported => "access_exported",
             Self::PersonErased => "person_erased",
             Self::Restricted => "restricted",
+            Self::RequestEntered => "request_entered",
+            Self::RequestHandled => "request_handled",
+            Self::Rectified => "rectified",
             Self::RulesSimulated => "rules_simulated",
             Self::RulesApproved => "rules_approved",
             Self::RulesActivated => "rules_activated",

@@ -1,4 +1,5 @@
-//! Erasure on a person's wish (GDPR Art. 17), for one controller at a time. What nobody asked for and lies unused is
+//! Erasure on a person's wish (GDPR Art. 17), for one controller at a time; a mailbox that turns out to be somebody else's
+//! (`rectification`) goes the same way. What nobody asked for and lies unused is
 //! `retention`'s business.
 //!
 //! | what | becomes of it |
@@ -16,10 +17,11 @@ use jiff::Timestamp;
 use super::column::int;
 use super::db::{Connection, Sql, query, query_as, repeated};
 use super::ledger::Place;
+use super::request::{Exercised, door, exercise};
 use super::subject_keys::DataKeys;
 use super::withdrawal::{Stop, is_in_force, record_stop};
 use super::{NewAuditLine, Store, StoreError, begin};
-use crate::consent::{ChoiceEvidence, Event, EventKind, Evidence, Source, SubjectId};
+use crate::consent::{ChoiceEvidence, Event, EventKind, Evidence, Right, Source, SubjectId};
 
 /// A wish to be erased.
 #[derive(Clone)]
@@ -96,35 +98,72 @@ impl Store {
         if let Some(line) = line {
             self.append_audit(&mut tx, line).await?;
         }
-        let held = self.inner.subject_keys.of(subject).await?;
+        let by = evidence.handler();
+        exercise(
+            &mut tx,
+            Exercised { subject, controller: &controller, rights: &[Right::Erasure], door: door(source), at, by, repeated: false },
+        )
+        .await?;
+        let parting = self.parting(&mut tx, &place, &controller).await?;
+        let Parting { contact_gone, evidence: fate, keys } = &parting;
+        if !is_in_force(&place.standing, &controller, &Stop::Advertising) {
+            let event = Event { evidence: parting.sealable(evidence), ..Event::new(EventKind::Objected, &controller, vec![], source, at) };
+            record_stop(&mut tx, &mut place, keys, &Stop::Advertising, event).await?;
+        }
+        place.append(&mut tx, keys, Event::new(EventKind::Erased, &controller, vec![], source, at)).await?;
+        self.part(&mut tx, subject, &controller, &parting).await?;
+        tx.commit().await?;
+        tracing::info!(%subject, evidence = fate.as_str(), contact_gone, "person erased");
+        Ok(Some(Erasure { at, contact_gone: *contact_gone, evidence: *fate }))
+    }
+
+    /// What goes and what stays when `controller` lets go of a person.
+    pub(super) async fn parting(&self, tx: &mut Connection, place: &Place, controller: &str) -> Result<Parting, StoreError> {
+        let held = self.inner.subject_keys.of(place.subject).await?;
         // The seq from which on evidence can be read at all.
         let readable = held.evidence.as_ref().map_or(u64::MAX, |_| held.since);
-        let remains = remains(&mut tx, subject, &controller, readable).await?;
-        let fate = match remains {
+        let remains = remains(tx, place.subject, controller, readable).await?;
+        let evidence = match remains {
             Remains { consent: true, .. } => EvidenceFate::KeptAsProof,
             Remains { evidence_elsewhere: true, .. } => EvidenceFate::KeptForOthers,
             _ => EvidenceFate::Destroyed,
         };
         // What would be sealed only to be unreadable at once is not sealed at all.
-        let keys = if fate == EvidenceFate::Destroyed { DataKeys::NONE } else { self.keys_of(&mut tx, &place).await? };
-        let contact_gone = !remains.sign_up_elsewhere;
-        if !is_in_force(&place.standing, &controller, &Stop::Advertising) {
-            let evidence = (fate != EvidenceFate::Destroyed).then_some(Evidence::Choice(evidence));
-            let event = Event { evidence, ..Event::new(EventKind::Objected, &controller, vec![], source, at) };
-            record_stop(&mut tx, &mut place, &keys, &Stop::Advertising, event).await?;
+        let keys = if evidence == EvidenceFate::Destroyed { DataKeys::NONE } else { self.keys_of(tx, place).await? };
+        Ok(Parting { contact_gone: !remains.sign_up_elsewhere, evidence, keys })
+    }
+
+    /// Lets go; the last step before the commit: a crash in between leaves rows that nobody can read.
+    pub(super) async fn part(
+        &self,
+        tx: &mut Connection,
+        subject: SubjectId,
+        controller: &str,
+        parting: &Parting,
+    ) -> Result<(), StoreError> {
+        forget(tx, subject, controller).await?;
+        if parting.contact_gone {
+            forget_contact(tx, subject).await?;
+            self.inner.subject_keys.shred(subject, parting.evidence == EvidenceFate::Destroyed).await?;
         }
-        forget(&mut tx, subject, &controller).await?;
-        if contact_gone {
-            forget_contact(&mut tx, subject).await?;
-        }
-        place.append(&mut tx, &keys, Event::new(EventKind::Erased, &controller, vec![], source, at)).await?;
-        // Before the commit: a crash in between leaves rows that nobody can read.
-        if contact_gone {
-            self.inner.subject_keys.shred(subject, fate == EvidenceFate::Destroyed).await?;
-        }
-        tx.commit().await?;
-        tracing::info!(%subject, evidence = fate.as_str(), contact_gone, "person erased");
-        Ok(Some(Erasure { at, contact_gone, evidence: fate }))
+        Ok(())
+    }
+}
+
+/// How a controller lets go of a person.
+pub(super) struct Parting {
+    /// Address and mails go.
+    pub(super) contact_gone: bool,
+    /// What becomes of the evidence.
+    pub(super) evidence: EvidenceFate,
+    /// What seals the last events.
+    pub(super) keys: DataKeys,
+}
+
+impl Parting {
+    /// The proof of the wish, unless nobody could read it.
+    pub(super) fn sealable(&self, evidence: ChoiceEvidence) -> Option<Evidence> {
+        (self.evidence != EvidenceFate::Destroyed).then_some(Evidence::Choice(evidence))
     }
 }
 
@@ -133,10 +172,10 @@ async fn remains(tx: &mut Connection, subject: SubjectId, controller: &str, read
     let (sign_up_elsewhere, consent, evidence_elsewhere): (bool, bool, bool) = query_as(
         "SELECT
              EXISTS (SELECT 1 FROM event AS e WHERE e.subject = $1 AND e.controller <> $2 AND e.kind = 'requested' AND NOT EXISTS
-                 (SELECT 1 FROM event AS x WHERE x.subject = e.subject AND x.controller = e.controller AND x.kind = 'erased' AND x.seq > e.seq)),
+                 (SELECT 1 FROM event AS x WHERE x.subject = e.subject AND x.controller = e.controller AND x.kind IN ('erased', 'rectified') AND x.seq > e.seq)),
              EXISTS (SELECT 1 FROM event AS e WHERE e.subject = $1 AND e.kind = 'given' AND e.seq >= $3),
              EXISTS (SELECT 1 FROM event AS e WHERE e.subject = $1 AND e.controller <> $2 AND e.evidence IS NOT NULL AND e.seq >= $3 AND NOT EXISTS
-                 (SELECT 1 FROM event AS x WHERE x.subject = e.subject AND x.controller = e.controller AND x.kind = 'erased' AND x.seq > e.seq))",
+                 (SELECT 1 FROM event AS x WHERE x.subject = e.subject AND x.controller = e.controller AND x.kind IN ('erased', 'rectified') AND x.seq > e.seq))",
     )
     .bind(&subject.0[..])
     .bind(controller)

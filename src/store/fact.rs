@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::db::{Connection, query, query_as, repeated};
 use super::ledger::Place;
+use super::request::{Exercised, door, exercise};
 use super::text_version::keep;
 use super::withdrawal::{Stop, is_in_force, record_stop};
 use super::{NewAuditLine, Object, Store, StoreError, begin};
-use crate::consent::{Channel, ChoiceEvidence, Event, EventKind, Evidence, Fact, LookupKey, Source, Standing, Topic, TopicStanding};
+use crate::consent::{Channel, ChoiceEvidence, Event, EventKind, Evidence, Fact, LookupKey, Right, Source, Standing, Topic, TopicStanding};
 
 /// What is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,15 @@ impl Told {
         }
     }
 
+    /// The right of the person that it carries out.
+    fn right(&self) -> Option<Right> {
+        match self {
+            Self::Restricted => Some(Right::Restriction),
+            Self::Stop(Stop::Advertising) => Some(Right::Objection),
+            _ => None,
+        }
+    }
+
     fn topics(&self) -> &[Topic] {
         match self {
             Self::Purchase(topics) | Self::NoticeShown(topics) | Self::ExpiredIdle(topics) | Self::Imported(_, topics) => topics,
@@ -141,7 +151,12 @@ impl Store {
         if let Some(line) = line {
             self.append_audit(&mut tx, NewAuditLine { object: Some(Object::Subject(place.subject)), ..line }).await?;
         }
-        if told.is_known(&place.standing, &controller) {
+        let repeated = told.is_known(&place.standing, &controller);
+        if let Some(right) = told.right() {
+            let (subject, controller, by) = (place.subject, controller.as_str(), evidence.handler());
+            exercise(&mut tx, Exercised { subject, controller, rights: &[right], door: door(source), at, by, repeated }).await?;
+        }
+        if repeated {
             tx.commit().await?;
             return Ok(TellAnswer::Repeated);
         }

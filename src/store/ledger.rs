@@ -192,9 +192,14 @@ impl Place {
             Some(Evidence::Request(asked)) => Address::parse(&asked.address).map_err(|_| StoreError::Damaged("an address"))?,
             _ => return Err(StoreError::Damaged("evidence")),
         };
+        self.respell(tx, keys, &address).await
+    }
+
+    /// Keeps another spelling of the same address, where there is one.
+    pub(super) async fn respell(&self, tx: &mut Connection, keys: &DataKeys, address: &Address) -> Result<(), StoreError> {
         query("UPDATE subject SET address = $2 WHERE id = $1")
             .bind(&self.subject.0[..])
-            .bind(self.seal_address(keys, &address)?)
+            .bind(self.seal_address(keys, address)?)
             .execute(tx)
             .await?;
         Ok(())

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use super::column::{ms, topic};
 use super::db::{Connection, query, query_as, repeated};
 use super::ledger::Place;
+use super::request::{Exercised, door, exercise};
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
 use crate::consent::{
-    Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, OptIn, Reason, Source, Standing, SubjectId, Suppression, Topic,
+    Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, OptIn, Reason, Right, Source, Standing, SubjectId, Suppression, Topic,
     TopicStanding,
 };
 
@@ -127,7 +128,13 @@ impl Store {
         let mut writer = self.inner.writer.lock().await;
         let mut tx = begin(&mut writer).await?;
         let Some(mut place) = Place::of_subject(&mut tx, subject).await? else { return Ok(WithdrawAnswer::Unknown) };
-        if is_in_force(&place.standing, &controller, &stop) {
+        let repeated = is_in_force(&place.standing, &controller, &stop);
+        if stop == Stop::Advertising {
+            let (rights, by) = (&[Right::Objection], evidence.handler());
+            exercise(&mut tx, Exercised { subject, controller: &controller, rights, door: door(source), at, by, repeated }).await?;
+        }
+        if repeated {
+            tx.commit().await?;
             return Ok(WithdrawAnswer::Repeated);
         }
         let keys = self.keys_of(&mut tx, &place).await?;
@@ -185,7 +192,7 @@ pub(super) fn is_in_force(standing: &Standing, controller: &str, stop: &Stop) ->
     }
 }
 
-async fn suppress(tx: &mut Connection, key: LookupKey, controller: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn suppress(tx: &mut Connection, key: LookupKey, controller: &str, stop: &Stop, at: Timestamp) -> Result<(), StoreError> {
     for (topic, reason) in stop.suppressions() {
         query(
             "INSERT INTO suppression (key, controller, topic, reason, at) VALUES ($1, $2, $3, $4, $5)

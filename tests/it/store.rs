@@ -9,6 +9,8 @@ mod evidence_end;
 mod facts;
 mod journal;
 mod lost_commit;
+mod rectification;
+mod request;
 mod rules;
 mod search;
 mod several;

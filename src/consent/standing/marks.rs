@@ -104,7 +104,7 @@ impl ControllerStanding {
             (EventKind::NoticeShown, _) => self.relations.tell(occurred),
             (EventKind::Paused, _) => self.pause = event.until.map(|until| Pause { mark, until }),
             (EventKind::Resumed, _) => self.pause = None,
-            (EventKind::Objected, Channel::Email | Channel::Tracking) => self.objected = Some(mark),
+            (EventKind::Rectified, _) | (EventKind::Objected, Channel::Email | Channel::Tracking) => self.objected = Some(mark),
             (EventKind::Objected, channel) => self.object_elsewhere(channel, mark),
             (_, Channel::Tracking) => self.tracking.take(event, mark),
             (_, Channel::Email) => take_each(&mut self.topics, event, mark),

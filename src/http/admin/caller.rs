@@ -23,10 +23,11 @@ use crate::desk::Desk;
 use crate::office::{Action, Operator, Session, SessionToken, Stage, StoreError};
 
 /// The navigation: path, name, and what one must be allowed to do to see it.
-const NAV: [(&str, &str, Option<Action>); 6] = [
+const NAV: [(&str, &str, Option<Action>); 7] = [
     ("/admin", "overview", Some(Action::Overview)),
     ("/admin/decisions", "decisions", Some(Action::Decisions)),
     ("/admin/subjects", "subjects", Some(Action::FindSubject)),
+    ("/admin/requests", "requests", Some(Action::Requests)),
     ("/admin/rules", "rules", Some(Action::Rules)),
     ("/admin/audit", "audit", Some(Action::ReadAudit)),
     ("/admin/account", "account", None),
@@ -282,7 +283,10 @@ impl Caller {
 fn shown_at(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some((page @ "/admin/account", "password" | "sessions" | "second-factor")) => page,
-        Some((page, "address" | "withdrawal" | "evidence" | "export" | "access" | "erasure" | "restriction")) => page,
+        Some((
+            page,
+            "address" | "withdrawal" | "evidence" | "export" | "access" | "erasure" | "restriction" | "rectification" | "step",
+        )) => page,
         Some((page @ "/admin", "language" | "logout")) => page,
         _ => path,
     }

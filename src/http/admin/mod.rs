@@ -21,6 +21,7 @@ mod guard;
 mod overview;
 mod pages;
 mod qr;
+mod requests;
 mod rights;
 mod rules;
 mod search;
@@ -82,6 +83,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .merge(search::router())
         .merge(subject::router())
         .merge(rights::router())
+        .merge(requests::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(admin.clone(), guard::wrap));

@@ -34,6 +34,10 @@ async fn show(inside: Inside, Query(asked): Query<Asked>) -> Response {
         Ok(figures) => figures,
         Err(error) => return inside.refused(&error),
     };
+    let pressing = match inside.admin().office.pressing(&inside.operator, now).await {
+        Ok(pressing) => pressing,
+        Err(error) => return inside.refused(&error),
+    };
     let totals = figures::totals(&figures);
     let decided = totals.pass + totals.block + totals.defer;
     let number = |number| inside.number(number);
@@ -41,6 +45,7 @@ async fn show(inside: Inside, Query(asked): Query<Asked>) -> Response {
     inside.page(
         "overview.html",
         context! {
+            pressing => context! { overdue => pressing.overdue, soon => pressing.soon },
             range => range.as_str(),
             ranges => Range::ALL.map(Range::as_str),
             decided => number(decided),

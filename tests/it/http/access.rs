@@ -1,6 +1,6 @@
 //! `/p/{token}`: one's own data, for whoever proves to read the mailbox.
 
-use consentry::consent::{Channel, EventKind, Evidence, TopicStanding};
+use consentry::consent::{Channel, EventKind, Evidence, RequestDoor, Right, TopicStanding};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{BY_HAND, READ, SCANNER, World};
@@ -126,4 +126,27 @@ fn a_link_works_for_an_hour_and_a_foreign_one_not_at_all() {
         }
     }
     assert!(matches!(world.standing("news"), TopicStanding::Given(_)));
+}
+
+#[test]
+fn whoever_reads_the_mailbox_may_ask_for_what_a_person_has_to_do_and_is_told_by_when() {
+    // L-DSR-01, GDPR Art. 12(3)
+    let world = World::new();
+    let (path, link) = asked(&world);
+    let subject = world.subject().expect("known");
+    let requests = || world.runtime.block_on(world.store.requests_of(subject, "acme")).expect("read");
+    let kinds = || requests().iter().map(|request| (request.right, request.closed().is_some())).collect::<Vec<_>>();
+    assert_eq!(kinds(), [(Right::Access, true)], "the link to the own data is an answer to a request");
+    for _ in 0..2 {
+        let answer = world.choose(&link, "choice=ask&right=erasure");
+        assert!(answer.status == 200 && answer.body.contains("Ihre Anfrage ist eingetragen"), "{}", answer.body);
+    }
+    assert_eq!(kinds(), [(Right::Access, true), (Right::Erasure, false)], "asked twice, entered once");
+    assert_eq!((requests()[1].door, requests()[1].steps[0].by.as_deref()), (RequestDoor::Page, None));
+    for body in ["choice=ask", "choice=ask&right=access", "choice=ask&right=everything"] {
+        assert_eq!(world.choose(&link, body).status, 400, "{body}");
+    }
+    assert_eq!(world.choose(&path, "choice=ask&right=erasure").status, 400, "a link that may have been forwarded asks for nothing");
+    assert_eq!(world.choose(&link, "choice=objection").status, 200);
+    assert_eq!(kinds().last(), Some(&(Right::Objection, true)));
 }

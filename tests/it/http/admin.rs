@@ -3,6 +3,7 @@
 mod attacks;
 mod log;
 mod pages;
+mod requests;
 mod rights;
 mod rules;
 mod subject;

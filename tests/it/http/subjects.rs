@@ -40,6 +40,7 @@ fn all_that_is_stored_is_handed_over_and_it_is_on_record() {
         "opt_ins",
         "standing",
         "suppressions",
+        "requests",
         "recipients",
         "storage_periods",
         "rights",
@@ -78,7 +79,12 @@ fn each_right_has_a_scope_of_its_own_and_says_what_was_wrong() {
     // L-TOM-02
     let world = World::new();
     world.subscribed();
-    let scopes = [("access", Scope::SubjectAccess), ("erasure", Scope::SubjectErasure), ("restriction", Scope::SubjectRestriction)];
+    let scopes = [
+        ("access", Scope::SubjectAccess),
+        ("erasure", Scope::SubjectErasure),
+        ("restriction", Scope::SubjectRestriction),
+        ("rectification", Scope::SubjectRectification),
+    ];
     for (what, scope) in scopes {
         let key = token(&world, what, scope);
         for (other, _) in scopes.iter().filter(|(other, _)| *other != what) {
@@ -93,6 +99,7 @@ fn each_right_has_a_scope_of_its_own_and_says_what_was_wrong() {
         ] {
             let mut body = olivia();
             body["restricted"] = (what == "restriction").then_some(true).into();
+            body["new_email"] = (what == "rectification").then_some("right@people.example").into();
             body[field] = value;
             let answer = ask(&world, &key, what, &body);
             assert_eq!(answer.status, status, "{what} {field}: {}", answer.body);
@@ -147,4 +154,59 @@ fn a_restriction_is_in_force_until_it_is_lifted() {
         let standing = world.runtime.block_on(world.store.standing_of(subject)).expect("reads").expect("known");
         assert_eq!(standing.restricted("acme").is_some(), restricted);
     }
+}
+
+#[test]
+fn who_asks_another_system_is_entered_in_the_register_and_closed_by_what_is_done() {
+    // L-DSR-01, GDPR Art. 12(3)
+    let world = World::new();
+    world.subscribed();
+    let (register, erasure) = (token(&world, "register", Scope::Requests), token(&world, "crm", Scope::SubjectErasure));
+    let request = |body: &Value| {
+        let bearer = format!("Bearer {register}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        world.ask("POST", "/api/v1/requests", &headers, Some(&body.to_string()))
+    };
+    let mut body = olivia();
+    assert_eq!(request(&body).problem(), (422, vec!["right".to_owned()]));
+    body["right"] = "erasure".into();
+    let entered = request(&body);
+    assert_eq!(entered.status, 201, "{}", entered.body);
+    body["email"] = "un@known.example".into();
+    assert_eq!(request(&body).status, 201, "nobody learns whether anything is on record");
+    let open = || {
+        let bearer = format!("Bearer {register}");
+        let listed = world.ask("GET", "/api/v1/requests", &[("authorization", &bearer)], None);
+        assert!(listed.status == 200 && !listed.body.contains("letter") && !listed.body.contains('@'), "{}", listed.body);
+        listed.json()["open"].as_array().expect("a list").clone()
+    };
+    let waiting = open();
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(
+        (&waiting[0]["id"], &waiting[0]["due"], &waiting[0]["state"]),
+        (&entered.json()["id"], &entered.json()["due"], &json!("open"))
+    );
+    assert_eq!(waiting[1]["subject"], Value::Null);
+    assert_eq!(ask(&world, &erasure, "erasure", &olivia()).status, 200);
+    let left = open();
+    assert!(left.len() == 1 && left[0]["subject"].is_null(), "{left:?}");
+    assert_eq!(world.ask("GET", "/api/v1/requests", &[("authorization", &format!("Bearer {erasure}"))], None).status, 403);
+}
+
+#[test]
+fn an_address_is_corrected_and_the_answer_says_that_consent_does_not_move() {
+    // GDPR Art. 16, I5
+    let world = World::new();
+    world.subscribed();
+    let key = token(&world, "crm", Scope::SubjectRectification);
+    let mut body = olivia();
+    assert_eq!(ask(&world, &key, "rectification", &body).problem(), (422, vec!["new_email".to_owned()]));
+    body["new_email"] = "Olivia@Example.org".into();
+    assert_eq!(ask(&world, &key, "rectification", &body).json()["same_mailbox"], true);
+    body["new_email"] = "olivia@right.example".into();
+    let told = ask(&world, &key, "rectification", &body).json();
+    assert_eq!((&told["same_mailbox"], &told["consent"]), (&json!(false), &json!("does not move")));
+    let text = told["answer"]["en"].to_string();
+    assert!(text.contains("please sign up: https://acme.example/newsletter") && !text.contains("right.example"), "{text}");
+    assert_eq!(world.events().pop().map(|event| event.kind), Some(EventKind::Rectified));
 }

@@ -1,10 +1,13 @@
 //! What each role may do, method by method, and that it is on record.
 
-use consentry::consent::{EventKind, Evidence, Source, SubjectId};
+use consentry::consent::{EventKind, Evidence, RequestDoor, RequestStep, Right, Source, SubjectId};
 use consentry::mail::Address;
-use consentry::office::{Action, Deed, Object, OfficeError, Operator, OperatorId, Role, RulesError, Stop, TotpPolicy, WithdrawAnswer};
+use consentry::office::{
+    Action, ByHand, Deed, Object, OfficeError, Operator, OperatorId, Rectification, RequestError, Role, RulesError, Stop, TotpPolicy,
+    WithdrawAnswer,
+};
 use consentry::policy::RulesId;
-use consentry::store::{Simulation, Store};
+use consentry::store::{NewRequest, Simulation, Store};
 
 use super::{World, start};
 use crate::store::{confirm, drop_trigger, octets, request, run};
@@ -86,11 +89,35 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
             assert!(office.restrict(operator, subject, "acme", restricted, "asked for it", at).await?);
             Ok(Some(Deed::Restricted))
         }
+        Action::Rectify => {
+            let done = office.rectify(operator, subject, "acme", Address::parse(OLIVIA).unwrap(), "asked for it", at).await?;
+            assert_eq!(done, Some(Rectification::Spelling));
+            Ok(Some(Deed::Rectified))
+        }
+        Action::Requests => {
+            let (right, door) = (Right::Access, RequestDoor::Letter);
+            let new = ByHand { address: None, controller: "acme", right, door, received: at, why: "file 7" };
+            handled(office.enter_request(operator, new, at).await.map(|_| Deed::RequestEntered))
+        }
+        Action::HandleRequests => {
+            let (right, door, controller) = (Right::Access, RequestDoor::Letter, "acme".to_owned());
+            let new = NewRequest { subject: None, controller, right, door, received: at, at, by: None, note: None };
+            let id = world.store.open_request(new, None).await.expect("enters");
+            handled(office.step_request(operator, id, RequestStep::Answered, "nothing stored", at).await.map(|()| Deed::RequestHandled))
+        }
         Action::Evidence => {
             let events = office.evidence(operator, subject, at).await?;
             assert!(events.iter().any(|event| event.evidence.is_some()));
             Ok(Some(Deed::EvidenceRead))
         }
+    }
+}
+
+fn handled(result: Result<Deed, RequestError>) -> Result<Option<Deed>, OfficeError> {
+    match result {
+        Ok(deed) => Ok(Some(deed)),
+        Err(RequestError::Office(error)) => Err(error),
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -111,6 +138,8 @@ async fn each_role_does_what_the_table_says_and_nothing_else() {
             role >= Role::Operator
         }
         Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::Erase | Action::ApproveRules => role >= Role::Compliance,
+        Action::Requests => role >= Role::Operator,
+        Action::Rectify | Action::HandleRequests => role >= Role::Compliance,
         Action::Evidence | Action::AccessExport => role == Role::Legal,
     };
     let world = World::new(TotpPolicy::Optional).await;

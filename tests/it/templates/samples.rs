@@ -31,7 +31,7 @@ pub(super) fn samples(page: Page) -> Vec<Content<'static>> {
         Page::Embed | Page::CheckMailbox => vec![of_form()],
         Page::Unsubscribe => both(&unsubscribe),
         Page::Chosen => {
-            let of = |chosen| Content { chosen, until: (chosen == "paused").then(at), ..unsubscribe(true) };
+            let of = |chosen| Content { chosen, until: ["paused", "asked"].contains(&chosen).then(at), ..unsubscribe(true) };
             let proven = |chosen| Content { topics: vec![], consent_text: None, ..of(chosen) };
             CHOSEN.map(of).into_iter().chain(CHOSEN.into_iter().filter(|chosen| *chosen != "topic").map(proven)).collect()
         }
