@@ -8,6 +8,7 @@ mod templates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -18,10 +19,10 @@ use crate::classify::{Rule, content};
 use crate::consent::{Catalogue, Controller, Form, ProfileName, Topic, TopicEntry};
 use crate::credentials::Binding;
 use crate::http::HttpSettings;
-use crate::mail::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, StreamMode};
+use crate::mail::{AnswerProfile, Bulk, Dispute, DomainPattern, Stream, StreamClass, StreamMode};
 use crate::office::OfficeSettings;
 use crate::policy::{ClassRule, ClassRules, Policy, PolicySettings, ProfileChange, Rules, SimilarTopics, StreamRules, Window};
-use crate::relay::RelaySettings;
+use crate::relay::{RelaySettings, duration};
 use crate::residency::{PlaceKind, Residency, ResidencySettings};
 use crate::rewrite::RewriteSettings;
 use crate::smtp::{SmtpSettings, StreamRates};
@@ -121,6 +122,9 @@ pub struct StreamEntry {
     /// What follows when the content alone speaks against its claim.
     #[serde(default)]
     pub disputed: Dispute,
+    /// When the same text to many people speaks against its claim.
+    #[serde(default)]
+    pub bulk: BulkEntry,
     /// SMTP user name.
     #[serde(default)]
     pub username: Option<String>,
@@ -136,6 +140,30 @@ pub struct StreamEntry {
     /// Recipients it may name in a minute; more get 451.
     #[serde(default)]
     pub recipients_per_minute: Option<u32>,
+}
+
+/// When the same text to many people is a sign of advertising.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BulkEntry {
+    /// To so many; 0 counts nothing.
+    pub recipients: u32,
+    /// Within that time.
+    #[serde(deserialize_with = "duration")]
+    pub within: Duration,
+}
+
+impl Default for BulkEntry {
+    fn default() -> Self {
+        let Bulk { recipients, seconds } = Bulk::default();
+        Self { recipients, within: Duration::from_secs(seconds.into()) }
+    }
+}
+
+impl BulkEntry {
+    fn bulk(self) -> Bulk {
+        Bulk { recipients: self.recipients, seconds: u32::try_from(self.within.as_secs()).unwrap_or(u32::MAX) }
+    }
 }
 
 /// One DKIM key.
@@ -247,6 +275,7 @@ impl StreamEntry {
             topic: self.topic.clone(),
             mode: self.mode,
             disputed: self.disputed,
+            bulk: self.bulk.bulk(),
             from_domains: self.from_domains.iter().filter_map(|text| DomainPattern::parse(text)).map(|domain| domain.canonical()).collect(),
             sources: logins.chain(networks).chain(listeners).collect(),
         }
@@ -264,6 +293,7 @@ impl StreamEntry {
                 answer: self.answer,
                 mode: self.mode,
                 disputed: self.disputed,
+                bulk: self.bulk.bulk(),
             }),
             login: self.username.clone().zip(self.password_hash.clone()),
             networks: self.networks.clone(),

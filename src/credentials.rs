@@ -130,6 +130,7 @@ mod tests {
                 answer: AnswerProfile::Reject,
                 mode: StreamMode::Enforce,
                 disputed: Dispute::Enforce,
+                bulk: Default::default(),
             })
         };
         let network = "10.1.0.0/16".parse().expect("a network");

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::consent::{Catalogue, ProfileName, Reason, Standing, Topic, Verdict};
-use crate::mail::{Class, Classification, Stream, StreamMode};
+use crate::mail::{Class, Classification, Dispute, Stream, StreamMode};
 use crate::policy::{Case, Policy};
 
 /// All that the answer depends on.
@@ -50,7 +50,7 @@ const CONTACT_STEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// than a month ago. One write in a month is enough to know whether a consent lies unused (L-CON-06).
 pub fn is_contact(reason: Reason, active: Option<Timestamp>, now: Timestamp) -> bool {
     // What left without a basis, because the stream is only watched, keeps no consent from lapsing.
-    let is_advertising = reason.verdict() == Verdict::Pass && !matches!(reason, Reason::Transactional | Reason::Shadow);
+    let is_advertising = reason.verdict() == Verdict::Pass && !(reason.needs_no_consent() || reason == Reason::Shadow);
     is_advertising && active.is_none_or(|active| now.duration_since(active) > CONTACT_STEP)
 }
 
@@ -69,7 +69,13 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
         return (Reason::FromNotAllowed, None, None);
     }
     if question.classification.class != Class::Marketing {
-        return (Reason::Transactional, None, None);
+        let reason = match (question.classification.disputed_by(), question.stream.disputed, question.stream.mode) {
+            (None, ..) => Reason::Transactional,
+            // who only watches a stream keeps nothing back
+            (Some(_), Dispute::Hold, StreamMode::Enforce) => Reason::Held,
+            (Some(_), ..) => Reason::ClassDisputed,
+        };
+        return (reason, None, None);
     }
     let Some(entry) = topic.and_then(|topic| question.catalogue.topic(topic)) else {
         return (Reason::UnknownTopic, None, None);
@@ -93,7 +99,7 @@ fn reason(question: Question<'_>, topic: Option<&Topic>) -> (Reason, Option<u64>
 mod tests {
     use super::*;
     use crate::consent::{Event, EventKind, OptIn, Source, Suppression, TopicEntry};
-    use crate::mail::{AnswerProfile, Dispute, StreamClass};
+    use crate::mail::{AnswerProfile, StreamClass};
 
     fn topic(name: &str) -> Topic {
         Topic::parse(name).expect("valid")
@@ -134,6 +140,7 @@ mod tests {
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
             disputed: Dispute::Enforce,
+            bulk: Default::default(),
         };
         let classification = Classification { class, topic: name.map(str::to_owned), campaign: None, steps: Vec::new() };
         decide(Question {

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod copy;
+mod crowd;
 mod early;
 mod handler;
 mod incoming;
@@ -13,7 +14,7 @@ mod several;
 mod twins;
 mod weigh;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::attempt::{Attempt, Failure, Opened};
+pub use self::crowd::share_crowds;
 pub use self::incoming::Incoming;
 pub use self::keep::{FIRST_PAUSE, LAST_WORD, Late};
 pub use self::replies::blocked_text;
@@ -28,7 +30,7 @@ pub use self::reports::relayed;
 pub use self::twins::Twins;
 use self::twins::{Boarding, Flight};
 use self::weigh::Weighed;
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Crowds};
 use crate::compose::{Footers, PublicUrl};
 use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
 use crate::credentials::Credentials;
@@ -56,6 +58,8 @@ pub struct Gateway {
     pub policy: Arc<Policy>,
     /// What tells what a mail is.
     pub classifier: Arc<Classifier>,
+    /// How many people get the same text.
+    pub crowds: Mutex<Crowds>,
     /// The Austrian list.
     pub ecg: Ecg,
     /// Keys of the unsubscribe links.
@@ -78,6 +82,8 @@ pub struct Gateway {
     pub doubt_after: Duration,
     /// Octets that may wait in the spool.
     pub spool_limit: u64,
+    /// How long mail is held for a person.
+    pub hold_for: Duration,
     /// Copies whose last word takes long go to the spooler.
     pub late: mpsc::UnboundedSender<Late>,
 }
@@ -93,7 +99,7 @@ impl Gateway {
             Err(error) => return vec![replies::malformed(&error); number],
         };
         let fingerprints = self.fingerprints(&incoming, &recipients);
-        let classification = self.classify(&incoming);
+        let classification = self.classify(&incoming, &recipients);
         weigh::tell_dispute(&incoming.stream, &classification);
         let replies = match <[Recipient; 1]>::try_from(recipients) {
             Ok([recipient]) => vec![self.one(incoming, recipient, fingerprints[0], classification).await],
@@ -121,6 +127,10 @@ impl Gateway {
         let recorded = self.record(decision, &incoming);
         match decision.reason.verdict() {
             Verdict::Pass => self.pass(&weighed, incoming, recipient, flight, recorded).await,
+            Verdict::Hold => match recorded.await {
+                Ok(()) => self.hold(decision, incoming, recipient, flight).await,
+                Err(error) => replies::ledger_unavailable(&error),
+            },
             Verdict::Block | Verdict::Defer => match recorded.await {
                 Ok(()) => replies::blocked(decision, incoming.stream.answer),
                 Err(error) => replies::ledger_unavailable(&error),

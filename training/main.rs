@@ -134,8 +134,6 @@ fn main() {
     model.figures = cautious(combine(&rows.iter().map(|(_, row)| *row).collect::<Vec<_>>()));
     println!("figures {:?}", model.figures);
     if let Some(file) = value("--write") {
-        let bytes = model.to_bytes();
-        model.version = bytes.iter().fold(7u32, |sum, byte| sum.wrapping_mul(16_777_619) ^ u32::from(*byte));
         std::fs::write(file, model.to_bytes()).expect("writable");
     }
     eprintln!("all {:?}", start.elapsed());
@@ -276,6 +274,7 @@ fn stream() -> Stream {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::Pass,
+        bulk: Default::default(),
     }
 }
 

@@ -236,6 +236,32 @@ CREATE TABLE evidence_run (
     next      BYTEA
 );
 
+-- What a person said that a mail was whose class was in doubt, or whose class somebody appealed against (L-AD-07): to measure the model by,
+-- and to learn from; it changes no decision. `steps`: as in `decision`. `figures`: what the model made of the mail (JSON), where it
+-- was still there. Neither words nor people are in it.
+CREATE TABLE label (
+    decision BYTEA NOT NULL PRIMARY KEY,
+    at       BIGINT NOT NULL,
+    stream   TEXT NOT NULL,
+    class    TEXT NOT NULL,
+    steps    TEXT NOT NULL,
+    figures  TEXT
+);
+-- How many people get the same text, as each gateway counts it: `people` is a set of bits that thousands share. `ends`: when nobody
+-- asks any more.
+CREATE TABLE crowd (
+    gateway BYTEA NOT NULL,
+    stream  TEXT NOT NULL,
+    span    BIGINT NOT NULL,
+    seconds BIGINT NOT NULL,
+    sketch  BYTEA NOT NULL,
+    people  BYTEA NOT NULL,
+    mails   BIGINT NOT NULL,
+    alike   BIGINT NOT NULL,
+    ends    BIGINT NOT NULL,
+    PRIMARY KEY (gateway, stream, span, seconds, sketch)
+);
+
 -- Facts about this ledger; `check` tells whether a key file is the one it was written with.
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,
@@ -259,6 +285,7 @@ END $$;
 CREATE TRIGGER event_is_appended BEFORE INSERT ON event FOR EACH ROW EXECUTE FUNCTION event_is_appended();
 CREATE TRIGGER event_is_not_changed BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION append_only('event');
 CREATE TRIGGER text_version_is_not_changed BEFORE UPDATE OR DELETE ON text_version FOR EACH ROW EXECUTE FUNCTION append_only('text_version');
+CREATE TRIGGER label_is_not_changed BEFORE UPDATE OR DELETE ON label FOR EACH ROW EXECUTE FUNCTION append_only('label');
 CREATE TRIGGER decision_is_not_changed BEFORE UPDATE OR DELETE ON decision FOR EACH ROW EXECUTE FUNCTION append_only('decision');
 CREATE TRIGGER evidence_run_is_not_changed BEFORE UPDATE OR DELETE ON evidence_run FOR EACH ROW EXECUTE FUNCTION append_only('evidence_run');
 CREATE TRIGGER evidence_run_is_not_emptied BEFORE TRUNCATE ON evidence_run FOR EACH STATEMENT EXECUTE FUNCTION append_only('evidence_run');

@@ -238,6 +238,32 @@ CREATE TABLE evidence_run (
 CREATE TRIGGER evidence_run_is_not_changed BEFORE UPDATE ON evidence_run BEGIN SELECT RAISE(ABORT, 'evidence_run: append-only'); END;
 CREATE TRIGGER evidence_run_is_not_deleted BEFORE DELETE ON evidence_run BEGIN SELECT RAISE(ABORT, 'evidence_run: append-only'); END;
 
+-- What a person said that a mail was whose class was in doubt, or whose class somebody appealed against (L-AD-07): to measure the model by,
+-- and to learn from; it changes no decision. `steps`: as in `decision`. `figures`: what the model made of the mail (JSON), where it
+-- was still there. Neither words nor people are in it.
+CREATE TABLE label (
+    decision BLOB NOT NULL PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    stream   TEXT NOT NULL,
+    class    TEXT NOT NULL,
+    steps    TEXT NOT NULL,
+    figures  TEXT
+) WITHOUT ROWID;
+-- How many people get the same text, as each gateway counts it: `people` is a set of bits that thousands share. `ends`: when nobody
+-- asks any more.
+CREATE TABLE crowd (
+    gateway BLOB NOT NULL,
+    stream  TEXT NOT NULL,
+    span    INTEGER NOT NULL,
+    seconds INTEGER NOT NULL,
+    sketch  BLOB NOT NULL,
+    people  BLOB NOT NULL,
+    mails   INTEGER NOT NULL,
+    alike   INTEGER NOT NULL,
+    ends    INTEGER NOT NULL,
+    PRIMARY KEY (gateway, stream, span, seconds, sketch)
+) WITHOUT ROWID;
+
 -- Facts about this ledger; `check` tells whether a key file is the one it was written with.
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,
@@ -253,6 +279,9 @@ CREATE TRIGGER event_is_not_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(AB
 
 CREATE TRIGGER text_version_is_not_changed BEFORE UPDATE ON text_version BEGIN SELECT RAISE(ABORT, 'text_version: append-only'); END;
 CREATE TRIGGER text_version_is_not_deleted BEFORE DELETE ON text_version BEGIN SELECT RAISE(ABORT, 'text_version: append-only'); END;
+
+CREATE TRIGGER label_is_not_changed BEFORE UPDATE ON label BEGIN SELECT RAISE(ABORT, 'label: append-only'); END;
+CREATE TRIGGER label_is_not_deleted BEFORE DELETE ON label BEGIN SELECT RAISE(ABORT, 'label: append-only'); END;
 
 CREATE TRIGGER decision_is_not_changed BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'decision: append-only'); END;
 CREATE TRIGGER decision_is_not_deleted BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'decision: append-only'); END;

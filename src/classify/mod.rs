@@ -1,16 +1,19 @@
 //! What a message is: transactional or marketing, about which topic, of which campaign. Pure.
 //!
-//! The order of trust is credential, declaration, list headers, marks of tools, rules of the operator, content (DESIGN.md
-//! section 1). Only the credential can lower a message to transactional, or allow its sender to declare it so; everything else
+//! The order of trust is credential, declaration, list headers, marks of tools, rules of the operator, content, and how many get
+//! the same text (DESIGN.md section 1). Only the credential can lower a message to transactional, or allow its sender to declare it so; everything else
 //! can only raise it to marketing (L-AD-06, S2-07). Unknown is marketing. The content is read only where all the rest says
 //! transactional: nothing that it says could change the others.
 
 pub mod content;
+mod crowds;
 pub mod labels;
 mod marks;
 mod report;
 mod rules;
 
+pub use content::Sketch;
+pub use crowds::{Crowd, Crowds, Seen};
 pub use rules::{Condition, Raise, Rule};
 
 use crate::mail::{Class, Classification, Dispute, Message, Step, Stream, StreamClass, Trust};
@@ -36,8 +39,19 @@ impl Classifier {
         Self { rules }
     }
 
-    /// Classifies a message of a stream, with all that was found, in order of trust.
+    /// Classifies a message of a stream by itself, with all that was found, in order of trust.
     pub fn classify(&self, stream: &Stream, path: Path, message: &Message) -> Classification {
+        self.classify_among(stream, path, message, |_| None)
+    }
+
+    /// As [`Classifier::classify`]; `crowd` tells who else gets the same text. It is asked where the content is read.
+    pub fn classify_among(
+        &self,
+        stream: &Stream,
+        path: Path,
+        message: &Message,
+        crowd: impl FnOnce(&Sketch) -> Option<Crowd>,
+    ) -> Classification {
         let mut found = marks::find(message);
         let ruled = rules::apply(&self.rules, stream, found.campaign.as_deref(), message);
         found.steps.extend(ruled.steps);
@@ -57,15 +71,27 @@ impl Classifier {
         if class != Class::Transactional {
             return known(class, steps);
         }
-        found.steps.push(read_content(message.raw()));
+        let judgement = content::judge(message.raw());
+        found.steps.push(read_content(&judgement));
+        found.steps.extend(crowd(&judgement.sketch).filter(|crowd| crowd.speaks(&judgement)).map(|crowd| Step {
+            trust: Trust::Crowd,
+            says: Class::Marketing,
+            why: format!("crowd: the same text to {} people or more", crowd.threshold),
+        }));
         let (class, steps) = judge(stream.class, stream.disputed, found.steps);
         known(class, steps)
     }
 }
 
+/// What somebody said who looked at the mail while it was held. It settles what was disputed, and nothing else.
+pub fn ruled(mut known: Classification, class: Class) -> Classification {
+    known.steps.push(Step { trust: Trust::Person, says: class, why: "looked at while it was held".into() });
+    known.class = class;
+    known
+}
+
 /// What the content says, in words that hold nothing of it (I8).
-fn read_content(raw: &[u8]) -> Step {
-    let judgement = content::judge(raw);
+fn read_content(judgement: &content::Judgement) -> Step {
     let model = content::model_version();
     if judgement.score <= 0.0
         && let Some(blind) = judgement.blind
@@ -101,13 +127,18 @@ pub fn classify_again(class: StreamClass, disputed: Dispute, steps: &[Step]) -> 
 fn judge(class: StreamClass, disputed: Dispute, mut steps: Vec<Step>) -> (Class, Vec<Step>) {
     steps.insert(0, credential(class));
     let declared = steps.iter().any(|step| step.trust == Trust::Declared && step.says == Class::Transactional);
-    let is_silent = steps.iter().skip(1).all(|step| step.trust == Trust::Content);
+    let is_silent = steps.iter().skip(1).all(|step| step.trust.is_disputable());
     if is_silent && class == StreamClass::Declared {
         steps.insert(1, Step { trust: Trust::Default, says: Class::Marketing, why: "nothing declares it".into() });
     }
     let of_message = || steps.iter().skip(1).filter(|step| step.says == Class::Marketing);
-    // A model alone refuses no mail where the stream says so (class_disputed).
-    let raised = of_message().any(|step| step.trust != Trust::Content || disputed == Dispute::Enforce);
+    let says = |trust| of_message().any(|step| step.trust == trust);
+    // What is no more than likely refuses no mail alone, unless the stream says so (class_disputed); two that agree do.
+    let likely = says(Trust::Content) || says(Trust::Crowd);
+    let agreed = says(Trust::Content) && says(Trust::Crowd);
+    let released = steps.iter().any(|step| step.trust == Trust::Person && step.says == Class::Transactional);
+    let disputes = !released && (agreed || (likely && disputed == Dispute::Enforce));
+    let raised = disputes || of_message().any(|step| !step.trust.is_disputable());
     // An explicit word of an untrusted sender for transactional is no evidence for it.
     let lowered = match class {
         StreamClass::Transactional => true,
@@ -141,6 +172,7 @@ pub(crate) mod tests {
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
             disputed: Dispute::default(),
+            bulk: Default::default(),
         }
     }
 

@@ -90,7 +90,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(Config { config }) => serve::run(&config).await,
         Command::Check(Config { config }) => check::run(&config).await,
-        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Classify(arguments) => classify::run(&arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Rules { command } => rules::run(command).await,
         Command::Keys { command } => keys::run(command),

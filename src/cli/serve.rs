@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use socket2::{Domain, Socket, Type};
@@ -18,7 +18,7 @@ use crate::consent::Catalogue;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::entropy::random;
-use crate::gateway::{Gateway, Late, Twins};
+use crate::gateway::{Gateway, Late, Twins, share_crowds};
 use crate::office::Office;
 use crate::policy::Ecg;
 use crate::relay::Relay;
@@ -136,6 +136,7 @@ impl Parts {
             catalogue,
             policy: Arc::new(config.policy()),
             classifier: Arc::new(Classifier::new(config.class_rules.clone())),
+            crowds: Mutex::default(),
             ecg,
             links: LinkRing::new(store.keyring().link_keys()),
             footers,
@@ -147,6 +148,7 @@ impl Parts {
             twins: Twins::new(config.spool.remember_for),
             doubt_after: config.spool.doubt_after,
             spool_limit: config.spool.max_octets,
+            hold_for: config.spool.hold_for,
             late,
         });
         let office = Office::new(store.clone(), config.admin.clone());
@@ -205,6 +207,7 @@ pub(super) async fn start(
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
     running.spawn(spooler::run(Arc::clone(&parts.gateway), config.spool.clone(), late, stopped.clone()));
     running.spawn(parts.office.clone().watch_terms(until(stopped.clone())));
+    running.spawn(share_crowds(Arc::clone(&parts.gateway), until(stopped.clone())));
     running.spawn(retention::run(parts.store.clone(), parts.gateway.policy.evidence(), until(stopped)));
     Ok(running)
 }

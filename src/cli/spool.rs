@@ -7,7 +7,9 @@ use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config;
-use crate::store::{CopyId, CopyState, Deed, Hand, Judgement, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
+use crate::mail::Class;
+use crate::office::{RuleAnswer, rule_on_copy};
+use crate::store::{CopyId, CopyState, Deed, Ground, Hand, Judgement, NewAuditLine, Object, SpoolId, SpooledCopy, Store};
 
 /// Lines of a list.
 const LISTED: u32 = 1_000;
@@ -40,7 +42,13 @@ pub(super) enum Command {
     /// Keeps a copy until somebody releases it, or `spool.hold_for` has passed.
     Hold(Word),
     /// Lets a held copy go its way; whether the person may get it is decided anew.
-    Release(Word),
+    Release {
+        #[command(flatten)]
+        word: Word,
+        /// What it is: for a copy that is held because its class is disputed. The answer is a label for the model, too.
+        #[arg(long = "as", value_parser = ["transactional", "marketing"])]
+        class: Option<String>,
+    },
     /// Gives a copy up. Its sender gets a report.
     Drop {
         #[command(flatten)]
@@ -100,12 +108,23 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             }
             close(store).await
         }
-        Command::Release(word) => {
+        Command::Release { word, class } => {
             let (_, store) = open(word.config.config.clone()).await?;
             for copy in find(&store, &word.id).await? {
                 if copy.state != CopyState::Held {
                     println!("{} is not held", copy.id);
                     continue;
+                }
+                let is_disputed = copy.ground.as_ref().is_some_and(Ground::is_disputed);
+                match class.as_deref().and_then(Class::parse) {
+                    Some(class) if is_disputed => {
+                        rule(&store, copy, class, &word.reason, now).await?;
+                        continue;
+                    }
+                    None if is_disputed => {
+                        bail!("{} is held because its class is disputed: say what it is, --as transactional or --as marketing", copy.id)
+                    }
+                    _ => {}
                 }
                 audit(&store, Deed::MailReleased, &copy, &word.reason, now).await?;
                 store.spool_judge(&[copy.id], Judgement::Release(now)).await?;
@@ -132,15 +151,26 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+async fn rule(store: &Store, copy: SpooledCopy, class: Class, why: &str, now: Timestamp) -> anyhow::Result<()> {
+    let id = copy.id;
+    match rule_on_copy(store, None, copy, class, why, now).await? {
+        RuleAnswer::Done => println!("{id} is released as {class}"),
+        RuleAnswer::SaidBefore(said) => bail!("{id}: somebody said before that it is {said}, and that stays"),
+        RuleAnswer::Gone => bail!("{id} does not wait here any more"),
+    }
+    Ok(())
+}
+
 async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
     let copies = store.spool_copies(LISTED).await?;
     for copy in &copies {
         let decision = copy.ground.as_ref().map_or_else(|| "-".to_owned(), |ground| ground.decision.to_string());
         let stream = if copy.stream.is_empty() { "(report)" } else { &copy.stream };
+        let held = if copy.state == CopyState::Held && copy.ground.as_ref().is_some_and(Ground::is_disputed) { " (class)" } else { "" };
         let age = now.duration_since(copy.queued_at).as_secs();
         let next = copy.next_at.duration_since(now).as_secs().max(0);
         println!(
-            "{}\t{}\t{stream}\t{} octets\t{age} s old\t{} attempts\tnext in {next} s\tref={decision}",
+            "{}\t{}{held}\t{stream}\t{} octets\t{age} s old\t{} attempts\tnext in {next} s\tref={decision}",
             copy.id,
             copy.state.as_str(),
             copy.size,

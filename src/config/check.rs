@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::{Config, StreamEntry};
 use crate::compose::Kind;
 use crate::credentials::is_password_hash;
-use crate::mail::{Address, AnswerProfile, DomainPattern, StreamClass};
+use crate::mail::{Address, AnswerProfile, Bulk, DomainPattern, StreamClass};
 use crate::rewrite::Trackers;
 use crate::store::DatabaseSettings;
 
@@ -162,6 +162,13 @@ impl Config {
         if stream.answer == AnswerProfile::RejectAtRcpt && (stream.class != StreamClass::Marketing || stream.topic.is_none()) {
             faults.push(format!(
                 "{place}: answer = \"reject-at-rcpt\" needs class = \"marketing\" and a topic: at RCPT nothing else is known"
+            ));
+        }
+        let (recipients, within) = (stream.bulk.recipients, stream.bulk.within.as_secs());
+        if recipients == 1 || recipients > Bulk::MOST || !(60..=7 * 24 * 3_600).contains(&within) {
+            faults.push(format!(
+                "{place}: bulk: recipients must be 2 to {}, or 0 to count nothing, and within one minute to seven days, e.g. {{ recipients = 50, within = \"1h\" }}",
+                Bulk::MOST
             ));
         }
         if stream.from_domains.is_empty() {

@@ -14,7 +14,7 @@ impl Reason {
 
     fn cited(self, profile: ProfileName) -> Option<Cited> {
         match self {
-            Self::Transactional => Some((
+            Self::Transactional | Self::ClassDisputed | Self::Held => Some((
                 "Art. 6 Abs. 1 lit. b, c oder f DSGVO; keine Werbung im Sinne des § 7 UWG",
                 "GDPR Art. 6(1)(b), (c) or (f); no advertising under UWG §7",
             )),

@@ -13,6 +13,8 @@ pub enum Verdict {
     Block,
     /// Not now: 451.
     Defer,
+    /// It waits for a person.
+    Hold,
 }
 
 impl Verdict {
@@ -22,6 +24,7 @@ impl Verdict {
             Self::Pass => "pass",
             Self::Block => "block",
             Self::Defer => "defer",
+            Self::Hold => "hold",
         }
     }
 }
@@ -31,6 +34,8 @@ impl Verdict {
 pub enum Reason {
     /// Pass: not advertising.
     Transactional,
+    /// Pass: not advertising, says the stream's credential; the content alone says otherwise, or nobody can tell. A person should look.
+    ClassDisputed,
     /// Pass: a confirmed double opt-in covers the topic.
     DoiConsent,
     /// Pass: an existing customer, and all that the exemption asks for (UWG §7(3)).
@@ -76,12 +81,15 @@ pub enum Reason {
     FromNotAllowed,
     /// Defer: the ledger cannot be asked (I4).
     LedgerUnavailable,
+    /// Hold: the content disputes that it is no advertising, and the stream waits for a person.
+    Held,
 }
 
 impl Reason {
     /// All reasons, in the order of their documentation.
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 25] = [
         Self::Transactional,
+        Self::ClassDisputed,
         Self::DoiConsent,
         Self::ExistingCustomer,
         Self::OptOutRegime,
@@ -104,12 +112,14 @@ impl Reason {
         Self::UnknownTopic,
         Self::FromNotAllowed,
         Self::LedgerUnavailable,
+        Self::Held,
     ];
 
     /// The word of the public contract.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Transactional => "transactional",
+            Self::ClassDisputed => "class_disputed",
             Self::DoiConsent => "doi_consent",
             Self::ExistingCustomer => "existing_customer",
             Self::OptOutRegime => "opt_out_regime",
@@ -132,6 +142,7 @@ impl Reason {
             Self::UnknownTopic => "unknown_topic",
             Self::FromNotAllowed => "from_not_allowed",
             Self::LedgerUnavailable => "ledger_unavailable",
+            Self::Held => "held",
         }
     }
 
@@ -143,8 +154,11 @@ impl Reason {
     /// What follows from it.
     pub fn verdict(self) -> Verdict {
         match self {
-            Self::Transactional | Self::DoiConsent | Self::ExistingCustomer | Self::OptOutRegime | Self::Shadow => Verdict::Pass,
+            Self::Transactional | Self::ClassDisputed | Self::DoiConsent | Self::ExistingCustomer | Self::OptOutRegime | Self::Shadow => {
+                Verdict::Pass
+            }
             Self::LedgerUnavailable => Verdict::Defer,
+            Self::Held => Verdict::Hold,
             _ => Verdict::Block,
         }
     }
@@ -152,13 +166,18 @@ impl Reason {
     /// The legal basis, for what passes (S4-01).
     pub fn basis(self) -> Option<LegalBasis> {
         match self {
-            Self::Transactional => Some(LegalBasis::NotAdvertising),
+            Self::Transactional | Self::ClassDisputed => Some(LegalBasis::NotAdvertising),
             Self::DoiConsent => Some(LegalBasis::Consent),
             Self::ExistingCustomer => Some(LegalBasis::ExistingCustomer),
             Self::OptOutRegime => Some(LegalBasis::OptOut),
             Self::Shadow => Some(LegalBasis::None),
             _ => None,
         }
+    }
+
+    /// True for what needs no consent, because it counts as no advertising.
+    pub fn needs_no_consent(self) -> bool {
+        matches!(self, Self::Transactional | Self::ClassDisputed)
     }
 
     /// True for what a stream in shadow lets pass: there is no basis, and nobody said no.
@@ -190,6 +209,16 @@ impl Reason {
         match (self, language) {
             (Self::Transactional, Language::DE) => "Es ist keine Werbung und braucht daher keine Einwilligung.",
             (Self::Transactional, _) => "It is not advertising, so it needs no consent.",
+            (Self::ClassDisputed, Language::DE) => {
+                "Nach den Zugangsdaten des Streams ist es keine Werbung; der Inhalt spricht dafür, dass es doch welche ist, oder ließ sich nicht beurteilen."
+            }
+            (Self::ClassDisputed, _) => {
+                "By the stream's credential it is not advertising; its content says that it may be, or could not be judged."
+            }
+            (Self::Held, Language::DE) => {
+                "Es wartet, bis ein Mensch sagt, ob es Werbung ist: Der Inhalt spricht dafür, der Stream dagegen."
+            }
+            (Self::Held, _) => "It waits until a person says whether it is advertising: its content says so, its stream says no.",
             (Self::DoiConsent, Language::DE) => "Die Person hat per Double-Opt-in bestätigt, dass sie E-Mails zu diesem Thema möchte.",
             (Self::DoiConsent, _) => "The person confirmed by double opt-in that they want mail about this topic.",
             (Self::ExistingCustomer, Language::DE) => {
@@ -261,6 +290,18 @@ impl Reason {
         match (self, language) {
             (Self::Transactional, Language::DE) => "Solche E-Mails werden durchgelassen; als Werbung bräuchten sie eine Einwilligung.",
             (Self::Transactional, _) => "It passes as it is; as advertising it would need consent.",
+            (Self::ClassDisputed, Language::DE) => {
+                "Solche E-Mails werden durchgelassen, solange der Stream nichts anderes sagt (disputed); jemand sollte sich eine davon ansehen."
+            }
+            (Self::ClassDisputed, _) => {
+                "It passes as long as its stream says no otherwise (disputed); somebody should look at one of them."
+            }
+            (Self::Held, Language::DE) => {
+                "Jemand müsste es freigeben oder als Werbung behandeln, bevor die Frist endet; danach geht ein Bericht an den Absender."
+            }
+            (Self::Held, _) => {
+                "Somebody would have to release it, or say that it is advertising, before the hold ends; then its sender gets a report."
+            }
             (Self::DoiConsent, Language::DE) => "Solche E-Mails werden durchgelassen, bis die Person widerruft oder widerspricht.",
             (Self::DoiConsent, _) => "It passes as things are, until the person withdraws or objects.",
             (Self::ExistingCustomer, Language::DE) => {

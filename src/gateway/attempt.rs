@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use super::incoming::Incoming;
 use super::keep::{LastWord, certain, last_word};
 use super::{Gateway, Late, copy, weigh};
+use crate::classify::ruled;
 use crate::consent::{Decision, Verdict};
 use crate::mail::{Classification, Envelope, MessageError, Outcome, Sender};
 use crate::relay::Answered;
@@ -16,6 +17,8 @@ use crate::store::{Durable, Ground, SpooledCopy, SpooledMessage, StoreError};
 pub enum Attempt {
     /// The person may not get it any more.
     Blocked(Box<Decision>),
+    /// Somebody must look at it first.
+    Held(Ground),
     /// No outbound MTA can be reached; on what ground the copy would have gone.
     Unreached(Option<Ground>, Outcome),
     /// What the outbound MTA said; on what ground the copy went.
@@ -70,7 +73,7 @@ impl Gateway {
         }
         let stream = self.credentials.stream(&stream).ok_or(Failure::StreamGone(stream))?;
         let incoming = Incoming::accept(stream, sender, hop, original)?;
-        let classification = self.classify(&incoming);
+        let classification = self.classify(&incoming, &[]);
         Ok(Opened::Mail(Box::new(incoming), classification))
     }
 
@@ -85,7 +88,11 @@ impl Gateway {
 
     /// Tries a copy.
     pub async fn attempt(&self, waiting: &SpooledCopy, incoming: &Incoming, classification: &Classification) -> Result<Attempt, Failure> {
-        let mut weighed = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification.clone()).await?;
+        let classification = match waiting.ruling {
+            Some(class) => ruled(classification.clone(), class),
+            None => classification.clone(),
+        };
+        let mut weighed = self.decide(incoming, &waiting.recipient, waiting.fingerprint, classification).await?;
         let decision = &mut weighed.decision;
         let mut recorded = None;
         let mut ground = Ground::of(decision);
@@ -99,7 +106,8 @@ impl Gateway {
         }
         if decision.reason.verdict() != Verdict::Pass {
             durable(recorded).await?;
-            return Ok(Attempt::Blocked(Box::new(weighed.decision)));
+            let is_held = decision.reason.verdict() == Verdict::Hold;
+            return Ok(if is_held { Attempt::Held(ground) } else { Attempt::Blocked(Box::new(weighed.decision)) });
         }
         let transaction = self.relay.begin(&incoming.envelope(&waiting.recipient), weigh::lane(decision)).await;
         let copy = self.copy(&weighed, incoming);

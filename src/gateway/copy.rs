@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Gateway;
 use super::incoming::Incoming;
 use super::weigh::Weighed;
-use crate::consent::{DecisionId, Language, Reason};
+use crate::consent::{DecisionId, Language};
 use crate::mail::{Hop, Message, Outcome, StreamMode};
 use crate::rewrite::{Fields, Marketing, Plan, RewriteError, TrackedLinks, rewrite};
 use crate::sign::SignerError;
@@ -38,7 +38,7 @@ impl Gateway {
         let headers = self.catalogue.controller(&decision.controller).map(|controller| &controller.headers);
         let fields = Fields { help: headers.and_then(|headers| headers.list_help.as_deref()), ..Fields::default() };
         let plan = Plan { on_top: on_top.as_bytes(), fields, kept: &self.rewriting.keep_fields, marketing: None };
-        let topic = decision.topic.as_ref().filter(|_| decision.reason != Reason::Transactional);
+        let topic = decision.topic.as_ref().filter(|_| !decision.reason.needs_no_consent());
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
             return rewrite(message, reading, &plan);
         };

@@ -80,6 +80,27 @@ impl Gateway {
         }
     }
 
+    /// Keeps the one copy of a message that a person is to look at.
+    pub(super) async fn hold(&self, decision: &Decision, incoming: Incoming, recipient: Recipient, flight: Flight) -> Reply {
+        let now = Timestamp::now();
+        let copy = new_copy(decision, recipient, CopyState::Held, self.hold_ends(now));
+        match self.put(incoming, vec![copy], now).await {
+            Ok(_) => {
+                flight.land(decision.id, now);
+                replies::kept(decision)
+            }
+            Err(error) => {
+                self.store.settle(decision.id, now, &Outcome::Defer { code: 451, text: "4.3.0 not kept".into() });
+                replies::spool_unavailable(&error)
+            }
+        }
+    }
+
+    /// When mail that is held now is given up.
+    pub fn hold_ends(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.hold_for).unwrap_or(Timestamp::MAX)
+    }
+
     /// Keeps the one copy of a message that may have been taken; the spooler goes on waiting for the answer.
     pub(super) async fn doubt(
         &self,

@@ -85,12 +85,12 @@ impl Gateway {
         }
     }
 
-    /// What may pass and went nowhere: the client heard so.
+    /// What may pass, or is held, and went nowhere: the client heard so.
     fn nobody_got_it(&self, found: &[Found], outcome: &Outcome) {
         for found in found {
             if let Found::Decided(weighed, _) = found
                 && let decision = &weighed.decision
-                && decision.reason.verdict() == Verdict::Pass
+                && matches!(decision.reason.verdict(), Verdict::Pass | Verdict::Hold)
             {
                 self.store.settle(decision.id, Timestamp::now(), outcome);
             }
@@ -139,6 +139,9 @@ impl Gateway {
                 Found::Decided(weighed, _) if weighed.decision.reason.verdict() == Verdict::Pass => {
                     copies.push(new_copy(&weighed.decision, recipient.clone(), CopyState::Waiting, now));
                 }
+                Found::Decided(weighed, _) if weighed.decision.reason.verdict() == Verdict::Hold => {
+                    copies.push(new_copy(&weighed.decision, recipient.clone(), CopyState::Held, self.hold_ends(now)));
+                }
                 Found::Decided(weighed, _) => blocked.push((recipient, &weighed.decision)),
             }
         }
@@ -170,7 +173,7 @@ fn answer(found: Vec<Found>, answers: Answers, profile: AnswerProfile) -> Vec<Re
         .into_iter()
         .map(|found| match found {
             Found::Taken(decision) => replies::taken_before(decision),
-            Found::Decided(weighed, flight) if weighed.decision.reason.verdict() == Verdict::Pass => {
+            Found::Decided(weighed, flight) if matches!(weighed.decision.reason.verdict(), Verdict::Pass | Verdict::Hold) => {
                 let reply = replies::kept(&weighed.decision);
                 flight.land(weighed.decision.id, now);
                 reply

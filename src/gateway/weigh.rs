@@ -4,11 +4,10 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::classify::Path;
 use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId, TopicStanding};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
-use crate::mail::{Address, Class, Classification, Lane, Recipient, ReversePath, Step, Stream};
+use crate::mail::{Address, Class, Classification, Dispute, Lane, Recipient, Step, Stream};
 use crate::store::StoreError;
 
 /// A decision, and what else of the standing the copy depends on.
@@ -19,12 +18,6 @@ pub(super) struct Weighed {
 }
 
 impl Gateway {
-    /// What the message is.
-    pub(super) fn classify(&self, incoming: &Incoming) -> Classification {
-        let path = if incoming.sender.reverse_path == ReversePath::Null { Path::Null } else { Path::Named };
-        self.classifier.classify(&incoming.stream, path, &incoming.message)
-    }
-
     /// Decides. Errors mean that the ledger cannot be asked: defer (I4).
     pub(super) async fn decide(
         &self,
@@ -94,7 +87,8 @@ impl Gateway {
 /// A dispute that decides nothing is told: somebody should look at the stream.
 pub(super) fn tell_dispute(stream: &Stream, classification: &Classification) {
     if let Some(Step { why, .. }) = classification.disputed_by() {
-        tracing::warn!(stream = stream.name, why, "class_disputed: passes as transactional, its content advertises or cannot be judged");
+        let what = if stream.disputed == Dispute::Hold { "waits for a person" } else { "passes as transactional" };
+        tracing::warn!(stream = stream.name, why, "class_disputed: {what}");
     }
 }
 

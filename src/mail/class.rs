@@ -54,6 +54,10 @@ pub enum Trust {
     Rule,
     /// What the mail says, as the model reads it.
     Content,
+    /// How many people get the same text.
+    Crowd,
+    /// Somebody who looked at it while it was held.
+    Person,
     /// The shape of the message: a report by its structure.
     Structure,
     /// Nothing said anything: marketing (L-AD-06).
@@ -70,15 +74,33 @@ impl Trust {
             Self::Tool => "tool",
             Self::Rule => "rule",
             Self::Content => "content",
+            Self::Crowd => "crowd",
+            Self::Person => "person",
             Self::Structure => "structure",
             Self::Default => "default",
         }
     }
 
+    /// True for what is no more than likely: alone it refuses nothing, unless the stream says so.
+    pub fn is_disputable(self) -> bool {
+        matches!(self, Self::Content | Self::Crowd)
+    }
+
     /// The inverse of [`Trust::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Credential, Self::Declared, Self::List, Self::Tool, Self::Rule, Self::Content, Self::Structure, Self::Default];
-        all.into_iter().find(|trust| trust.as_str() == word)
+        const ALL: [Trust; 10] = [
+            Trust::Credential,
+            Trust::Declared,
+            Trust::List,
+            Trust::Tool,
+            Trust::Rule,
+            Trust::Content,
+            Trust::Crowd,
+            Trust::Person,
+            Trust::Structure,
+            Trust::Default,
+        ];
+        ALL.into_iter().find(|trust| trust.as_str() == word)
     }
 }
 
@@ -107,10 +129,11 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// What speaks against it, when the mail passes as transactional although its content says otherwise, or cannot be judged
-    /// (`class_disputed`).
+    /// What speaks against it, when the mail counts as transactional although its content says otherwise, or cannot be judged, or
+    /// very many get the same text (`class_disputed`). A person's word settles it.
     pub fn disputed_by(&self) -> Option<&Step> {
-        let speaks_against = |step: &&Step| step.trust == Trust::Content && step.says == Class::Marketing;
-        self.steps.iter().find(speaks_against).filter(|_| self.class == Class::Transactional)
+        let is_settled = self.class != Class::Transactional || self.steps.iter().any(|step| step.trust == Trust::Person);
+        let speaks_against = |step: &&Step| step.trust.is_disputable() && step.says == Class::Marketing;
+        self.steps.iter().find(speaks_against).filter(|_| !is_settled)
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod class;
+mod crowd;
 mod envelope;
 mod hop;
 mod lane;
@@ -13,6 +14,7 @@ mod stream;
 
 pub use address::{Address, AddressError};
 pub use class::{Class, Classification, Step, Trust};
+pub use crowd::CrowdRow;
 pub use envelope::{Body, Envelope, Recipient, ReversePath, Sender};
 pub use hop::Hop;
 pub use lane::Lane;
@@ -20,4 +22,4 @@ pub use message::{Header, Message, MessageError};
 pub use notify::{Notify, Return, is_xtext};
 pub use outcome::Outcome;
 pub use redact::redact;
-pub use stream::{AnswerProfile, Dispute, DomainPattern, Stream, StreamClass, StreamMode};
+pub use stream::{AnswerProfile, Bulk, Dispute, DomainPattern, Stream, StreamClass, StreamMode};

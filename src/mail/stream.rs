@@ -46,8 +46,31 @@ pub enum Dispute {
     /// It passes; the dispute is recorded and told in the log. A model alone loses nobody's invoice: that takes a person who says so.
     #[default]
     Pass,
+    /// It waits in the spool until a person says what it is, or until the hold ends.
+    Hold,
     /// It is marketing.
     Enforce,
+}
+
+/// When the same text to many people speaks for advertising: to so many within such a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bulk {
+    /// So many recipients; 0 counts nothing.
+    pub recipients: u32,
+    /// Within so many seconds at least, and twice as many at most.
+    pub seconds: u32,
+}
+
+impl Bulk {
+    /// What can be counted.
+    pub const MOST: u32 = 2_000;
+}
+
+impl Default for Bulk {
+    fn default() -> Self {
+        Self { recipients: 50, seconds: 3_600 }
+    }
 }
 
 /// A source of mail: one controller, the domains it may use, the class its credential allows.
@@ -69,6 +92,8 @@ pub struct Stream {
     pub mode: StreamMode,
     /// What follows when its claim and the content disagree.
     pub disputed: Dispute,
+    /// When the same text to many is a sign of advertising.
+    pub bulk: Bulk,
 }
 
 impl Stream {
@@ -137,6 +162,7 @@ mod tests {
                 answer: AnswerProfile::Reject,
                 mode: StreamMode::Enforce,
                 disputed: Dispute::Pass,
+                bulk: Default::default(),
             };
             assert_eq!(stream.may_use(&Address::parse(domain).expect(domain)), expected, "{pattern} {domain}");
         }

@@ -6,6 +6,7 @@
 //! `self.record(operator, Deed::…, …).await?`.
 
 mod accounts;
+mod dispute;
 mod door;
 mod limiter;
 mod log;
@@ -23,6 +24,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub use accounts::{AccountError, PASSWORD_MIN};
+pub use dispute::{HeldMail, RuleAnswer, rule_on_copy};
 pub use door::{Enrolment, EnterAnswer, PasswordAnswer, SessionToken};
 pub use log::{DecisionStory, Figures};
 pub use person::Person;
@@ -31,8 +33,9 @@ pub use role::Action;
 pub use rules::{Activation, RulesError, RulesOnRecord, RulesState};
 
 pub use crate::store::{
-    ActiveRules, AuditLine, DecisionFilter, DecisionPage, DecisionRow, Deed, Erasure, EventCount, Names, NewAuditLine, Object, Operator,
-    OperatorId, Pressing, Rectification, RequestFilter, Role, Session, Simulation, Stage, Step, Stop, StoreError, Volume, WithdrawAnswer,
+    ActiveRules, AuditLine, CopyId, DecisionFilter, DecisionPage, DecisionRow, Deed, Erasure, EventCount, Names, NewAuditLine, Object,
+    Operator, OperatorId, Pressing, Rectification, RequestFilter, Role, Session, Simulation, SpooledCopy, Stage, Step, Stop, StoreError,
+    Volume, WithdrawAnswer,
 };
 
 use crate::credentials::Passwords;

@@ -41,6 +41,10 @@ pub enum Action {
     SimulateRules,
     /// Approve a change of the rules (S0-28).
     ApproveRules,
+    /// See which mails are held, without their words.
+    Held,
+    /// Read a mail that is held, for a reason; say what it is, or what a decided mail was.
+    RuleOnClass,
 }
 
 const YES: bool = true;
@@ -48,7 +52,7 @@ const NO_: bool = false;
 
 impl Action {
     /// All actions.
-    pub const ALL: [Action; 18] = [
+    pub const ALL: [Action; 20] = [
         Self::Overview,
         Self::Decisions,
         Self::FindSubject,
@@ -67,6 +71,8 @@ impl Action {
         Self::Rules,
         Self::SimulateRules,
         Self::ApproveRules,
+        Self::Held,
+        Self::RuleOnClass,
     ];
 
     /// The word in templates.
@@ -90,6 +96,8 @@ impl Action {
             Self::Rules => "rules",
             Self::SimulateRules => "simulate_rules",
             Self::ApproveRules => "approve_rules",
+            Self::Held => "held",
+            Self::RuleOnClass => "rule_on_class",
         }
     }
 
@@ -115,6 +123,8 @@ impl Action {
             Self::Rules           => [NO_, YES, YES, YES],
             Self::SimulateRules   => [NO_, YES, YES, YES],
             Self::ApproveRules    => [NO_, NO_, YES, YES],
+            Self::Held            => [YES, YES, YES, YES],
+            Self::RuleOnClass     => [NO_, NO_, YES, YES],
         }
     }
 

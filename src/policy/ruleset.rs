@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::window::Window;
 use super::{Policy, SimilarTopics};
 use crate::consent::{ProfileName, Topic};
-use crate::mail::{Dispute, StreamClass, StreamMode};
+use crate::mail::{Bulk, Dispute, StreamClass, StreamMode};
 
 /// SHA-256 of the rules' canonical text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +55,8 @@ pub struct StreamRules {
     pub mode: StreamMode,
     /// What follows when the content speaks against its claim.
     pub disputed: Dispute,
+    /// When the same text to many is a sign of advertising.
+    pub bulk: Bulk,
     /// Domains it may use, in lower case.
     pub from_domains: BTreeSet<String>,
     /// Whose mail is its mail: logins without their passwords, networks, listeners. Whoever is let in by another stream gets that
@@ -223,7 +225,11 @@ impl StreamRules {
             format!("its topic is {} instead of {}", topic(&self.topic), topic(&old.topic))
         });
         say(self.mode == StreamMode::Shadow && old.mode != StreamMode::Shadow, &|| "is only watched".to_owned());
-        say(self.disputed == Dispute::Pass && old.disputed == Dispute::Enforce, &|| "what its content disputes passes".to_owned());
+        // what was held may be marketing with a consent; what was marketing may be released
+        say(self.disputed != old.disputed && old.disputed != Dispute::Pass, &|| "what its content disputes may pass".to_owned());
+        let counts = |bulk: Bulk| bulk.recipients != 0;
+        let fewer = counts(old.bulk) && (!counts(self.bulk) || self.bulk.recipients > old.bulk.recipients);
+        say(fewer || (counts(old.bulk) && self.bulk.seconds < old.bulk.seconds), &|| "the same text may go to more people".to_owned());
         let more = |own: &BTreeSet<String>, old: &BTreeSet<String>| {
             let more: Vec<&str> = own.difference(old).map(String::as_str).collect();
             more.join(", ")

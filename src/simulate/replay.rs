@@ -9,7 +9,7 @@ use super::report::After;
 use crate::classify::classify_again;
 use crate::consent::{Reason, Standing, SubjectId, Topic, Verdict};
 use crate::decide::{Question, decide};
-use crate::mail::{Class, Classification, Stream};
+use crate::mail::{Class, Classification, Step, Stream};
 use crate::policy::Case;
 use crate::store::{PastDecision, read_steps};
 
@@ -29,7 +29,7 @@ struct Known<'a> {
     old_topic: Option<&'a str>,
     domains_differ: bool,
     /// What a record's explanation makes of its mail.
-    classes: HashMap<String, Class>,
+    classes: HashMap<String, (Class, Vec<Step>)>,
 }
 
 impl<'a> Replay<'a> {
@@ -59,7 +59,7 @@ impl<'a> Replay<'a> {
 
     /// Whose standing it needs, and which.
     pub(super) fn asks(&mut self, past: &PastDecision) -> Option<(SubjectId, UpTo)> {
-        let class = self.streams.get_mut(past.stream.as_str())?.class(past);
+        let class = self.streams.get_mut(past.stream.as_str())?.class(past).0;
         (class == Class::Marketing && !is_settled(past)).then(|| (past.subject, up_to(past)))
     }
 
@@ -70,7 +70,7 @@ impl<'a> Replay<'a> {
             let is_known = past.reason != Reason::FromNotAllowed || !known.domains_differ;
             return if is_known { After::Said(past.reason) } else { After::NotKnown };
         }
-        let class = known.class(past);
+        let (class, steps) = known.class(past);
         let named = past.named_topic.clone().filter(|topic| known.old_topic != Some(topic));
         let topic = named.or_else(|| known.stream.topic.clone());
         let controller = &known.stream.controller;
@@ -80,7 +80,7 @@ impl<'a> Replay<'a> {
         };
         let finding = decide(Question {
             stream: known.stream,
-            classification: &Classification { class, topic: topic.clone(), campaign: None, steps: Vec::new() },
+            classification: &Classification { class, topic: topic.clone(), campaign: None, steps },
             from_allowed: true,
             standing,
             listed: standing.is_some_and(|standing| self.trial.was_listed(past, controller, topic.as_deref(), standing)),
@@ -112,14 +112,15 @@ impl Trial {
 }
 
 impl Known<'_> {
-    fn class(&mut self, past: &PastDecision) -> Class {
+    fn class(&mut self, past: &PastDecision) -> (Class, Vec<Step>) {
         if let Some(class) = self.classes.get(&past.steps) {
-            return *class;
+            return class.clone();
         }
         // An explanation that cannot be read explains nothing: the class stays.
-        let class = read_steps(&past.steps).map_or(past.class, |steps| classify_again(self.stream.class, self.stream.disputed, &steps).0);
+        let again = |steps: Vec<Step>| classify_again(self.stream.class, self.stream.disputed, &steps);
+        let class = read_steps(&past.steps).map_or_else(|_| (past.class, Vec::new()), again);
         if self.classes.len() < REMEMBERED {
-            self.classes.insert(past.steps.clone(), class);
+            self.classes.insert(past.steps.clone(), class.clone());
         }
         class
     }

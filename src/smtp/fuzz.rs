@@ -40,6 +40,7 @@ pub fn command(octets: &[u8]) {
         answer,
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     });
     let settings =
         Arc::new(SmtpSettings { max_errors: u32::MAX, max_idle_commands: u32::MAX, max_recipients: 3, ..SmtpSettings::default() });

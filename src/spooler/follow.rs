@@ -67,6 +67,12 @@ impl Follower {
                 self.blocked(&copy, &decision, &message).await;
                 Ended::Done(None)
             }
+            Ok(Attempt::Held(ground)) => {
+                let next_at = self.gateway.hold_ends(Timestamp::now());
+                let held = SpooledCopy { ground: Some(ground), state: CopyState::Held, next_at, ..copy };
+                self.write(|| self.gateway.store.spool_changed(&held, copy.state, Hand::Gateway)).await;
+                Ended::Done(None)
+            }
             Ok(Attempt::Unreached(ground, outcome)) => {
                 self.unreached(SpooledCopy { ground, ..copy }, &outcome, &message).await;
                 Ended::Done(Some(false))

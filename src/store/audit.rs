@@ -52,6 +52,10 @@ pub enum Deed {
     MailReleased,
     /// Mail that waits was given up.
     MailDropped,
+    /// Held mail was read.
+    HeldMailRead,
+    /// Somebody said what a mail is, or was.
+    ClassRuled,
     /// What is stored about a person left as a file (GDPR Art. 15).
     AccessExported,
     /// A person was erased (GDPR Art. 17).
@@ -74,7 +78,7 @@ pub enum Deed {
 
 impl Deed {
     /// All deeds.
-    pub const ALL: [Deed; 29] = [
+    pub const ALL: [Deed; 31] = [
         Self::LoggedIn,
         Self::LoggedOut,
         Self::LockedOut,
@@ -95,6 +99,8 @@ impl Deed {
         Self::MailHeld,
         Self::MailReleased,
         Self::MailDropped,
+        Self::HeldMailRead,
+        Self::ClassRuled,
         Self::AccessExported,
         Self::PersonErased,
         Self::Restricted,
@@ -129,6 +135,8 @@ impl Deed {
             Self::MailHeld => "mail_held",
             Self::MailReleased => "mail_released",
             Self::MailDropped => "mail_dropped",
+            Self::HeldMailRead => "held_mail_read",
+            Self::ClassRuled => "class_ruled",
             Self::AccessExported => "access_exported",
             Self::PersonErased => "person_erased",
             Self::Restricted => "restricted",

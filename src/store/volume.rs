@@ -49,6 +49,8 @@ pub struct DecisionCounts {
     pub block: u64,
     /// [`Verdict::Defer`].
     pub defer: u64,
+    /// [`Verdict::Hold`].
+    pub hold: u64,
 }
 
 impl Step {
@@ -101,6 +103,7 @@ impl Store {
                 Verdict::Pass => counts.pass += number,
                 Verdict::Block => counts.block += number,
                 Verdict::Defer => counts.defer += number,
+                Verdict::Hold => counts.hold += number,
             }
         }
         Ok(counts)

@@ -23,6 +23,7 @@ fn main() {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::Pass,
+        bulk: Default::default(),
     };
     let classifier = Classifier::default();
     let message = Message::parse(raw.clone(), true).unwrap();

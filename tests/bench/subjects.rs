@@ -160,6 +160,7 @@ async fn whole(store: Store, subjects: u64) -> Result<()> {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     };
     let classification = Classification { class: Class::Marketing, topic: Some("news".into()), campaign: None, steps: Vec::new() };
     let now = Timestamp::now();

@@ -158,6 +158,7 @@ fn answer(table: &Table, row: &Row) -> Finding {
         answer: AnswerProfile::Reject,
         mode: if row.shadow { StreamMode::Shadow } else { StreamMode::Enforce },
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     };
     let class = if row.transactional { Class::Transactional } else { Class::Marketing };
     let seats = BTreeMap::from([("acme".to_owned(), table.seat)]);
@@ -211,6 +212,7 @@ fn stream() -> Stream {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     }
 }
 

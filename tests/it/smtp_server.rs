@@ -49,6 +49,7 @@ pub(crate) fn stream(name: &str) -> Arc<Stream> {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     })
 }
 

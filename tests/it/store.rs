@@ -249,7 +249,7 @@ async fn meets(store: &Store, who: &str, what: &str) -> &'static str {
 }
 
 /// Decision number `n` about `who`, by someone who never saw them.
-fn decision(store: &Store, who: &str, n: u16) -> Decision {
+pub(crate) fn decision(store: &Store, who: &str, n: u16) -> Decision {
     let mut random = [0; 10];
     random[..2].copy_from_slice(&n.to_be_bytes());
     let mut subject = [7; 16];

@@ -20,6 +20,7 @@ fn stream(class: StreamClass, disputed: Dispute) -> Stream {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed,
+        bulk: Default::default(),
     }
 }
 

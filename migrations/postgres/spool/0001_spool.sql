@@ -30,6 +30,7 @@ CREATE TABLE copy (
     PRIMARY KEY (message, number)
 );
 CREATE INDEX copy_due ON copy (lane, next_at);
+CREATE INDEX copy_held ON copy (message, number) WHERE state = 'held';
 
 -- The last commit of each process that writes here, in the same transaction: when the connection is lost before the answer
 -- comes, it tells whether what clients wait for is durable. Rows of processes that crashed stay; they say nothing.

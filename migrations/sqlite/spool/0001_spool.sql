@@ -27,3 +27,4 @@ CREATE TABLE copy (
     PRIMARY KEY (message, number)
 ) WITHOUT ROWID;
 CREATE INDEX copy_due ON copy (lane, next_at);
+CREATE INDEX copy_held ON copy (message, number) WHERE state = 'held';

@@ -1,15 +1,21 @@
 //! What the model is shown of a mail: hashed words and pairs of words, concepts, and a few figures, unit by unit.
 
+use std::sync::LazyLock;
+
 use super::blind::{Blind, HARDLY_A_WORD, Tongues};
 use super::concepts::{KNOWN_TONGUE, LEXICON, OTHER_TONGUE};
 use super::html;
 use super::parts;
+use super::sketch::{Sketch, draw};
 use super::words::{Unit, Words};
 
 /// Buckets that words are hashed into.
 pub(super) const BUCKETS: usize = 1 << 15;
 /// Marks that count as concepts beside those of the lexicon.
 const MARKS: &[&str] = &["price", "percentage", "link", "exclamation", "question", "sign", "number or code"];
+/// The bits of the marks for a price, and for a number or code.
+pub(super) static PRICE: LazyLock<usize> = LazyLock::new(|| LEXICON.count());
+pub(super) static NUMBER: LazyLock<usize> = LazyLock::new(|| LEXICON.count() + 6);
 /// No mail has more concepts than bits.
 pub const CONCEPTS: usize = 56;
 /// What is longer than this is not read to its end (and told so).
@@ -51,6 +57,8 @@ pub struct Features {
     pub campaign_links: usize,
     /// Why it cannot be judged, where it cannot.
     pub blind: Option<Blind>,
+    /// What the same text has in common.
+    pub sketch: Sketch,
     words: Words,
 }
 
@@ -101,7 +109,8 @@ pub fn extract(raw: &[u8]) -> Features {
         blind.get_or_insert(Blind::Language);
     }
     let disguised = words.disguised;
-    Features { grams, units, subject, links, pictures, disguised, campaign_links, blind, words }
+    let sketch = draw(&words, units.iter().map(|unit| unit.mask));
+    Features { grams, units, subject, links, pictures, disguised, campaign_links, blind, sketch, words }
 }
 
 /// Words of the body that are words.
@@ -161,7 +170,7 @@ fn bucket(hash: u64) -> u16 {
 }
 
 /// Not keyed: an adversary who aims at collisions finds a score, and the rest of the evidence untouched.
-fn hash_of(bytes: &[u8]) -> u64 {
+pub(super) fn hash_of(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     for chunk in bytes.chunks(8) {
         let mut word = [0; 8];

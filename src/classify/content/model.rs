@@ -3,6 +3,7 @@
 
 use super::blind::Blind;
 use super::features::{BUCKETS, CONCEPTS, Features, concept_name};
+use super::sketch::Sketch;
 
 /// Units that are judged together.
 pub const WINDOW: usize = 3;
@@ -18,8 +19,6 @@ const CLIP: f32 = 5.0;
 /// Weights; index 0 asks for advertising, 1 for a transaction.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// A name for records: changes with the weights.
-    pub version: u32,
     /// Of words and pairs of words, in steps of `step`.
     pub grams: Vec<[i8; 2]>,
     /// What one step is worth.
@@ -58,6 +57,8 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
     /// Why it is not to be relied on that nothing was found.
     pub blind: Option<Blind>,
+    /// What the same text has in common, whoever gets it.
+    pub sketch: Sketch,
 }
 
 impl Judgement {
@@ -105,7 +106,6 @@ impl Model {
     /// One that knows nothing.
     pub fn empty() -> Self {
         Self {
-            version: 0,
             grams: vec![[0; 2]; BUCKETS],
             step: [0.0; 2],
             concepts: vec![[0.0; 2]; CONCEPTS],
@@ -219,7 +219,15 @@ impl Model {
     pub fn judge(&self, mail: &Features) -> Judgement {
         let (figures, window, window_score) = self.figures_of(mail);
         let score = score(&self.figures, &figures);
-        Judgement { score, window, window_score, units: mail.units.len(), reasons: self.reasons(mail, window), blind: mail.blind }
+        Judgement {
+            score,
+            window,
+            window_score,
+            units: mail.units.len(),
+            reasons: self.reasons(mail, window),
+            blind: mail.blind,
+            sketch: mail.sketch,
+        }
     }
 
     /// What in the window speaks for advertising: concepts with half of their pairs.
@@ -244,7 +252,7 @@ impl Model {
 
     /// The weights as octets.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.version.to_le_bytes().to_vec();
+        let mut bytes = Vec::new();
         let floats = self
             .step
             .iter()
@@ -262,8 +270,7 @@ impl Model {
     /// The inverse of [`Model::to_bytes`]; `None` for octets of another shape.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut model = Self::empty();
-        let (version, mut rest) = bytes.split_first_chunk::<4>()?;
-        model.version = u32::from_le_bytes(*version);
+        let mut rest = bytes;
         let mut float = || {
             let (own, left) = rest.split_first_chunk::<4>()?;
             rest = left;

@@ -3,6 +3,7 @@
 use mail_parser::{MessageParser, MessagePart, MimeHeaders, PartType};
 
 use super::blind::{Blind, is_garbled, is_sealed};
+use super::html;
 
 /// How deep messages may lie in messages before the innermost is not read any more.
 const MAX_DEPTH: usize = 4;
@@ -33,6 +34,29 @@ pub(super) fn shown(raw: &[u8]) -> Shown {
         shown.texts.append(&mut shown.attached);
     }
     shown
+}
+
+/// No person reads more of a mail to know what it is.
+const LONGEST_SHOWN: usize = 30_000;
+
+/// The subject and what is seen of the texts, line by line.
+pub(super) fn lines(raw: &[u8]) -> Vec<String> {
+    let shown = shown(raw);
+    let mut lines = vec![shown.subject];
+    let mut left = LONGEST_SHOWN;
+    for (text, is_html) in shown.texts {
+        let text = if is_html { html::see(&text).text } else { text };
+        for line in text.lines() {
+            let line: String = line.chars().filter(|letter| ![html::LINK, html::PICTURE].contains(letter)).collect();
+            let line = line.trim();
+            if line.is_empty() || line.len() > left {
+                continue;
+            }
+            left -= line.len();
+            lines.push(line.to_owned());
+        }
+    }
+    lines
 }
 
 fn collect(message: &mail_parser::Message<'_>, shown: &mut Shown, depth: usize) {

@@ -2,6 +2,7 @@
 
 use unicode_normalization::char::{decompose_canonical, decompose_compatible};
 
+use super::features::hash_of;
 use super::html::{LINK, PICTURE};
 
 /// A sentence, a line of a table, a button.
@@ -26,6 +27,8 @@ pub(super) struct Words {
     pub(super) pictures: usize,
     /// Links.
     pub(super) links: usize,
+    /// A hash of the numbers and codes as they stand.
+    pub(super) values: u64,
     open: usize,
 }
 
@@ -190,6 +193,7 @@ impl Words {
         while at < bytes.len() && bytes[at].is_ascii_alphanumeric() {
             at += 1;
         }
+        self.keep_value(&bytes[from..at]);
         let tail = &chunk[run..at];
         let is_unit =
             tail.len() <= 2 || ["eur", "usd", "gbp", "chf", "min", "tage", "days", "uhr"].contains(&tail.to_ascii_lowercase().as_str());
@@ -285,6 +289,7 @@ impl Words {
         }
         let codelike = digits > 0 || (upper >= 7 && !self.buffer[start..].bytes().any(|byte| b"aeiou".contains(&byte)));
         if codelike && seen >= 4 {
+            self.keep_value(&chunk.as_bytes()[from..end]);
             self.buffer.truncate(start);
             self.buffer.push_str("#id");
         }
@@ -295,6 +300,10 @@ impl Words {
         }
         self.ends.push(self.buffer.len() as u32);
         end
+    }
+
+    fn keep_value(&mut self, octets: &[u8]) {
+        self.values = self.values.rotate_left(5) ^ hash_of(octets);
     }
 
     /// A currency beside a number makes it a price.

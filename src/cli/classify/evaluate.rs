@@ -11,9 +11,12 @@ use crate::classify::labels::{Label, parse};
 use crate::classify::{Classifier, Path as ReversePath, content};
 use crate::mail::{Class, Dispute, Message, StreamClass};
 
+/// Above the figures.
+pub(super) const HEAD: &str = "found missd raisd passd  right  recall precis raised";
+
 /// How often which answer was given.
 #[derive(Debug, Default, Clone, Copy)]
-struct Matrix {
+pub(super) struct Matrix {
     /// Advertising that was found.
     found: u32,
     /// Advertising that was not.
@@ -25,7 +28,7 @@ struct Matrix {
 }
 
 impl Matrix {
-    fn count(&mut self, label: Class, says_marketing: bool) {
+    pub(super) fn count(&mut self, label: Class, says_marketing: bool) {
         let slot = match (label == Class::Marketing, says_marketing) {
             (true, true) => &mut self.found,
             (true, false) => &mut self.missed,
@@ -35,7 +38,7 @@ impl Matrix {
         *slot += 1;
     }
 
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let Self { found, missed, raised, passed } = self;
         let share = |part: u32, whole: u32| {
             if whole == 0 { "     -".to_owned() } else { format!("{:5.1}%", 100.0 * f64::from(part) / f64::from(whole)) }
@@ -84,7 +87,7 @@ pub(super) fn run(classifier: &Classifier, folder: &Path) -> anyhow::Result<()> 
         labels.len()
     );
     for (at, title) in ["by content alone", "with header fields and rules"].iter().enumerate() {
-        println!("\n{title}\n{:34} found missd raisd passd  right  recall precis raised", "");
+        println!("\n{title}\n{:34} {HEAD}", "");
         for ((_, name), matrices) in &groups {
             println!("{name:34} {}", matrices[at].line());
         }

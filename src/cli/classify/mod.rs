@@ -2,6 +2,7 @@
 //! sends nothing, needs no data directory.
 
 mod evaluate;
+mod labels;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::mail::{AnswerProfile, Class, Dispute, Message, Stream, StreamClass, S
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Mails (.eml), and folders of them.
-    #[arg(required_unless_present = "evaluate")]
+    #[arg(required_unless_present_any = ["evaluate", "labels"])]
     files: Vec<PathBuf>,
     /// A configuration whose rules are tried.
     #[arg(long, value_name = "CONFIG")]
@@ -29,10 +30,16 @@ pub(super) struct Arguments {
     /// A folder with labels.tsv: how often the answer is right.
     #[arg(long, value_name = "DIR", conflicts_with = "files")]
     evaluate: Option<PathBuf>,
+    /// A configuration: what people said that disputed mails of its ledger were, one JSON object a line, and how often the model agreed.
+    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["files", "evaluate"])]
+    labels: Option<PathBuf>,
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(config) = &arguments.labels {
+        return labels::run(config).await;
+    }
     let config = arguments.rules.as_deref().map(Config::load).transpose()?;
     let classifier = Classifier::new(config.as_ref().map(|config| config.class_rules.clone()).unwrap_or_default());
     if let Some(folder) = &arguments.evaluate {
@@ -89,6 +96,7 @@ fn plain_stream(class: StreamClass) -> Stream {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::default(),
+        bulk: Default::default(),
     }
 }
 

@@ -48,6 +48,7 @@ impl Sink {
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
             disputed: Dispute::Enforce,
+            bulk: Default::default(),
         };
         Arc::new(Self { stream: Arc::new(stream), kept: Mutex::default(), arrived: Notify::new() })
     }

@@ -23,9 +23,10 @@ use crate::desk::Desk;
 use crate::office::{Action, Operator, Session, SessionToken, Stage, StoreError};
 
 /// The navigation: path, name, and what one must be allowed to do to see it.
-const NAV: [(&str, &str, Option<Action>); 7] = [
+const NAV: [(&str, &str, Option<Action>); 8] = [
     ("/admin", "overview", Some(Action::Overview)),
     ("/admin/decisions", "decisions", Some(Action::Decisions)),
+    ("/admin/held", "held", Some(Action::Held)),
     ("/admin/subjects", "subjects", Some(Action::FindSubject)),
     ("/admin/requests", "requests", Some(Action::Requests)),
     ("/admin/rules", "rules", Some(Action::Rules)),

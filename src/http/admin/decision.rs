@@ -9,6 +9,7 @@ use minijinja::{Value, context};
 use super::super::extract::Path;
 use super::{Admin, Inside, time};
 use crate::consent::{Decision, DecisionId, Event, ProfileName, Standing, Topic};
+use crate::mail::Class;
 use crate::office::DecisionStory;
 
 /// Events shown; a person with more has them on their own page.
@@ -21,7 +22,10 @@ pub(super) fn router() -> Router<Admin> {
 async fn show(inside: Inside, Path(id): Path<String>) -> Response {
     let Some(id) = DecisionId::parse(&id) else { return super::nothing_here(inside).await };
     match inside.admin().office.decision(&inside.operator, id).await {
-        Ok(Some(story)) => inside.page("decision.html", view(&inside, &story)),
+        Ok(Some(story)) => match inside.admin().office.label(&inside.operator, id).await {
+            Ok(label) => inside.page("decision.html", context! { label => label.map(Class::as_str), ..view(&inside, &story) }),
+            Err(error) => inside.refused(&error),
+        },
         Ok(None) => super::nothing_here(inside).await,
         Err(error) => inside.refused(&error),
     }
@@ -43,6 +47,7 @@ fn view(inside: &Inside, DecisionStory { row, events }: &DecisionStory) -> Value
         profile => decision.profile.map(ProfileName::as_str),
         shadowed => decision.shadowed.map(|reason| reason.sentence(inside.language)),
         class => classification.class.as_str(),
+        may_appeal => matches!(classification.class, Class::Transactional | Class::Marketing),
         steps => classification.steps.iter().map(step).collect::<Vec<_>>(),
         stream => decision.stream.as_str(),
         controller => decision.controller.as_str(),

@@ -135,6 +135,10 @@ pub(super) struct Totals {
     pub(super) pass: u64,
     pub(super) block: u64,
     pub(super) defer: u64,
+    /// What was held at first.
+    pub(super) held: u64,
+    /// Of what passed: what its content disputes.
+    pub(super) disputed: u64,
     pub(super) requested: u64,
     pub(super) answered: u64,
     /// Withdrawals and objections.
@@ -152,7 +156,7 @@ pub(super) fn series(kind: Kind, figures: &Figures, steps: &[Timestamp]) -> Vec<
                 let colour = match verdict {
                     Verdict::Pass => 2 * order,
                     Verdict::Block => 2 * order + 1,
-                    Verdict::Defer => 9,
+                    Verdict::Defer | Verdict::Hold => 9,
                 };
                 (colour, Label::Texts(vec![format!("admin.class.{class}"), format!("admin.verdict.{}", verdict.as_str())]))
             };
@@ -188,7 +192,9 @@ pub(super) fn totals(figures: &Figures) -> Totals {
             Verdict::Pass => &mut totals.pass,
             Verdict::Block => &mut totals.block,
             Verdict::Defer => &mut totals.defer,
+            Verdict::Hold => &mut totals.held,
         } += row.number;
+        totals.disputed += if row.reason == Reason::ClassDisputed { row.number } else { 0 };
     }
     for row in &figures.events {
         match row.kind {
@@ -311,7 +317,10 @@ mod tests {
             sums(Kind::OptIns, &figures),
             [(text(&["series.given"]), 6), (text(&["series.requested"]), 8), (text(&["series.objected"]), 2)]
         );
-        assert_eq!(totals(&figures), Totals { pass: 15, block: 12, defer: 1, requested: 8, answered: 6, withdrawn: 2 });
+        assert_eq!(
+            totals(&figures),
+            Totals { pass: 15, block: 12, defer: 1, requested: 8, answered: 6, withdrawn: 2, ..Totals::default() }
+        );
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(kind.as_str()), Some(kind));
             assert_eq!(series(kind, &Figures::default(), &Range::Day.begins(at(NOW))), []);

@@ -78,7 +78,7 @@ impl Asked {
 }
 
 fn verdict(word: &str) -> Option<Verdict> {
-    [Verdict::Pass, Verdict::Block, Verdict::Defer].into_iter().find(|verdict| verdict.as_str() == word)
+    [Verdict::Pass, Verdict::Block, Verdict::Defer, Verdict::Hold].into_iter().find(|verdict| verdict.as_str() == word)
 }
 
 /// As a browser's field for date and time writes it (UTC), or only a day.

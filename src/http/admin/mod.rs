@@ -18,6 +18,7 @@ mod export;
 mod figures;
 mod filter;
 mod guard;
+mod held;
 mod overview;
 mod pages;
 mod qr;
@@ -80,6 +81,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(office: &Office, answers:
         .merge(account::router())
         .merge(audit::router())
         .merge(rules::router())
+        .merge(held::router())
         .merge(search::router())
         .merge(subject::router())
         .merge(rights::router())

@@ -38,6 +38,10 @@ async fn show(inside: Inside, Query(asked): Query<Asked>) -> Response {
         Ok(pressing) => pressing,
         Err(error) => return inside.refused(&error),
     };
+    let held = match inside.admin().office.held(&inside.operator).await {
+        Ok((_, held)) => held,
+        Err(error) => return inside.refused(&error),
+    };
     let totals = figures::totals(&figures);
     let decided = totals.pass + totals.block + totals.defer;
     let number = |number| inside.number(number);
@@ -52,6 +56,8 @@ async fn show(inside: Inside, Query(asked): Query<Asked>) -> Response {
             pass => number(totals.pass), pass_share => share(totals.pass, decided),
             block => number(totals.block), block_share => share(totals.block, decided),
             defer => number(totals.defer),
+            held => number(held),
+            disputed => number(totals.disputed),
             requested => number(totals.requested),
             completion => share(totals.answered, totals.requested),
             withdrawn => number(totals.withdrawn),

@@ -75,6 +75,7 @@ fn stream(controller: &str, class: StreamClass, own: Option<&str>, domains: &[&s
         topic: own.map(topic),
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
         from_domains,
         sources,
     }

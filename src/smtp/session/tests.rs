@@ -19,6 +19,7 @@ fn stream(name: &str) -> Arc<Stream> {
         answer,
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     })
 }
 

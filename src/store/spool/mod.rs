@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 pub use self::write::{Hand, Judgement};
 use self::writer::Writer;
 use super::StoreError;
-use crate::consent::{CopyKey, Decision, DecisionId, Topic};
+use crate::consent::{CopyKey, Decision, DecisionId, Reason, Topic};
 use crate::crypto::DataKey;
-use crate::mail::{Hop, Lane, Recipient, Sender};
+use crate::mail::{Class, Hop, Lane, Recipient, Sender};
 use crate::store::db::{Connection, Pool};
 
 /// Id of a spooled message: 48 bits of milliseconds, then random bits.
@@ -82,6 +82,11 @@ impl Ground {
         let says = format!("{} {} {topic} {} {event}", decision.classification.class, decision.controller, decision.reason);
         Self { decision: decision.id, says }
     }
+
+    /// True when the mail's class is what a person is asked about.
+    pub fn is_disputed(&self) -> bool {
+        self.says.split(' ').nth(3) == Some(Reason::Held.as_str())
+    }
 }
 
 /// One recipient's copy as it goes into the spool.
@@ -132,6 +137,8 @@ pub struct SpooledCopy {
     pub fingerprint: Option<CopyKey>,
     /// The last words about it, the outbound MTA's or ours.
     pub last: Option<String>,
+    /// What a person said that it is, who looked at it while it was held.
+    pub ruling: Option<Class>,
 }
 
 /// A copy whose time has come. What is sealed of it is read when it is tried: meanwhile an operator may have judged.

@@ -104,14 +104,23 @@ impl Store {
         let mut reader = self.inner.spool.reader.lock().await;
         let rows: Vec<Row> = query_as(copies!("ORDER BY c.message, c.number LIMIT $1")).bind(limit).fetch_all(&mut reader).await?;
         drop(reader);
-        let opened = rows.into_iter().filter_map(|row| match self.inner.spool.copy(row) {
-            Ok(copy) => Some(copy),
-            Err(error) => {
-                tracing::error!(%error, "a copy in the spool cannot be opened");
-                None
-            }
-        });
-        Ok(opened.collect())
+        Ok(self.inner.spool.opened(rows))
+    }
+
+    /// Copies that wait for a person, the oldest first; at most `limit`. Those that cannot be opened are left out and told.
+    pub async fn spool_held(&self, limit: u32) -> Result<Vec<SpooledCopy>, StoreError> {
+        let mut reader = self.inner.spool.reader.lock().await;
+        let rows: Vec<Row> =
+            query_as(copies!("WHERE c.state = 'held' ORDER BY c.message, c.number LIMIT $1")).bind(limit).fetch_all(&mut reader).await?;
+        drop(reader);
+        Ok(self.inner.spool.opened(rows))
+    }
+
+    /// How many copies wait for a person.
+    pub async fn spool_held_number(&self) -> Result<u64, StoreError> {
+        let mut reader = self.inner.spool.reader.lock().await;
+        let (number,): (i64,) = query_as("SELECT count(*) FROM copy WHERE state = 'held'").fetch_one(&mut reader).await?;
+        count(number)
     }
 
     /// A message; `None` when its last copy was settled.
@@ -155,11 +164,22 @@ impl Store {
 }
 
 impl Spool {
+    fn opened(&self, rows: Vec<Row>) -> Vec<SpooledCopy> {
+        let opened = rows.into_iter().filter_map(|row| match self.copy(row) {
+            Ok(copy) => Some(copy),
+            Err(error) => {
+                tracing::error!(%error, "a copy in the spool cannot be opened");
+                None
+            }
+        });
+        opened.collect()
+    }
+
     fn copy(&self, row: Row) -> Result<SpooledCopy, StoreError> {
         let (message, number, lane, state, next_at, attempts, decision, fingerprint, sealed, stream, queued_at, size) = row;
         let damaged = StoreError::Damaged("a spooled copy");
         let id = copy_id(&message, number)?;
-        let (recipient, says, last) = SealedCopy::open(&self.key, id, &sealed)?.parts()?;
+        let (recipient, says, last, ruling) = SealedCopy::open(&self.key, id, &sealed)?.parts()?;
         Ok(SpooledCopy {
             id,
             stream,
@@ -173,6 +193,7 @@ impl Spool {
             ground: decision.map(|id| octets(&id).map(DecisionId)).transpose()?.zip(says).map(|(decision, says)| Ground { decision, says }),
             fingerprint: fingerprint.map(|key| octets(&key).map(CopyKey)).transpose()?,
             last,
+            ruling,
         })
     }
 }

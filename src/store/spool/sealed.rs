@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::{CopyId, Ground, NewSpooled, SpoolId};
 use crate::crypto::DataKey;
 use crate::entropy::random;
-use crate::mail::{Address, Body, Hop, Notify, Recipient, Return, ReversePath, Sender};
+use crate::mail::{Address, Body, Class, Hop, Notify, Recipient, Return, ReversePath, Sender};
 use crate::store::StoreError;
 
 /// What is known of a message besides its octets.
@@ -23,6 +23,9 @@ pub(super) struct Head {
     authenticated: bool,
 }
 
+/// What is known of a copy, opened.
+type CopyParts = (Recipient, Option<String>, Option<String>, Option<Class>);
+
 /// What is known of a copy.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SealedCopy {
@@ -31,6 +34,7 @@ pub(super) struct SealedCopy {
     orcpt: Option<String>,
     says: Option<String>,
     last: Option<String>,
+    ruling: Option<String>,
 }
 
 impl Head {
@@ -74,13 +78,14 @@ impl Head {
 }
 
 impl SealedCopy {
-    pub(super) fn of(recipient: &Recipient, ground: Option<&Ground>, last: Option<&str>) -> Self {
+    pub(super) fn of(recipient: &Recipient, ground: Option<&Ground>, last: Option<&str>, ruling: Option<Class>) -> Self {
         Self {
             address: recipient.address.as_str().to_owned(),
             notify: recipient.notify.map(|notify| notify.to_string()),
             orcpt: recipient.orcpt.clone(),
             says: ground.map(|ground| ground.says.clone()),
             last: last.map(str::to_owned),
+            ruling: ruling.map(|class| class.as_str().to_owned()),
         }
     }
 
@@ -92,10 +97,12 @@ impl SealedCopy {
         open(key, &place("copy", id.message, id.number), sealed)
     }
 
-    /// The recipient, what the decision said, the last words.
-    pub(super) fn parts(self) -> Result<(Recipient, Option<String>, Option<String>), StoreError> {
+    /// The recipient, what the decision said, the last words, what a person said.
+    pub(super) fn parts(self) -> Result<CopyParts, StoreError> {
+        let ruling =
+            self.ruling.as_deref().map(|word| Class::parse(word).ok_or(StoreError::Damaged("a ruling in the spool"))).transpose()?;
         let notify = self.notify.as_deref().and_then(Notify::parse);
-        Ok((Recipient { address: address(&self.address)?, notify, orcpt: self.orcpt }, self.says, self.last))
+        Ok((Recipient { address: address(&self.address)?, notify, orcpt: self.orcpt }, self.says, self.last, ruling))
     }
 }
 

@@ -101,7 +101,7 @@ impl Spool {
             attempts: copy.attempts,
             decision: copy.ground.as_ref().map(|ground| ground.decision),
             fingerprint: copy.fingerprint,
-            sealed: SealedCopy::of(&copy.recipient, copy.ground.as_ref(), copy.last.as_deref()).seal(&self.key, id),
+            sealed: SealedCopy::of(&copy.recipient, copy.ground.as_ref(), copy.last.as_deref(), None).seal(&self.key, id),
         }
     }
 
@@ -114,7 +114,7 @@ impl Spool {
             attempts: copy.attempts,
             decision: copy.ground.as_ref().map(|ground| ground.decision),
             fingerprint: copy.fingerprint,
-            sealed: SealedCopy::of(&copy.recipient, copy.ground.as_ref(), copy.last.as_deref()).seal(&self.key, copy.id),
+            sealed: SealedCopy::of(&copy.recipient, copy.ground.as_ref(), copy.last.as_deref(), copy.ruling).seal(&self.key, copy.id),
         }
     }
 }

@@ -64,6 +64,7 @@ impl Company {
             answer: AnswerProfile::Reject,
             mode: StreamMode::Enforce,
             disputed: Dispute::Enforce,
+            bulk: Default::default(),
         };
         let seats = BTreeMap::from([("acme".to_owned(), None)]);
         let question = Question {

@@ -1,16 +1,16 @@
 //! What each role may do, method by method, and that it is on record.
 
 use consentry::consent::{EventKind, Evidence, RequestDoor, RequestStep, Right, Source, SubjectId};
-use consentry::mail::Address;
+use consentry::mail::{Address, Class};
 use consentry::office::{
-    Action, ByHand, Deed, Object, OfficeError, Operator, OperatorId, Rectification, RequestError, Role, RulesError, Stop, TotpPolicy,
-    WithdrawAnswer,
+    Action, ByHand, Deed, Object, OfficeError, Operator, OperatorId, Rectification, RequestError, Role, RuleAnswer, RulesError, Stop,
+    TotpPolicy, WithdrawAnswer,
 };
 use consentry::policy::RulesId;
 use consentry::store::{NewRequest, Simulation, Store};
 
 use super::{World, start};
-use crate::store::{confirm, drop_trigger, octets, request, run};
+use crate::store::{confirm, decision, drop_trigger, octets, request, run};
 
 const OLIVIA: &str = "olivia@example.org";
 
@@ -44,6 +44,14 @@ async fn act(world: &World, operator: &Operator, action: Action, subject: Subjec
     let (office, at) = (&world.office, start());
     match action {
         Action::Overview | Action::Decisions => office.authorise(operator, action).map(|()| None),
+        Action::Held => office.held(operator).await.map(|(copies, number)| assert!(copies.is_empty() && number == 0)).map(|()| None),
+        Action::RuleOnClass => {
+            let n = 100 + operator.role as u16;
+            world.store.record(decision(&world.store, OLIVIA, n), None).await?;
+            let said = office.appeal(operator, decision(&world.store, OLIVIA, n).id, Class::Marketing, "an advert", at).await?;
+            assert_eq!(said, RuleAnswer::Done);
+            Ok(Some(Deed::ClassRuled))
+        }
         Action::FindSubject => {
             assert_eq!(office.find_subject(operator, &Address::parse(OLIVIA).unwrap(), at).await?, Some(subject));
             Ok(Some(Deed::SubjectSearched))
@@ -133,11 +141,13 @@ fn done(result: Result<(), RulesError>, deed: Deed) -> Result<Option<Deed>, Offi
 async fn each_role_does_what_the_table_says_and_nothing_else() {
     // L-TOM-02: the table once more, written down apart from the code.
     let may = |role, action| match action {
-        Action::Overview | Action::Decisions => true,
+        Action::Overview | Action::Decisions | Action::Held => true,
         Action::FindSubject | Action::SubjectTimeline | Action::Withdraw | Action::Restrict | Action::Rules | Action::SimulateRules => {
             role >= Role::Operator
         }
-        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::Erase | Action::ApproveRules => role >= Role::Compliance,
+        Action::ExportCsv | Action::RevealAddress | Action::ReadAudit | Action::Erase | Action::ApproveRules | Action::RuleOnClass => {
+            role >= Role::Compliance
+        }
         Action::Requests => role >= Role::Operator,
         Action::Rectify | Action::HandleRequests => role >= Role::Compliance,
         Action::Evidence | Action::AccessExport => role == Role::Legal,

@@ -56,6 +56,7 @@ async fn verdict(store: &Store, now: Timestamp) -> Verdict {
         answer: AnswerProfile::Reject,
         mode: StreamMode::Enforce,
         disputed: Dispute::Enforce,
+        bulk: Default::default(),
     };
     let entry = TopicEntry { name: topic("news"), controller: "acme".into(), title: "News".into(), list_id: "news.example".into() };
     let settings = PolicySettings { default: ProfileName::parse("de"), ..PolicySettings::default() };

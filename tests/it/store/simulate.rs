@@ -78,6 +78,7 @@ fn streams() -> Vec<Arc<Stream>> {
             answer: AnswerProfile::Reject,
             mode,
             disputed: consentry::mail::Dispute::default(),
+            bulk: Default::default(),
         })
     };
     let all = [
@@ -108,6 +109,7 @@ fn trial() -> Trial {
             topic: Some(topic("news")),
             mode: stream.mode,
             disputed: stream.disputed,
+            bulk: stream.bulk,
             from_domains: BTreeSet::new(),
             sources: BTreeSet::new(),
         };

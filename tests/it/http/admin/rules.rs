@@ -18,6 +18,7 @@ fn rules(mode: StreamMode) -> Rules {
         topic: None,
         mode,
         disputed: consentry::mail::Dispute::Enforce,
+        bulk: Default::default(),
         from_domains: ["acme.example".to_owned()].into(),
         sources: [].into(),
     };
