@@ -257,6 +257,7 @@ CREATE TABLE crowd (
     sketch  BYTEA NOT NULL,
     people  BYTEA NOT NULL,
     mails   BIGINT NOT NULL,
+    own     BIGINT NOT NULL,
     alike   BIGINT NOT NULL,
     ends    BIGINT NOT NULL,
     PRIMARY KEY (gateway, stream, span, seconds, sketch)

@@ -259,6 +259,7 @@ CREATE TABLE crowd (
     sketch  BLOB NOT NULL,
     people  BLOB NOT NULL,
     mails   INTEGER NOT NULL,
+    own     INTEGER NOT NULL,
     alike   INTEGER NOT NULL,
     ends    INTEGER NOT NULL,
     PRIMARY KEY (gateway, stream, span, seconds, sketch)

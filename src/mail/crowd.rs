@@ -15,7 +15,9 @@ pub struct CrowdRow {
     pub people: Vec<u8>,
     /// How many mails.
     pub mails: u32,
-    /// Of these, with the same numbers and codes.
+    /// A hash of the numbers and codes that most of them have.
+    pub own: u64,
+    /// By how many more they have these than others, at least.
     pub alike: u32,
 }
 

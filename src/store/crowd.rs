@@ -22,9 +22,9 @@ impl Store {
         let mut tx = begin(&mut writer).await?;
         for row in rows {
             query(
-                "INSERT INTO crowd (gateway, stream, span, seconds, sketch, people, mails, alike, ends)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (gateway, stream, span, seconds, sketch)
-                 DO UPDATE SET people = excluded.people, mails = excluded.mails, alike = excluded.alike",
+                "INSERT INTO crowd (gateway, stream, span, seconds, sketch, people, mails, own, alike, ends)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (gateway, stream, span, seconds, sketch)
+                 DO UPDATE SET people = excluded.people, mails = excluded.mails, own = excluded.own, alike = excluded.alike",
             )
             .bind(&self.inner.gateway[..])
             .bind(&row.stream)
@@ -33,6 +33,7 @@ impl Store {
             .bind(&row.sketch)
             .bind(&row.people)
             .bind(i64::from(row.mails))
+            .bind(row.own.cast_signed())
             .bind(i64::from(row.alike))
             .bind(row.ends())
             .execute(&mut tx)
@@ -46,10 +47,10 @@ impl Store {
     pub async fn crowds_of_others(&self, now: Timestamp) -> Result<Vec<CrowdRow>, StoreError> {
         /// So many texts are enough to know by.
         const MOST: u64 = 10_000;
-        type Row = (String, i64, i64, Vec<u8>, Vec<u8>, i64, i64);
+        type Row = (String, i64, i64, Vec<u8>, Vec<u8>, i64, i64, i64);
         let mut reader = self.inner.reader.lock().await;
         let rows: Vec<Row> = query_as(
-            "SELECT stream, span, seconds, sketch, people, mails, alike FROM crowd
+            "SELECT stream, span, seconds, sketch, people, mails, own, alike FROM crowd
              WHERE gateway <> $1 AND ends > $2 ORDER BY mails DESC LIMIT $3",
         )
         .bind(&self.inner.gateway[..])
@@ -60,9 +61,10 @@ impl Store {
         drop(reader);
         let number = |value: i64| u32::try_from(value).map_err(|_| StoreError::Damaged("a count of people"));
         rows.into_iter()
-            .map(|(stream, span, seconds, sketch, people, mails, alike)| {
-                octets::<40>(&sketch)?;
-                Ok(CrowdRow { stream, span, seconds: number(seconds)?, sketch, people, mails: number(mails)?, alike: number(alike)? })
+            .map(|(stream, span, seconds, sketch, people, mails, own, alike)| {
+                octets::<32>(&sketch)?;
+                let (seconds, mails, alike) = (number(seconds)?, number(mails)?, number(alike)?);
+                Ok(CrowdRow { stream, span, seconds, sketch, people, mails, own: own.cast_unsigned(), alike })
             })
             .collect()
     }

@@ -62,8 +62,9 @@ fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
     let arrivals = sink.wait_for(1 + relayed);
     assert!(world.stop());
     assert_eq!(sink.arrivals().len(), 1 + relayed, "nothing comes twice");
-    let [consent, transactional, none] = recorded(&world);
-    tell(&format!("corpus: decisions: {consent} doi_consent + {transactional} transactional + {none} no_consent"));
+    let [consent, undisputed, disputed, none] = recorded(&world);
+    tell(&format!("corpus: decisions: {consent} doi_consent + {undisputed} transactional + {disputed} class_disputed + {none} no_consent"));
+    let transactional = undisputed + disputed;
     assert_eq!((consent + transactional, none), (relayed, blocked));
     // Who declares transactional on a stream that may, passes without consent; nobody else does.
     assert_eq!(of(WITHOUT, 250) * 2, transactional);
@@ -76,11 +77,12 @@ fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
 }
 
 /// Decisions by reason, read from the ledger itself after the gateway has ended.
-fn recorded(world: &World) -> [usize; 3] {
+fn recorded(world: &World) -> [usize; 4] {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let counts = [
             count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'doi_consent'").await,
             count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'transactional'").await,
+            count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'class_disputed'").await,
             count_rows(world.dir.path(), "SELECT count(*) FROM decision WHERE reason = 'no_consent'").await,
         ];
         counts.map(|count| usize::try_from(count).unwrap())

@@ -10,7 +10,7 @@ use consentry::consent::{
     Verdict,
 };
 use consentry::decide::{Finding, Question, decide};
-use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Stream, StreamClass, StreamMode};
+use consentry::mail::{AnswerProfile, Class, Classification, Dispute, Step, Stream, StreamClass, StreamMode, Trust};
 use consentry::policy::{Case, Policy, PolicySettings, ProfileChange, SimilarTopics};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -54,6 +54,8 @@ struct Row {
     transactional: bool,
     #[serde(default)]
     foreign_from: bool,
+    /// Its content says something else; and what the stream does then.
+    disputed: Option<Dispute>,
     #[serde(default)]
     listed: bool,
     #[serde(default)]
@@ -157,14 +159,16 @@ fn answer(table: &Table, row: &Row) -> Finding {
         from_domains: Vec::new(),
         answer: AnswerProfile::Reject,
         mode: if row.shadow { StreamMode::Shadow } else { StreamMode::Enforce },
-        disputed: Dispute::Enforce,
+        disputed: row.disputed.unwrap_or(Dispute::Enforce),
         bulk: Default::default(),
     };
+    let content = Step { trust: Trust::Content, says: Class::Marketing, why: "content".into() };
+    let steps = row.disputed.map(|_| content).into_iter().collect();
     let class = if row.transactional { Class::Transactional } else { Class::Marketing };
     let seats = BTreeMap::from([("acme".to_owned(), table.seat)]);
     decide(Question {
         stream: &stream,
-        classification: &Classification { class, topic: row.mail.clone(), campaign: None, steps: Vec::new() },
+        classification: &Classification { class, topic: row.mail.clone(), campaign: None, steps },
         from_allowed: !row.foreign_from,
         standing: Some(&standing).filter(|standing| **standing != Standing::default()),
         listed: row.listed,

@@ -22,25 +22,14 @@ impl Sketch {
     /// With fewer words there is nothing to compare.
     const FEWEST: usize = 5;
 
-    /// As it is kept.
-    pub fn to_octets(self) -> Vec<u8> {
-        [&self.words[..], &self.own.to_le_bytes()].concat()
-    }
-
-    /// The inverse of [`Sketch::to_octets`].
-    pub fn from_octets(octets: &[u8]) -> Option<Self> {
-        let (words, own) = octets.split_first_chunk()?;
-        Some(Self { words: *words, own: u64::from_le_bytes(own.try_into().ok()?) })
-    }
-
-    /// True when seven of eight words are the same, about.
+    /// True when seven of eight words are the same, about; and a name may be another's.
     pub fn is_near(&self, other: &Self) -> bool {
         let (mut same, mut any) = (0, 0);
         for (own, other) in self.words.iter().zip(&other.words) {
             same += usize::from(own == other && *own != 0);
             any += usize::from((own | other) != 0);
         }
-        any >= Self::FEWEST && same * 8 >= any * 7
+        any >= Self::FEWEST && any - same <= any / 8 + 1
     }
 }
 

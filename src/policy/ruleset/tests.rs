@@ -122,7 +122,7 @@ const TABLE: &[(&str, Edit, Option<&str>)] = &[
     ("a default topic less", |parts| parts.streams[0].1.topic = None, None),
     ("another default topic", |parts| parts.streams[0].1.topic = Some(topic("fashion.bags")), Some("its topic is fashion.bags")),
     ("only watched", |parts| parts.streams[0].1.mode = StreamMode::Shadow, Some("is only watched")),
-    ("a dispute passes", |parts| parts.streams[1].1.disputed = Dispute::Pass, Some("what its content disputes passes")),
+    ("a dispute passes", |parts| parts.streams[1].1.disputed = Dispute::Pass, Some("what its content disputes may pass")),
     ("a rule that raises more", |parts| parts.classes.rules.push(raises("b", None)), None),
     ("a rule less", |parts| parts.classes.rules.clear(), Some("rules: one that was there is gone")),
     ("a rule that names a topic", |parts| parts.classes.rules.push(raises("b", Some("news"))), Some("names a topic")),
