@@ -37,5 +37,6 @@ mod templates;
 mod tracking;
 mod tricks;
 mod trips;
+mod visitor;
 mod wild;
 mod world;

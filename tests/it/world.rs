@@ -88,7 +88,13 @@ impl World {
 
     /// Another gateway on the ledger of the first one.
     pub(crate) fn beside(first: &Self, outbound: SocketAddr, database: &str) -> Self {
+        Self::beside_with(first, outbound, database, |_| {})
+    }
+
+    /// The same after `prepare` had its way.
+    pub(crate) fn beside_with(first: &Self, outbound: SocketAddr, database: &str, prepare: impl FnOnce(&mut Setup)) -> Self {
         Self::start_with(outbound, |setup| {
+            prepare(setup);
             setup.database = Some(database.to_owned());
             setup.token = Some(first.token.clone());
             std::fs::create_dir(setup.dir.join("data")).unwrap();

@@ -9,6 +9,7 @@ use crate::authenticator::code;
 use crate::client::Client;
 use crate::peers::run_with_input;
 use crate::sink::Sink;
+use crate::visitor::Visitor;
 use crate::world::{World, consentry, link};
 
 const FROM: &str = "newsletter@acme.example";
@@ -170,38 +171,11 @@ fn whoever_has_a_second_factor_proves_it_when_approving_and_failures_lock() {
 
 /// Sets up a second factor at /admin; its secret.
 fn enrol(world: &World, name: &str) -> String {
-    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build());
-    let field = |html: &str, name: &str| {
-        let rest = html.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{html}")).1;
-        rest.split('"').next().unwrap().to_owned()
-    };
-    let base = format!("http://{}", world.http);
-    let mut cookie = String::new();
-    let mut ask = |path: &str, form: Option<&[(&str, &str)]>| {
-        let uri = format!("{base}{path}");
-        let builder = ureq::http::Request::builder().uri(uri).header("cookie", &cookie).header("x-forwarded-for", "192.0.2.9");
-        let builder = builder.header("x-forwarded-proto", "https").header("origin", crate::world::PUBLIC_URL);
-        let body = form.map(|pairs| pairs.iter().map(|(k, v)| format!("{k}={}", v.replace(' ', "+"))).collect::<Vec<_>>().join("&"));
-        let mut answer = match body {
-            Some(body) => {
-                let builder = builder.method("POST").header("content-type", "application/x-www-form-urlencoded");
-                agent.run(builder.body(body).unwrap()).unwrap()
-            }
-            None => agent.run(builder.body(String::new()).unwrap()).unwrap(),
-        };
-        for set in answer.headers().get_all("set-cookie") {
-            cookie = set.to_str().unwrap().split(';').next().unwrap().to_owned();
-        }
-        answer.body_mut().read_to_string().unwrap()
-    };
-    let page = ask("/admin/login", None);
-    let token = field(&page, "token");
-    ask("/admin/login", Some(&[("token", &token), ("name", name), ("password", PASSWORD), ("back", "")]));
-    let page = ask("/admin/second-factor", None);
+    let mut visitor = Visitor::login(world, name, PASSWORD);
+    let page = visitor.get("/admin/second-factor").1;
     let secret = page.split("class=\"key\">").nth(1).unwrap_or_else(|| panic!("{page}")).split('<').next().unwrap().to_owned();
-    let token = field(&page, "token");
     let now = code(&secret, Timestamp::now());
-    ask("/admin/second-factor", Some(&[("token", &token), ("code", &now), ("back", "")]));
+    visitor.send("/admin/second-factor", "/admin/second-factor", &[("code", &now), ("back", "")]);
     secret
 }
 
