@@ -16,7 +16,9 @@ use crate::policy::Rules;
 use crate::simulate::{Heading, Trial, simulate};
 use crate::store::{Simulation, Store};
 
+// A simulation alone needs nobody to stand for it.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("name", |name| name.required(false)))]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: super::Config,

@@ -20,7 +20,7 @@ use super::request::{Exercised, door, exercise};
 use super::subject_keys::DataKeys;
 use super::withdrawal::{Stop, is_in_force, record_stop, suppress};
 use super::{NewAuditLine, Store, StoreError, begin};
-use crate::consent::{Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, Right, Source, SubjectId, TopicStanding};
+use crate::consent::{Channel, ChoiceEvidence, Event, EventKind, Evidence, LookupKey, Right, Source, SubjectId};
 use crate::mail::Address;
 
 /// An address to be corrected.
@@ -140,7 +140,9 @@ async fn carry_over(tx: &mut Connection, old: &Place, next: &mut Place, keys: &D
 /// The noes that stand at a mailbox.
 async fn stops(tx: &mut Connection, place: &Place, controller: &str) -> Result<Vec<Stop>, StoreError> {
     let standing = &place.standing;
-    let withdrawn = standing.topics(controller).filter(|(_, said)| matches!(said, TopicStanding::Withdrawn(_)));
+    // Not by what a topic says as a whole: a complaint that came later would hide the withdrawal.
+    let asked = standing.last_ask(controller, Some(Channel::Email));
+    let withdrawn = standing.topics(controller).filter(|(topic, _)| standing.withdrawn_since(asked, controller, topic));
     let topics: Vec<Stop> = withdrawn.map(|(topic, _)| Stop::Topics(vec![topic.clone()])).collect();
     let all = [Stop::Complaint, Stop::Dispute, Stop::Advertising, Stop::Tracking].into_iter().chain(topics);
     let mut stops: Vec<Stop> = all.filter(|stop| is_in_force(standing, controller, stop)).collect();
