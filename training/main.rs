@@ -3,6 +3,7 @@
 
 mod corpus;
 mod learn;
+mod opinion;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,10 +134,45 @@ fn main() {
     let mut model = learner.model();
     model.figures = cautious(combine(&rows.iter().map(|(_, row)| *row).collect::<Vec<_>>()));
     println!("figures {:?}", model.figures);
+    second_opinion(&model, arguments.iter().any(|own| own == "--show"));
     if let Some(file) = value("--write") {
         std::fs::write(file, model.to_bytes()).expect("writable");
     }
     eprintln!("all {:?}", start.elapsed());
+}
+
+/// On mails of our own that nothing was chosen by.
+fn second_opinion(model: &Model, shows: bool) {
+    let mut rows: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
+    for own in opinion::read() {
+        let features = extract(&own.raw);
+        let judgement = model.judge(&features);
+        let what = if own.hidden {
+            "hidden"
+        } else if own.advertises {
+            "marketing"
+        } else {
+            "transactional"
+        };
+        let row = rows.entry((what, own.language)).or_default();
+        row[0] += usize::from(judgement.raises());
+        row[1] += 1;
+        if shows && judgement.raises() != own.advertises {
+            let (from, to) = judgement.window;
+            let blind = judgement.blind.map_or("", |why| why.as_str());
+            println!(
+                "opinion {what} {} {} {:.2} {blind} | {} | {:?}",
+                own.language,
+                own.kind,
+                judgement.score,
+                features.phrase(from, to),
+                judgement.reasons.iter().take(3).map(|r| r.name.as_str()).collect::<Vec<_>>()
+            );
+        }
+    }
+    for ((what, language), [raised, all]) in rows {
+        println!("second opinion: {what} {language}: {raised} of {all} raised");
+    }
 }
 
 fn bag(sample: &Sample) -> Bag {

@@ -1,0 +1,56 @@
+//! A second opinion: mails of our own that nothing was trained on or chosen by (`training/opinion/mails.txt`), and adverts that are
+//! hidden in the transactional ones of their language. Only measured.
+
+/// One mail.
+pub(crate) struct Opinion {
+    /// Whether it advertises.
+    pub advertises: bool,
+    /// True for a transactional mail with an advert put into it.
+    pub hidden: bool,
+    /// `de` or `en`.
+    pub language: &'static str,
+    /// Of which kind; for a hidden advert, of which kind that is.
+    pub kind: &'static str,
+    /// As it would come.
+    pub raw: Vec<u8>,
+}
+
+/// All of them.
+pub(crate) fn read() -> Vec<Opinion> {
+    let lines = include_str!("opinion/mails.txt").lines().filter(|line| !line.starts_with('#'));
+    let rows: Vec<[&'static str; 5]> = lines
+        .map(|line| {
+            let mut parts = line.splitn(3, " | ");
+            let (head, subject) = (parts.next().expect("a head"), parts.next().expect("a subject"));
+            let mut head = head.split(' ');
+            let mut word = || head.next().expect("a word");
+            [word(), word(), word(), subject, parts.next().expect("a text")]
+        })
+        .collect();
+    let of = |label: &'static str| rows.iter().filter(move |row| row[0] == label);
+    let plain = |row: &[&'static str; 5], advertises| Opinion {
+        advertises,
+        hidden: false,
+        language: row[1],
+        kind: row[2],
+        raw: mail(row[3], &row[4].split(" / ").collect::<Vec<_>>()),
+    };
+    let hide = |row: &[&'static str; 5]| {
+        let [_, language, kind, _, advert] = *row;
+        // at the end, the beginning, and in between
+        of("transactional").filter(move |row| row[1] == language).enumerate().map(move |(at, row)| {
+            let mut blocks: Vec<&str> = row[4].split(" / ").collect();
+            blocks.insert((at * 2 + 1) % (blocks.len() + 1), advert);
+            Opinion { advertises: true, hidden: true, language, kind, raw: mail(row[3], &blocks) }
+        })
+    };
+    let mut all: Vec<Opinion> = of("transactional").map(|row| plain(row, false)).collect();
+    all.extend(of("marketing").map(|row| plain(row, true)));
+    all.extend(of("hidden").flat_map(hide));
+    all
+}
+
+fn mail(subject: &str, blocks: &[&str]) -> Vec<u8> {
+    let head = format!("From: a@house.example\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    format!("{head}Content-Transfer-Encoding: 8bit\r\n\r\n{}\r\n", blocks.join("\r\n\r\n")).into_bytes()
+}
