@@ -137,23 +137,22 @@ async fn carry_over(tx: &mut Connection, old: &Place, next: &mut Place, keys: &D
     Ok(noes)
 }
 
-/// The noes that stand at a mailbox.
+/// The noes that stand at a mailbox, those about less first: once a complaint is told, the fold takes the rest for said.
 async fn stops(tx: &mut Connection, place: &Place, controller: &str) -> Result<Vec<Stop>, StoreError> {
-    let standing = &place.standing;
-    // Not by what a topic says as a whole: a complaint that came later would hide the withdrawal.
-    let asked = standing.last_ask(controller, Some(Channel::Email));
-    let withdrawn = standing.topics(controller).filter(|(topic, _)| standing.withdrawn_since(asked, controller, topic));
-    let topics: Vec<Stop> = withdrawn.map(|(topic, _)| Stop::Topics(vec![topic.clone()])).collect();
-    let all = [Stop::Complaint, Stop::Dispute, Stop::Advertising, Stop::Tracking].into_iter().chain(topics);
-    let mut stops: Vec<Stop> = all.filter(|stop| is_in_force(standing, controller, stop)).collect();
-    // Of calls and letters the fold keeps no more than it needs; each no of them is told anew.
+    let in_force = |stop: &Stop| is_in_force(&place.standing, controller, stop);
+    let mut stops: Vec<Stop> = vec![];
+    // What was said of less than everything is read from the events: the fold keeps no more of it than it needs.
     for event in events(tx, place.subject, None).await?.into_iter().filter(|event| event.controller == controller) {
-        let elsewhere = matches!(event.channel, Channel::Phone | Channel::Post);
-        let is_no = matches!(event.kind, EventKind::Withdrawn | EventKind::Objected);
-        let stop = Stop::Elsewhere { channel: event.channel, topics: event.topics };
-        if elsewhere && is_no && !stops.contains(&stop) {
-            stops.push(stop);
-        }
+        let stop = match (event.kind, event.channel) {
+            (EventKind::Withdrawn, Channel::Email) => Some(Stop::Topics(event.topics)).filter(in_force),
+            (EventKind::Withdrawn, Channel::Tracking) => Some(Stop::Tracking).filter(in_force),
+            (EventKind::Withdrawn | EventKind::Objected, channel @ (Channel::Phone | Channel::Post)) => {
+                Some(Stop::Elsewhere { channel, topics: event.topics })
+            }
+            _ => None,
+        };
+        stops.extend(stop.filter(|stop| !stops.contains(stop)));
     }
+    stops.extend([Stop::Complaint, Stop::Dispute, Stop::Advertising].into_iter().filter(in_force));
     Ok(stops)
 }
