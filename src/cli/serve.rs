@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -49,9 +50,11 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     let router = http::router(&parts.desk, &parts.office, &config.http, axum::Router::new())?;
     let (stop, stopped) = watch::channel(false);
     let acceptor = sockets.acceptor.clone();
+    // Before anybody is told that it listens: a signal just then must not end it at once.
+    let end = end_signal()?;
     let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
     running.spawn(renew(acceptor, hang_ups, until(stopped)));
-    wait_for_signal().await?;
+    end.await;
     tracing::info!("draining");
     stop.send_replace(true);
     drain(running).await;
@@ -226,14 +229,16 @@ pub(super) async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// SIGTERM from the service manager, SIGINT from the keyboard.
-pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+/// SIGTERM from the service manager, SIGINT from the keyboard; caught from now on, whenever it is waited for.
+pub(super) fn end_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 #[cfg(test)]

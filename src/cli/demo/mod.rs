@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use self::sink::Sink;
 use self::story::{PASSWORD, Stage};
-use super::serve::{Parts, Sockets, drain, start, wait_for_signal};
+use super::serve::{Parts, Sockets, drain, end_signal, start};
 use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::entropy::random;
@@ -80,7 +80,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "    or by hand     swaks --server {smtp_address} --auth PLAIN --auth-user newsletter --auth-password {PASSWORD} \\\n                         --from news@nordlicht.example --to you@people.example"
         );
         println!("    end it         Ctrl-C; the data is deleted");
-        wait_for_signal().await?;
+        end_signal()?.await;
     }
     stop.send_replace(true);
     drain(running).await;
