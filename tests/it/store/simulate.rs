@@ -255,31 +255,36 @@ fn under_the_same_rules_nothing_would_be_said_that_was_not() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let told = std::cell::RefCell::new(BTreeMap::<&str, u64>::new());
-    let outcome = runner.run(&any_life(), |life| {
-        runtime.block_on(async {
-            let (_dir, store) = new_store().await;
-            let trial = trial();
-            let first = consentry::store::Past::first(start()).at();
-            let mut lived = Life { now: first, who: 0, number: 0, tokens: 0, asked: [None; PEOPLE.len()] };
-            for step in &life {
-                lived.now += step.wait;
-                lived.who = step.who;
-                happens(&store, &trial, &mut lived, &step.deed).await;
-            }
-            let until = lived.now + SignedDuration::from_secs(1);
-            let report = simulate(&store, &trial, first, until).await.expect("simulates");
-            store.close().await;
-            prop_assert_eq!(report.total.number, u64::from(lived.number));
-            prop_assert!(report.changes().is_empty(), "{:?}", report.changes());
-            report.lines().iter().for_each(|line| *told.borrow_mut().entry(line.before).or_default() += line.number);
-            Ok(())
+    let mut live = || {
+        runner.run(&any_life(), |life| {
+            runtime.block_on(async {
+                let (_dir, store) = new_store().await;
+                let trial = trial();
+                let first = consentry::store::Past::first(start()).at();
+                let mut lived = Life { now: first, who: 0, number: 0, tokens: 0, asked: [None; PEOPLE.len()] };
+                for step in &life {
+                    lived.now += step.wait;
+                    lived.who = step.who;
+                    happens(&store, &trial, &mut lived, &step.deed).await;
+                }
+                let until = lived.now + SignedDuration::from_secs(1);
+                let report = simulate(&store, &trial, first, until).await.expect("simulates");
+                store.close().await;
+                prop_assert_eq!(report.total.number, u64::from(lived.number));
+                prop_assert!(report.changes().is_empty(), "{:?}", report.changes());
+                report.lines().iter().for_each(|line| *told.borrow_mut().entry(line.before).or_default() += line.number);
+                Ok(())
+            })
         })
+    };
+    // Few lives buy, are told, and get mail in time: more are lived until each reason was met.
+    let reasons = ["doi_consent", "existing_customer", "shadow", "objected", "withdrawn", "opt_in_pending", "restricted", "bounced"];
+    let met = |reason: &&str| told.borrow().contains_key(reason);
+    let all_met = (0..20).any(|_| {
+        live().unwrap_or_else(|error| panic!("{error}"));
+        reasons.iter().all(met)
     });
-    outcome.unwrap_or_else(|error| panic!("{error}"));
-    let told = told.into_inner();
-    for reason in ["doi_consent", "existing_customer", "shadow", "objected", "withdrawn", "opt_in_pending", "restricted", "bounced"] {
-        assert!(told.contains_key(reason), "no life reaches {reason}: {told:?}");
-    }
+    assert!(all_met, "no life reaches {:?}: {:?}", reasons.iter().filter(|reason| !met(reason)).collect::<Vec<_>>(), told.borrow());
 }
 
 #[tokio::test]
