@@ -97,14 +97,15 @@ impl<'a> Replay<'a> {
 
 impl Trial {
     /// Whether the person was on the Austrian list. The record says so where that decided. An open or idle consent hides it; then
-    /// they were, if without it the rules of then had let the mail pass.
+    /// they were, if without it the rules of then had let the mail pass, or had kept it back for a rest only.
     fn was_listed(&self, past: &PastDecision, controller: &str, topic: Option<&str>, standing: &Standing) -> bool {
         let before = self.before.as_ref().zip(topic.and_then(|topic| Topic::parse(topic).ok()));
         match past.shadowed.unwrap_or(past.reason) {
             Reason::OnOptOutList => true,
             Reason::ConsentStale | Reason::OptInPending => before.is_some_and(|(rules, topic)| {
                 let case = Case { controller, topic: &topic, standing, listed: false, now: past.at };
-                rules.policy.judge(case).reason.verdict() == Verdict::Pass
+                let reason = rules.policy.judge(case).reason;
+                reason.verdict() == Verdict::Pass || reason == Reason::Paused
             }),
             _ => false,
         }

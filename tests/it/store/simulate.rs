@@ -314,3 +314,24 @@ async fn a_shorter_idle_time_blocks_the_last_mail_that_anybody_got_too() {
     let report = simulate(&store, &tried, first, lived.now + SignedDuration::from_secs(1)).await.expect("simulates");
     assert_eq!((report.total.number, report.total.newly_blocked, report.total.newly_passed), (3, 1, 0), "{:?}", report.changes());
 }
+
+#[tokio::test]
+async fn who_was_on_the_list_and_rests_is_told_no_other_reason_by_the_same_rules() {
+    // S0-27: a customer on the list who asked to sign up, and then for a rest
+    let (_dir, store) = new_store().await;
+    let trial = trial();
+    let first = consentry::store::Past::first(start()).at();
+    let mut lived = Life { now: first, who: 3, number: 0, tokens: 0, asked: [None; PEOPLE.len()] };
+    for deed in [
+        Deed::Ask(3),
+        Deed::Pause,
+        Deed::Tell(6, 0),
+        Deed::Buy { product: 2, trigger: 0, notice: true, ago: 0 },
+        Deed::Mail { stream: 0, topic: Some(3), declared: false },
+    ] {
+        happens(&store, &trial, &mut lived, &deed).await;
+    }
+    let report = simulate(&store, &trial, first, lived.now + SignedDuration::from_secs(1)).await.expect("simulates");
+    assert_eq!(report.total.number, 1);
+    assert!(report.changes().is_empty(), "{:?}", report.changes());
+}
