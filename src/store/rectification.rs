@@ -143,15 +143,23 @@ async fn stops(tx: &mut Connection, place: &Place, controller: &str) -> Result<V
     let mut stops: Vec<Stop> = vec![];
     // What was said of less than everything is read from the events: the fold keeps no more of it than it needs.
     for event in events(tx, place.subject, None).await?.into_iter().filter(|event| event.controller == controller) {
-        let stop = match (event.kind, event.channel) {
-            (EventKind::Withdrawn, Channel::Email) => Some(Stop::Topics(event.topics)).filter(in_force),
-            (EventKind::Withdrawn, Channel::Tracking) => Some(Stop::Tracking).filter(in_force),
-            (EventKind::Withdrawn | EventKind::Objected, channel @ (Channel::Phone | Channel::Post)) => {
-                Some(Stop::Elsewhere { channel, topics: event.topics })
+        let said: Vec<Stop> = match (event.kind, event.channel) {
+            // Each topic by itself: whoever asked for another one since has taken nothing back.
+            (EventKind::Withdrawn, Channel::Email) => {
+                let stands = event.topics.into_iter().filter(|topic| place.standing.stop(controller, topic).is_some());
+                stands.map(|topic| Stop::Topics(vec![topic])).collect()
             }
-            _ => None,
+            (EventKind::Withdrawn, Channel::Tracking) => vec![Stop::Tracking].into_iter().filter(in_force).collect(),
+            (EventKind::Withdrawn | EventKind::Objected, channel @ (Channel::Phone | Channel::Post)) => {
+                vec![Stop::Elsewhere { channel, topics: event.topics }]
+            }
+            _ => vec![],
         };
-        stops.extend(stop.filter(|stop| !stops.contains(stop)));
+        for stop in said {
+            if !stops.contains(&stop) {
+                stops.push(stop);
+            }
+        }
     }
     stops.extend([Stop::Complaint, Stop::Dispute, Stop::Advertising].into_iter().filter(in_force));
     Ok(stops)

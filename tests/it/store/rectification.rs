@@ -130,3 +130,20 @@ async fn another_spelling_of_the_same_mailbox_changes_the_spelling_alone() {
     assert_eq!(store.address(subject).await.expect("reads").expect("is there").as_str(), spelled);
     assert_eq!(meets(&store, WHO, "news").await, "given");
 }
+
+#[tokio::test]
+async fn a_no_to_one_topic_goes_along_though_another_was_asked_for_since() {
+    // GDPR Art. 16, 7(3)
+    let (_dir, store) = new_store().await;
+    request(&store, WHO, "news", 1, start()).await;
+    confirm(&store, 1, start() + hours(1)).await;
+    let subject = subject(&store, WHO).await;
+    withdraw(&store, subject, "news", start() + hours(2)).await;
+    request(&store, WHO, "offers", 2, start() + hours(26)).await;
+    confirm(&store, 2, start() + hours(27)).await;
+    assert_eq!(meets(&store, WHO, "offers").await, "given");
+    let done = rectify(&store, subject, RIGHT, start() + hours(28)).await;
+    assert!(matches!(done, Rectification::Mailbox { noes: 1, .. }), "{done:?}");
+    let (_, said) = standing(&store, RIGHT).await.expect("is known");
+    assert!(said.stop("acme", &topic("news")).is_some() && said.stop("acme", &topic("offers")).is_none());
+}
