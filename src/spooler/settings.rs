@@ -85,12 +85,16 @@ mod tests {
         let read = toml::from_str::<SpoolSettings>;
         assert_eq!(read("").expect("all have defaults"), SpoolSettings::default());
         assert!(SpoolSettings::default().faults().is_empty());
-        for (text, faults) in
-            [("give_up_after = '48h'", 0), ("longest_pause = '1s'", 1), ("hold_for = '1000h'", 1), ("doubt_after = '0s'", 1)]
-        {
+        for (text, faults) in [
+            ("give_up_after = '48h'", 0),
+            ("longest_pause = '1s'", 1),
+            ("hold_for = '1000h'", 1),
+            ("hold_for = '7d'", 0),
+            ("doubt_after = '0s'", 1),
+        ] {
             assert_eq!(read(text).expect(text).faults().len(), faults, "{text}");
         }
-        for text in ["deliveries = 0", "give_up_after = '-1h'", "max_bytes = 1"] {
+        for text in ["deliveries = 0", "give_up_after = '-1h'", "hold_for = '1mo'", "max_bytes = 1"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

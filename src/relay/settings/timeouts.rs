@@ -48,8 +48,10 @@ impl Default for RelayTimeouts {
     }
 }
 
-/// A text such as `"5m"`; negative ones are refused.
+/// A text such as `"5m"` or `"7d"`, a day being 24 hours; months and negative ones are refused.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let signed = jiff::SignedDuration::deserialize(deserializer)?;
+    let signed = jiff::Span::deserialize(deserializer)?
+        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| serde::de::Error::custom("a time span of days or less, such as \"36h\" or \"7d\""))?;
     Duration::try_from(signed).map_err(|_| serde::de::Error::custom("a time span cannot be negative"))
 }

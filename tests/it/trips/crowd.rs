@@ -11,7 +11,7 @@ const SHOP: &str = "shop@acme.example";
 fn small(config: &mut String) {
     let old = "name = \"shop\"\ncontroller = \"acme\"\n";
     assert!(config.contains(old));
-    *config = config.replace(old, &format!("{old}bulk = {{ recipients = 5, within = \"168h\" }}\n"));
+    *config = config.replace(old, &format!("{old}bulk = {{ recipients = 5, within = \"7d\" }}\n"));
 }
 
 fn campaign(to: u32, n: u32) -> String {
