@@ -60,6 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let pages = pages::router(pages::Demo { sink: Arc::clone(&sink), desk: parts.desk.clone(), smtp: smtp_address });
     let router = http::router(&parts.desk, &parts.office, &config.http, pages)?;
+    // From now on, amid the story too: whoever ends it leaves nothing behind.
+    let mut end = std::pin::pin!(end_signal()?);
     let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
     running.spawn(smtp::serve(
         smtp::Socket::Tcp(sink_listener),
@@ -69,8 +71,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ));
 
     let stage = Stage { smtp: smtp_address, http: http_address, public_url: &config.public_url, token: &token, sink: &sink };
-    stage.tell().await?;
-    if !arguments.once {
+    let ended = tokio::select! {
+        told = stage.tell() => told.map(|()| false)?,
+        () = &mut end => true,
+    };
+    if !ended && !arguments.once {
         println!("\nThat was the story. It goes on as long as you like:");
         println!("    look around    {}/demo", config.public_url);
         println!("    administer     {}/admin, name demo, password {PASSWORD}", config.public_url);
@@ -80,7 +85,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "    or by hand     swaks --server {smtp_address} --auth PLAIN --auth-user newsletter --auth-password {PASSWORD} \\\n                         --from news@nordlicht.example --to you@people.example"
         );
         println!("    end it         Ctrl-C; the data is deleted");
-        end_signal()?.await;
+        end.await;
     }
     stop.send_replace(true);
     drain(running).await;
