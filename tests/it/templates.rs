@@ -146,12 +146,9 @@ fn every_text_is_used() {
     }
     keys.remove("language.name"); // for the operator
     assert!(keys.len() > 30);
-    // By its name, or by one that is put together: `t("chosen." ~ chosen)`, `t("as_" ~ class)`, `format!("admin.reason.{reason}")`.
+    // By its name, or by one that is put together: `t("chosen." ~ chosen)`, `format!("admin.reason.{reason}")`.
     let is_put_together = |page: &str| using.contains(&format!("\"{page}.\" ~ ")) || using.contains(&format!("\"{page}.{{"));
-    let is_begun = |word: &str| using.contains(&format!("\"{word}_\" ~ "));
-    let together = |key: &str| {
-        key.rsplit_once('.').is_some_and(|(page, _)| is_put_together(page)) || key.rsplit_once('_').is_some_and(|(word, _)| is_begun(word))
-    };
+    let together = |key: &str| key.rsplit_once('.').is_some_and(|(page, _)| is_put_together(page));
     let is_used = |key: &String| using.contains(&format!("\"{key}\"")) || together(key);
     let unused: Vec<_> = keys.iter().filter(|key| !is_used(key)).collect();
     assert!(unused.is_empty(), "{unused:?}");
