@@ -1,26 +1,22 @@
 //! The register of requests by persons (GDPR Art. 12): entered, and each step until they are closed. Whoever carries a right out
 //! closes its request with it, so that there is one book. What the terms are is `consent`'s business.
 
-use std::collections::BTreeMap;
+mod read;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::column::{int, ms, octets, timestamp, whole_ms};
+use super::column::{int, ms, octets, whole_ms};
 use super::db::{Connection, query, query_as};
 use super::ledger::Place;
 use super::subject_keys::DataKeys;
 use super::{NewAuditLine, Store, StoreError, begin};
-use crate::consent::{
-    RequestDoor, RequestId, RequestStep, Right, RightsRequest, Source, StepFault, StepTaken, SubjectId, Urgency, ordered_id,
-};
+use crate::consent::{RequestDoor, RequestId, RequestStep, Right, RightsRequest, Source, StepFault, SubjectId, ordered_id};
 use crate::entropy::random;
 
 /// Closed requests that go in one step.
 const STEP: u32 = 100;
-/// Open requests that are read at most.
-const MOST_OPEN: u32 = 1_000;
 
 /// A request to be entered.
 pub struct NewRequest {
@@ -92,9 +88,6 @@ pub struct Pressing {
     pub soon: u64,
 }
 
-type Row = (Vec<u8>, Option<Vec<u8>>, String, String, String, i64);
-type StepRow = (Vec<u8>, i64, i64, String, Option<String>, Option<Vec<u8>>);
-
 impl Store {
     /// Enters a request, with its line of the audit log.
     pub async fn open_request(&self, new: NewRequest, line: Option<NewAuditLine>) -> Result<RequestId, StoreError> {
@@ -155,68 +148,6 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Open requests that match, the next to be answered first.
-    pub async fn open_requests(&self, filter: &RequestFilter) -> Result<Vec<RightsRequest>, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> = query_as(
-            "SELECT id, subject, controller, kind, door, received FROM request
-             WHERE state = 'open' AND ($1 = '' OR controller = $1) AND ($2 = '' OR kind = $2) ORDER BY due, id LIMIT $3",
-        )
-        .bind(&filter.controller)
-        .bind(filter.right.map_or("", Right::as_str))
-        .bind(MOST_OPEN)
-        .fetch_all(&mut reader)
-        .await?;
-        self.with_steps(&mut reader, rows).await
-    }
-
-    /// Closed requests that match, before that one or the newest; newest first.
-    pub async fn closed_requests(
-        &self,
-        filter: &RequestFilter,
-        before: Option<RequestId>,
-        limit: u32,
-    ) -> Result<Vec<RightsRequest>, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> = query_as(
-            "SELECT id, subject, controller, kind, door, received FROM request
-             WHERE state <> 'open' AND ($1 = '' OR controller = $1) AND ($2 = '' OR kind = $2) AND id < $3 ORDER BY id DESC LIMIT $4",
-        )
-        .bind(&filter.controller)
-        .bind(filter.right.map_or("", Right::as_str))
-        .bind(before.map_or([0xff; 16], |id| id.0).to_vec())
-        .bind(limit)
-        .fetch_all(&mut reader)
-        .await?;
-        self.with_steps(&mut reader, rows).await
-    }
-
-    /// One request.
-    pub async fn request_of(&self, id: RequestId) -> Result<Option<RightsRequest>, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        self.read_request(&mut reader, id).await
-    }
-
-    /// A person's requests to one controller, oldest first: part of what is stored about them (GDPR Art. 15).
-    pub async fn requests_of(&self, subject: SubjectId, controller: &str) -> Result<Vec<RightsRequest>, StoreError> {
-        let mut reader = self.inner.reader.lock().await;
-        let rows: Vec<Row> = query_as(
-            "SELECT id, subject, controller, kind, door, received FROM request WHERE subject = $1 AND controller = $2 ORDER BY id",
-        )
-        .bind(&subject.0[..])
-        .bind(controller)
-        .fetch_all(&mut reader)
-        .await?;
-        self.with_steps(&mut reader, rows).await
-    }
-
-    /// How many must be answered within days, or should have been.
-    pub async fn pressing(&self, now: Timestamp) -> Result<Pressing, StoreError> {
-        let open = self.open_requests(&RequestFilter::default()).await?;
-        let many = |urgency| open.iter().filter(|request| request.urgency(now) == urgency).count() as u64;
-        Ok(Pressing { overdue: many(Urgency::Overdue), soon: many(Urgency::Soon) })
-    }
-
     /// Deletes some of the requests that were closed before `before`; how many.
     pub async fn drop_requests(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut writer = self.inner.writer.lock().await;
@@ -232,65 +163,6 @@ impl Store {
         }
         tx.commit().await?;
         Ok(rows.len() as u64)
-    }
-
-    async fn read_request(&self, connection: &mut Connection, id: RequestId) -> Result<Option<RightsRequest>, StoreError> {
-        let row: Option<Row> = query_as("SELECT id, subject, controller, kind, door, received FROM request WHERE id = $1")
-            .bind(&id.0[..])
-            .fetch_optional(&mut *connection)
-            .await?;
-        Ok(self.with_steps(connection, row.into_iter().collect()).await?.pop())
-    }
-
-    async fn with_steps(&self, connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<RightsRequest>, StoreError> {
-        let mut keys: BTreeMap<SubjectId, DataKeys> = BTreeMap::new();
-        let mut requests = Vec::with_capacity(rows.len());
-        for (id, subject, controller, kind, door, received) in rows {
-            let subject = subject.map(|id| octets(&id).map(SubjectId)).transpose()?;
-            if let Some(subject) = subject
-                && !keys.contains_key(&subject)
-            {
-                keys.insert(subject, self.inner.subject_keys.of(subject).await?);
-            }
-            let steps: Vec<StepRow> =
-                query_as("SELECT request, seq, at, step, handler, note FROM request_step WHERE request = $1 ORDER BY seq")
-                    .bind(&id)
-                    .fetch_all(&mut *connection)
-                    .await?;
-            let keys = subject.and_then(|subject| keys.get(&subject)).unwrap_or(&DataKeys::NONE);
-            let id = RequestId(octets(&id)?);
-            requests.push(RightsRequest {
-                id,
-                subject,
-                controller,
-                right: Right::parse(&kind).ok_or(StoreError::Damaged("a request's right"))?,
-                door: RequestDoor::parse(&door).ok_or(StoreError::Damaged("a request's door"))?,
-                received: timestamp(received)?,
-                steps: steps.into_iter().map(|row| self.read_step(keys, subject, id, row)).collect::<Result<_, StoreError>>()?,
-            });
-        }
-        Ok(requests)
-    }
-
-    fn read_step(
-        &self,
-        keys: &DataKeys,
-        subject: Option<SubjectId>,
-        id: RequestId,
-        (_, seq, at, step, by, note): StepRow,
-    ) -> Result<StepTaken, StoreError> {
-        let seq = u64::try_from(seq).unwrap_or_default();
-        let open = |sealed: Vec<u8>| {
-            let key = if subject.is_some() { keys.evidence.as_ref()? } else { self.keyring().ledger_key() };
-            // Another key than the one that sealed it: that one was destroyed since, and the note with it.
-            String::from_utf8(key.open(&context(id, seq), &sealed)?.to_vec()).ok()
-        };
-        Ok(StepTaken {
-            at: timestamp(at)?,
-            step: RequestStep::parse(&step).ok_or(StoreError::Damaged("a request's step"))?,
-            by,
-            note: note.and_then(open),
-        })
     }
 
     /// Nothing where the person's key was destroyed: what would be unreadable at once is not written.

@@ -5,6 +5,7 @@ mod blind;
 mod concepts;
 mod features;
 mod html;
+mod letters;
 pub mod model;
 mod parts;
 mod sketch;

@@ -4,6 +4,7 @@
 mod read;
 mod sealed;
 mod state;
+mod task;
 mod write;
 mod writer;
 

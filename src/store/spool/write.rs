@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::sealed::{self, Head, SealedCopy};
 use super::state;
-use super::writer::{self, Task};
+use super::task::{self, Task};
 use super::{CopyId, CopyState, NewCopy, NewSpooled, Spool, SpoolId, SpooledCopy};
 use crate::entropy::random;
 use crate::store::column::ms;
@@ -76,10 +76,10 @@ impl Store {
 }
 
 impl Spool {
-    fn rows(&self, messages: &[NewSpooled]) -> Vec<writer::MessageRow> {
+    fn rows(&self, messages: &[NewSpooled]) -> Vec<task::MessageRow> {
         messages
             .iter()
-            .map(|message| writer::MessageRow {
+            .map(|message| task::MessageRow {
                 id: message.id,
                 stream: message.stream.clone(),
                 queued_at: ms(message.queued_at),
@@ -91,9 +91,9 @@ impl Spool {
             .collect()
     }
 
-    fn copy_row(&self, message: SpoolId, number: u32, copy: &NewCopy) -> writer::CopyRow {
+    fn copy_row(&self, message: SpoolId, number: u32, copy: &NewCopy) -> task::CopyRow {
         let id = CopyId { message, number };
-        writer::CopyRow {
+        task::CopyRow {
             id,
             lane: state::number(copy.lane),
             state: copy.state.as_str(),
@@ -105,8 +105,8 @@ impl Spool {
         }
     }
 
-    fn change(&self, copy: &SpooledCopy) -> writer::CopyRow {
-        writer::CopyRow {
+    fn change(&self, copy: &SpooledCopy) -> task::CopyRow {
+        task::CopyRow {
             id: copy.id,
             lane: state::number(copy.lane),
             state: copy.state.as_str(),
