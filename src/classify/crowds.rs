@@ -184,10 +184,11 @@ impl Counted {
 
     fn crowd(&self, sketch: &Sketch) -> Option<Crowd> {
         let (mut all, mut mails) = ([0; BITS / 64], 0);
-        let near = || self.now.iter().chain(&self.before).chain(&self.others).filter(|text| text.sketch.is_near(sketch));
-        let leads = near().max_by_key(|text| text.alike).map(|text| text.sketch.own);
+        let texts = self.now.iter().chain(&self.before).chain(&self.others);
+        let near: Vec<&Text> = texts.filter(|text| text.sketch.is_near(sketch)).collect();
+        let leads = near.iter().max_by_key(|text| text.alike).map(|text| text.sketch.own);
         let mut lead = 0;
-        for text in near() {
+        for text in near {
             all.iter_mut().zip(&text.people).for_each(|(own, more)| *own |= more);
             mails += i64::from(text.mails);
             lead += if Some(text.sketch.own) == leads { i64::from(text.alike) } else { -i64::from(text.alike) };

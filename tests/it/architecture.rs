@@ -159,7 +159,7 @@ fn no_file_names_places_of_one_machine_or_hosts_of_package_registries() {
         ["python", "hosted.org"],
         ["index.crates", ".io"],
         ["static.crates", ".io"],
-        ["crates.io", "-index"],
+        ["crates", ".io-index"],
     ]
     .map(|halves| halves.concat())
     .into();

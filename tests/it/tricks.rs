@@ -292,7 +292,7 @@ fn what_law_calls_advertising_is_found() {
         ("L-AD-05", "Happy birthday, Olivia! Here is a 10 EUR voucher for your next order: https://shop.example/"), // L-AD-05
         ("L-AD-05", "You left something behind. Your Desk Lamp is still in your cart, complete your order now: https://shop.example/cart"),
         ("L-AD-05", "Invite your friends and you both get 10 EUR: https://shop.example/friends"),
-        ("L-AD-05", "Wir vermissen Sie, Olivia! Kommen Sie zurück und sparen Sie 15 %: https://shop.example/"),
+        ("S4-06", "Wir vermissen Sie, Olivia! Kommen Sie zurück und sparen Sie 15 %: https://shop.example/"), // S4-06
     ] {
         let known = classify(StreamClass::Declared, Path::Named, &plain(text));
         assert_eq!(known.class, Class::Marketing, "{requirement}: {text} {:?}", known.steps);

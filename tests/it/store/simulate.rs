@@ -177,6 +177,12 @@ struct Life {
     asked: [Option<u32>; PEOPLE.len()],
 }
 
+impl Life {
+    fn of(now: Timestamp, who: usize) -> Self {
+        Self { now, who, number: 0, tokens: 0, asked: [None; PEOPLE.len()] }
+    }
+}
+
 async fn tell(store: &Store, life: &Life, told: Told, fact: Fact, notice: bool) {
     let new = NewFact {
         key: key(store, PEOPLE[life.who]),
@@ -261,7 +267,7 @@ fn under_the_same_rules_nothing_would_be_said_that_was_not() {
                 let (_dir, store) = new_store().await;
                 let trial = trial();
                 let first = consentry::store::Past::first(start()).at();
-                let mut lived = Life { now: first, who: 0, number: 0, tokens: 0, asked: [None; PEOPLE.len()] };
+                let mut lived = Life::of(first, 0);
                 for step in &life {
                     lived.now += step.wait;
                     lived.who = step.who;
@@ -293,7 +299,7 @@ async fn a_shorter_idle_time_blocks_the_last_mail_that_anybody_got_too() {
     let (_dir, store) = new_store().await;
     let kept = trial();
     let first = consentry::store::Past::first(start()).at();
-    let mut lived = Life { now: first, who: 0, number: 0, tokens: 0, asked: [None; PEOPLE.len()] };
+    let mut lived = Life::of(first, 0);
     let days = |days: i64| SignedDuration::from_hours(24 * days);
     for (wait, deed) in [
         (days(0), Deed::Ask(0)),
@@ -321,7 +327,7 @@ async fn who_was_on_the_list_and_rests_is_told_no_other_reason_by_the_same_rules
     let (_dir, store) = new_store().await;
     let trial = trial();
     let first = consentry::store::Past::first(start()).at();
-    let mut lived = Life { now: first, who: 3, number: 0, tokens: 0, asked: [None; PEOPLE.len()] };
+    let mut lived = Life::of(first, 3);
     for deed in [
         Deed::Ask(3),
         Deed::Pause,
