@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Gateway;
 use crate::credentials::Login;
 use crate::mail::{Recipient, ReversePath, Stream};
+use crate::rewrite::ROOM;
 use crate::smtp::{Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -36,6 +37,12 @@ impl Handler for Gateway {
 
     async fn recipient(&self, stream: &Stream, recipient: &Recipient) -> Result<(), Reply> {
         self.early(stream, recipient).await
+    }
+
+    fn largest_message(&self) -> Option<usize> {
+        let taken = usize::try_from(self.relay.largest_message()?).unwrap_or(usize::MAX);
+        // An outbound MTA for small mail only: transactional mail still fits.
+        Some(taken.saturating_sub(ROOM).max(taken / 2))
     }
 
     async fn submit(&self, submission: Submission) -> Vec<Reply> {

@@ -1,6 +1,8 @@
 //! One outbound MTA in use: its kept connections, whether it is reachable, and how a transaction
 //! begins there. Which one a mail goes to is decided in `mod.rs`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -21,6 +23,8 @@ pub(super) struct Hop {
     pub(super) pool: Pool,
     peer: Peer,
     health: Health,
+    /// What its last EHLO said of `SIZE`; 0: nothing.
+    size: AtomicU64,
 }
 
 /// Why no transaction began. None of the message was sent.
@@ -43,7 +47,13 @@ impl Hop {
         };
         let login = Login::read(settings).map_err(|error| RelayError::Password(host.clone(), error))?;
         let peer = Peer { host, port: settings.port(), protection, login, helo: helo.to_owned(), timeouts: relay.timeouts };
-        Ok(Self { priority: settings.priority, pool: Pool::new(relay), peer, health: Health::new(relay.longest_pause) })
+        Ok(Self {
+            priority: settings.priority,
+            pool: Pool::new(relay),
+            peer,
+            health: Health::new(relay.longest_pause),
+            size: AtomicU64::new(0),
+        })
     }
 
     /// False while it is set aside and no connection from before is kept.
@@ -54,6 +64,11 @@ impl Hop {
     /// What a mail is told that finds it set aside.
     pub(super) fn set_aside(&self) -> Outcome {
         aside(&self.health.why())
+    }
+
+    /// Octets of the largest message it takes, as far as it is known: when it was last connected to, it said so (RFC 1870 s.3).
+    pub(super) fn largest_message(&self) -> Option<u64> {
+        Some(self.size.load(Ordering::Relaxed)).filter(|size| *size > 0)
     }
 
     /// Begins a transaction on a kept connection, or else on a fresh one. Who calls holds a slot of the pool.
@@ -85,6 +100,7 @@ impl Hop {
         let Peer { host, port, .. } = &self.peer;
         match self.peer.open().await {
             Ok(connection) => {
+                self.size.store(connection.extensions.size.unwrap_or(0), Ordering::Relaxed);
                 if leave.succeeded() {
                     info!(host, port, "outbound MTA is reachable again");
                 }

@@ -125,6 +125,12 @@ impl Relay {
         Err(failure.unwrap_or_else(|| self.set_aside()))
     }
 
+    /// Octets of the largest message that every outbound MTA takes, as far as they have said so (M-10): which one a mail
+    /// will go to is not known before.
+    pub fn largest_message(&self) -> Option<u64> {
+        self.0.groups.iter().flat_map(|group| &group.hops).filter_map(|hop| hop.largest_message()).min()
+    }
+
     async fn begin_at(&self, hop: &Arc<Hop>, slot: OwnedSemaphorePermit, envelope: &Envelope, lane: Lane) -> Result<Transaction, NotBegun> {
         let connection = hop.begin(envelope, &slot).await?;
         Ok(Transaction { relay: self.clone(), hop: Arc::clone(hop), connection, envelope: envelope.clone(), lane, slot })

@@ -29,6 +29,10 @@ pub use trackers::{Redirect, Target, Tracker, Trackers};
 
 use crate::mail::Message;
 
+/// Octets that the gateway adds to a copy at most, in all that is usual: trace and list fields, two signatures, and the footer
+/// in a few alternatives (M-10).
+pub const ROOM: usize = 64 * 1024;
+
 /// What one recipient's copy gets.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {

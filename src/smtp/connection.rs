@@ -42,6 +42,8 @@ pub(super) struct Connection<S> {
     since: Instant,
     /// The message that is arriving in chunks.
     pub(super) chunks: Option<Chunks>,
+    /// Octets of the largest message, as its session announced it.
+    pub(super) largest: usize,
 }
 
 /// Tells of a shutdown: by when transactions must have their message. Nobody may hold the server longer.
@@ -73,7 +75,7 @@ enum Input {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, stop: Stop) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
-        Self { stream, input: Vec::new(), start: 0, output: Vec::new(), timer, stop, since: Instant::now(), chunks: None }
+        Self { stream, input: Vec::new(), start: 0, output: Vec::new(), timer, stop, since: Instant::now(), chunks: None, largest: 0 }
     }
 
     /// Puts a reply into the next write.
@@ -89,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Talks until the client wants TLS (then `Ok`, and 220 is sent) or the conversation is over.
     pub(super) async fn converse<H: Handler>(&mut self, mut session: Session, server: &Server<H>) -> Result<Session, End> {
         let patience = server.settings.command_timeout();
+        self.largest = session.largest();
         let mut deadline = None; // of the whole command, so that dripping octets do not extend it
         loop {
             let line = match self.next_line() {

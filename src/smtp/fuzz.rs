@@ -51,7 +51,8 @@ pub fn command(octets: &[u8]) {
         stream: (place & 4 == 0).then(|| stream.clone()),
         tls_offered: true,
     };
-    let mut session = Session::new(settings, origin);
+    let largest = settings.max_message_size;
+    let mut session = Session::new(settings, origin, largest);
     for line in lines.split(|octet| *octet == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (mut next, mut step) = session.line(line, false, &Anything);

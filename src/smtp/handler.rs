@@ -24,6 +24,12 @@ pub trait Handler: Send + Sync + 'static {
     /// ([`AnswerProfile::RejectAtRcpt`](crate::mail::AnswerProfile)); the reply is the answer to RCPT. `Ok` promises nothing.
     fn recipient(&self, stream: &Stream, recipient: &Recipient) -> impl Future<Output = Result<(), Reply>> + Send;
 
+    /// Octets of the largest message that can go on its way; `None`: nobody said so, the settings alone limit it. Asked when
+    /// a client connects, for what it is told then holds for it (M-10).
+    fn largest_message(&self) -> Option<usize> {
+        None
+    }
+
     /// Takes a message after its end-of-data. The replies answer it: one, or with [`Answers::Each`] one per recipient, in
     /// their order. Runs to its end even when the client is gone: then nobody hears the replies (I2).
     fn submit(&self, submission: Submission) -> impl Future<Output = Vec<Reply>> + Send;

@@ -142,7 +142,7 @@ async fn host<H: Handler>(mut socket: TcpStream, mut peer: SocketAddr, mut place
     }
     let tls_offered = matches!(door.tls, Tls::StartTls(_));
     let origin = Origin { protocol: door.protocol, peer: Some(peer), local, stream, tls_offered };
-    let session = Session::new(server.settings.clone(), origin);
+    let session = Session::new(server.settings.clone(), origin, server.largest_message());
     // Boxed: the state of TLS is kilobytes, and connections without it need not keep room for it.
     if let Tls::Implicit(acceptor) = &door.tls {
         let greeting = Some(greeting(door, server));
@@ -180,7 +180,7 @@ async fn host_encrypted<H: Handler>(
 /// One connection of a local process: it has no address, and needs no TLS.
 async fn host_local<H: Handler>(socket: UnixStream, _place: Place, door: &Door, server: &Server<H>, stop: Stop) {
     let origin = Origin { protocol: door.protocol, peer: None, local: true, stream: door.stream.clone(), tls_offered: false };
-    let session = Session::new(server.settings.clone(), origin);
+    let session = Session::new(server.settings.clone(), origin, server.largest_message());
     let mut connection = Connection::new(socket, stop);
     connection.queue(&greeting(door, server));
     converse_to_the_end(connection, session, server).await;

@@ -59,6 +59,11 @@ impl<H> Server<H> {
 }
 
 impl<H: Handler> Server<H> {
+    /// Octets of a message that a client which connects now may send.
+    pub(super) fn largest_message(&self) -> usize {
+        self.handler.largest_message().map_or(self.settings.max_message_size, |octets| octets.min(self.settings.max_message_size))
+    }
+
     /// Asks the handler about a credential, unless it looks like guessing: then the answer is the same as when nobody
     /// could be asked, for accounts that exist and for those that do not.
     pub(super) async fn authenticate(&self, peer: Option<IpAddr>, given: Credentials) -> Authentication {

@@ -97,9 +97,14 @@ pub(super) enum Step {
 }
 
 impl Session {
-    /// A new connection.
-    pub(super) fn new(settings: Arc<SmtpSettings>, origin: Origin) -> Self {
-        Self { facts: Facts { settings, origin, login: None, tls: false, errors: 0, idle_commands: 0 }, state: State::Greeted }
+    /// A new connection that may send messages of up to `largest` octets.
+    pub(super) fn new(settings: Arc<SmtpSettings>, origin: Origin, largest: usize) -> Self {
+        Self { facts: Facts { settings, origin, largest, login: None, tls: false, errors: 0, idle_commands: 0 }, state: State::Greeted }
+    }
+
+    /// Octets of the largest message.
+    pub(super) fn largest(&self) -> usize {
+        self.facts.largest
     }
 
     /// TLS is active: all that was said before is forgotten (RFC 3207 s.4.2, M-30).
@@ -212,7 +217,7 @@ impl State {
             (Command::Ehlo(name), Protocol::Smtp) | (Command::Lhlo(name), Protocol::Lmtp) => {
                 let (starttls, auth) = (facts.may_start_tls(), facts.may_authenticate());
                 let prdr = facts.origin.protocol == Protocol::Smtp; // LMTP has it by itself
-                let reply = reply::extended_hello(&facts.settings.hostname, facts.settings.max_message_size, prdr, starttls, auth);
+                let reply = reply::extended_hello(&facts.settings.hostname, facts.largest, prdr, starttls, auth);
                 (Self::Ready { client: Client { name, extended: true } }, Step::Answer(reply))
             }
             (Command::Helo(name), Protocol::Smtp) => {
@@ -259,7 +264,7 @@ impl State {
         if mail.prdr && facts.origin.protocol == Protocol::Lmtp {
             return refuse(client, reply::UNKNOWN_PARAMETER);
         }
-        if mail.size.is_some_and(|size| size > facts.settings.max_message_size as u64) {
+        if mail.size.is_some_and(|size| size > facts.largest as u64) {
             return refuse(client, reply::MESSAGE_TOO_BIG); // M-09
         }
         if let Err(reply) = policy.mail(&stream, &mail.sender.reverse_path) {

@@ -13,9 +13,9 @@ const DAY: u64 = 86_400;
 pub struct SmtpSettings {
     /// The name in the greeting and in EHLO: a domain name or an address literal (RFC 5321 s.4.2).
     pub hostname: String,
-    /// Largest message in octets, announced as `SIZE`. Set it to the outbound MTA's limit minus what
-    /// the gateway adds to a copy: headers, signature and footer, 64 KiB are plenty (M-10). The default lies
-    /// that far and more below Postfix's 10,240,000.
+    /// Largest message in octets, announced as `SIZE`. Where the outbound MTA takes less, less is announced: its limit minus
+    /// what the gateway adds to a copy (M-10). That is known from the first connection to it on; the default
+    /// fits Postfix's 10,240,000 before.
     pub max_message_size: usize,
     /// Open connections; more get 421.
     pub max_connections: usize,

@@ -40,8 +40,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// From DATA to the replies to the final dot.
     pub(super) async fn transact<H: Handler>(&mut self, transaction: Transaction, server: &Server<H>) -> Result<Vec<Reply>, End> {
         let mut lease = server.budget.lease();
-        let mut reader = DataReader::new(server.settings.max_message_size);
-        let first = first_room(transaction.size, server);
+        let mut reader = DataReader::new(self.largest);
+        let first = first_room(transaction.size, self.largest);
         if !lease.resize(first) {
             return Ok(vec![reply::OUT_OF_MEMORY]);
         }
@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// One chunk that is not the last: why it is refused, if it is. Refused or not, all its octets are consumed.
     pub(super) async fn take_chunk<H>(&mut self, octets: u64, size: Option<u64>, server: &Server<H>) -> Result<Option<Reply>, End> {
-        let mut chunks = self.chunks.take().unwrap_or_else(|| open(size, server));
+        let mut chunks = self.chunks.take().unwrap_or_else(|| open(size, self.largest, server));
         self.count(octets, Some(&mut chunks), server).await?;
         let refusal = chunks.reader.draft.refusal().cloned();
         self.chunks = Some(chunks);
@@ -78,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         transaction: Transaction,
         server: &Server<H>,
     ) -> Result<Vec<Reply>, End> {
-        let mut chunks = self.chunks.take().unwrap_or_else(|| open(transaction.size, server));
+        let mut chunks = self.chunks.take().unwrap_or_else(|| open(transaction.size, self.largest, server));
         self.count(octets, Some(&mut chunks), server).await?;
         grow(&mut chunks.reader.draft, &mut chunks.lease, b"\r\n".len());
         chunks.reader.end();
@@ -142,10 +142,10 @@ async fn hand_over<H: Handler>(draft: Draft, transaction: Transaction, server: &
 }
 
 /// A new message in chunks. Where the budget is used up it is refused, and its octets are read past.
-fn open<H>(size: Option<u64>, server: &Server<H>) -> Chunks {
-    let mut reader = ChunkReader::new(server.settings.max_message_size);
+fn open<H>(size: Option<u64>, largest: usize, server: &Server<H>) -> Chunks {
+    let mut reader = ChunkReader::new(largest);
     let mut lease = server.budget.lease();
-    let first = first_room(size, server);
+    let first = first_room(size, largest);
     if lease.resize(first) {
         reader.draft.make_room(first);
     } else {
@@ -154,9 +154,9 @@ fn open<H>(size: Option<u64>, server: &Server<H>) -> Chunks {
     Chunks { reader, lease, until: Instant::now() + server.settings.message_timeout() }
 }
 
-fn first_room<H>(size: Option<u64>, server: &Server<H>) -> usize {
+fn first_room(size: Option<u64>, largest: usize) -> usize {
     let promised = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(INPUT);
-    promised.min(FIRST_ROOM).min(server.settings.max_message_size)
+    promised.min(FIRST_ROOM).min(largest)
 }
 
 /// Makes room for `more` octets, if the budget has it.

@@ -13,6 +13,7 @@ mod gateways;
 mod held;
 mod ledger_away;
 mod operator;
+mod outbound;
 mod rules;
 mod smuggling;
 mod spool;

@@ -55,3 +55,23 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
         .map_err(|_| serde::de::Error::custom("a time span of days or less, such as \"36h\" or \"7d\""))?;
     Duration::try_from(signed).map_err(|_| serde::de::Error::custom("a time span cannot be negative"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outbound_mta_gets_at_least_the_time_that_smtp_grants_it() {
+        // M-07: RFC 5321 s.4.5.3.2.1 to s.4.5.3.2.6; EHLO and the like have no time of their own there and get that of MAIL
+        let given = RelayTimeouts::default();
+        for (what, given, minutes) in [
+            ("greeting", given.greeting, 5),
+            ("MAIL and RCPT", given.command, 5),
+            ("DATA", given.data, 2),
+            ("a block of the message", given.block, 3),
+            ("the final dot", given.final_reply, 10),
+        ] {
+            assert!(given >= Duration::from_secs(60 * minutes), "{what}");
+        }
+    }
+}

@@ -28,6 +28,8 @@ pub(in crate::smtp) struct Origin {
 pub(super) struct Facts {
     pub(super) settings: Arc<SmtpSettings>,
     pub(super) origin: Origin,
+    /// Octets of the largest message, announced as `SIZE`.
+    pub(super) largest: usize,
     /// The stream of the peer's credential.
     pub(super) login: Option<Arc<Stream>>,
     pub(super) tls: bool,
