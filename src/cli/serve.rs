@@ -129,7 +129,7 @@ impl Parts {
         let footers = Footers::new(&catalogue, &words)?;
         let desk = Desk::new(store.clone(), Arc::clone(&catalogue), words, Arc::clone(&signers), public_url.clone())?;
         let desk = desk.with_outbound(config.outbound.hops().into_iter().map(|hop| hop.host).collect());
-        let desk = desk.with_evidence_kept(config.policy().evidence());
+        let desk = desk.with_evidence_kept(config.policy().evidence()).with_rules(config.rules().id());
         let ecg = Ecg::open(config.policy.ecg_list.as_deref(), config.policy.ecg_max_age).context("policy: ecg_list")?;
         let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {
@@ -210,6 +210,7 @@ pub(super) async fn start(
     running.spawn(spooler::run_letters(parts.store.clone(), parts.relay.clone(), until(stopped.clone())));
     running.spawn(spooler::run(Arc::clone(&parts.gateway), config.spool.clone(), late, stopped.clone()));
     running.spawn(parts.office.clone().watch_terms(until(stopped.clone())));
+    running.spawn(parts.office.clone().watch_rules(config.rules().id(), until(stopped.clone())));
     running.spawn(share_crowds(Arc::clone(&parts.gateway), until(stopped.clone())));
     running.spawn(retention::run(parts.store.clone(), parts.gateway.policy.evidence(), until(stopped)));
     Ok(running)

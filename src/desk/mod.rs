@@ -36,7 +36,7 @@ pub use telling::FIELDS;
 use self::limits::Limits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
-use crate::policy::{EvidenceRule, Policy};
+use crate::policy::{EvidenceRule, Policy, RulesId};
 use crate::sign::Signers;
 use crate::store::{DecisionFilter, Store};
 use crate::token::LinkRing;
@@ -49,6 +49,17 @@ pub struct Desk {
     outbound: Arc<[String]>,
     /// How long evidence is kept.
     evidence: EvidenceRule,
+    /// The rules that decide here.
+    rules: Option<RulesId>,
+}
+
+/// Whether this gateway shall get work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// It shall.
+    Yes,
+    /// Another gateway put other rules into force, and this one still decides by the old ones.
+    OtherRules,
 }
 
 struct Inner {
@@ -90,6 +101,7 @@ impl Desk {
             inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }),
             outbound: Arc::default(),
             evidence: Policy::default().evidence(),
+            rules: None,
         })
     }
 
@@ -101,6 +113,11 @@ impl Desk {
     /// The same, where evidence is kept so long.
     pub fn with_evidence_kept(self, evidence: EvidenceRule) -> Self {
         Self { evidence, ..self }
+    }
+
+    /// The same, where these rules decide.
+    pub fn with_rules(self, rules: RulesId) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// The words of mails and pages.
@@ -137,7 +154,10 @@ impl Desk {
     }
 
     /// Fails while the store does not answer.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.inner.store.decision(DecisionId([0; 16])).await.map(|_| ())
+    pub async fn ready(&self) -> Result<Ready, StoreError> {
+        self.inner.store.decision(DecisionId([0; 16])).await?;
+        let active = self.inner.store.active_rules().await?;
+        let outdated = active.zip(self.rules).is_some_and(|(active, ours)| active.id != ours.0);
+        Ok(if outdated { Ready::OtherRules } else { Ready::Yes })
     }
 }

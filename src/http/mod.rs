@@ -43,7 +43,7 @@ pub use pages::Pages;
 pub use visitor::ForwardedHeader;
 
 use crate::compose::ComposeError;
-use crate::desk::Desk;
+use crate::desk::{Desk, Ready};
 use crate::office::Office;
 use answer::Answers;
 use connection::{Bounded, Peer};
@@ -114,8 +114,12 @@ pub async fn serve(listener: TcpListener, router: Router, settings: HttpSettings
 async fn ready(State(desk): State<Desk>) -> Response {
     let journaled = desk.journaled();
     match (desk.ready().await, journaled) {
-        (Ok(()), None) => "ready\n".into_response(),
-        (Ok(()), Some(waiting)) => format!("ready; {waiting} decisions in the journal go into the ledger\n").into_response(),
+        (Ok(Ready::OtherRules), _) => {
+            let text = "other rules are in force than decide here: start this gateway anew with the configuration that brought them\n";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+        (Ok(Ready::Yes), None) => "ready\n".into_response(),
+        (Ok(Ready::Yes), Some(waiting)) => format!("ready; {waiting} decisions in the journal go into the ledger\n").into_response(),
         (Err(error), _) => {
             tracing::warn!(%error, "not ready");
             let waiting = journaled.unwrap_or(0);

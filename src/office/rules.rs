@@ -1,5 +1,7 @@
 //! Which rules may serve: simulated, approved by a second person, or tightening only (S0-26, S0-27, S0-28).
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
@@ -9,6 +11,9 @@ use crate::store::{ActiveRules, Approval, How, NewApproval, Simulation};
 
 /// How far back a simulation goes at least, to propose rules by: days differ, weeks less so.
 const LEAST_SPAN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How often a gateway looks whether other rules came into force.
+const WATCH: Duration = Duration::from_secs(60);
 
 /// How it is that rules may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +199,25 @@ impl Office {
         };
         let new = ActiveRules { seq: seen + 1, id: id.0, text, at: now, how };
         if store.activate_rules(&new, seen, why).await? { Ok(Activation::New(how)) } else { Err(RulesError::Overtaken) }
+    }
+
+    /// Tells the log, once a minute, that `rules` decide here while others are in force: another gateway brought them, and
+    /// this one must be started anew. Until `shutdown`.
+    pub async fn watch_rules(self, rules: RulesId, shutdown: impl Future<Output = ()>) {
+        tokio::pin!(shutdown);
+        loop {
+            match self.inner.store.active_rules().await {
+                Ok(Some(active)) if active.id != rules.0 => {
+                    tracing::error!(here = %rules, in_force = %RulesId(active.id), since = %active.at, "rules_outdated");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "whether other rules came into force is not known"),
+            }
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = tokio::time::sleep(WATCH) => {}
+            }
+        }
     }
 
     /// Keeps a simulation in the operator's name: they propose these rules, and somebody else approves them (S0-26, S0-27).

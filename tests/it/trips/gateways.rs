@@ -13,7 +13,8 @@ use crate::load::Load;
 use crate::load::account::{FarEnd, Sums, spooled_in};
 use crate::load::mail::Dice;
 use crate::postgres::{Server, ask_at};
-use crate::world::{World, link};
+use crate::sink::Sink;
+use crate::world::{World, consentry, link};
 
 const NEWS: &str = "newsletter@acme.example";
 const SHOP: &str = "shop@acme.example";
@@ -46,6 +47,31 @@ fn a_withdrawal_at_one_gateway_stops_mail_at_the_other_even_what_waits_there() {
     mta.set(Script::new());
     two.empty_spool();
     assert_eq!(mta.received().iter().filter(|mail| mail.recipients == [LEAVER]).count(), 3, "the one that waited was not delivered");
+}
+
+#[test]
+fn a_gateway_that_decides_by_rules_no_longer_in_force_says_so_until_it_has_the_new_ones() {
+    // S0-26
+    const DECLARED: (&str, &str) = ("class = \"declared\"", "class = \"marketing\"");
+    let place = tempfile::tempdir().unwrap();
+    let database = Server::shared().database(place.path());
+    let sink = Sink::start();
+    let mut one = World::start_with(sink.address(), |setup| setup.database = Some(database.url.clone()));
+    assert_eq!(one.readiness().body, "ready\n");
+    let (config, new) = (one.dir.path().join("consentry.toml"), one.dir.path().join("new.toml"));
+    std::fs::write(&new, std::fs::read_to_string(&config).unwrap().replace(DECLARED.0, DECLARED.1)).unwrap();
+    consentry(&["rules", "tighten", "--config", new.to_str().unwrap(), "--reason", "a campaign was declared transactional"], "");
+    let two = World::beside_with(&one, sink.address(), &database.url, |setup| setup.config = setup.config.replace(DECLARED.0, DECLARED.1));
+    assert_eq!(two.readiness().body, "ready\n", "it has them");
+    let told = one.readiness();
+    assert!(
+        told.status == 503 && told.body.starts_with("other rules are in force than decide here: start this gateway anew"),
+        "{}",
+        told.body
+    );
+    std::fs::rename(new, config).unwrap();
+    one.crash_and_restart();
+    assert_eq!(one.readiness().body, "ready\n");
 }
 
 #[test]
