@@ -13,7 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-pub use listen::{Listen, ListenAddress, ListenerEntry, TlsFiles, TlsMode};
+pub use listen::{InboundEntry, Listen, ListenAddress, ListenerEntry, TlsFiles, TlsMode};
 
 use crate::classify::{Rule, content};
 use crate::consent::{Catalogue, Controller, Form, ProfileName, Topic, TopicEntry};

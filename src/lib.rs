@@ -25,7 +25,7 @@
 //! * Joiners: [`gateway`] (one mail's trip), [`desk`] (what recipients and tools ask), [`office`] (what operators
 //!   do), [`spooler`] (later attempts: what waits, and the gateway's own mails), [`retention`] (what goes when its time has come),
 //!   [`simulate`] (what other rules would have done), [`http`] (the pages
-//!   and the API of desk and office).
+//!   and the API of desk and office), [`inbound`] (mail that answers ours).
 //! * [`config`] composes the rooms' settings; [`cli`] starts things.
 //!
 //! # Invariants
@@ -57,6 +57,7 @@ pub mod desk;
 pub mod entropy;
 pub mod gateway;
 pub mod http;
+pub mod inbound;
 pub mod mail;
 pub mod office;
 pub mod policy;

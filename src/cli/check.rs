@@ -37,6 +37,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
         let networks: Vec<String> = listener.networks.iter().map(ToString::to_string).collect();
         let networks = if networks.is_empty() { String::new() } else { format!(" for {}", networks.join(" ")) };
         let stream = listener.stream.as_ref().map(|stream| format!(", stream {stream}{networks}")).unwrap_or_default();
+        let stream = if listener.inbound.is_some() { format!(", inbound{networks}") } else { stream };
         let proxies: Vec<String> = listener.proxy_from.iter().map(ToString::to_string).collect();
         let proxies = if proxies.is_empty() { String::new() } else { format!(", clients announced by {}", proxies.join(" ")) };
         let mode = listener.mode.map(|mode| format!(", mode {mode:03o}")).unwrap_or_default();

@@ -14,12 +14,13 @@ use tokio::task::JoinSet;
 use super::renew::{hang_ups, renew};
 use crate::classify::Classifier;
 use crate::compose::{Footers, PublicUrl, Words};
-use crate::config::{Config, ListenAddress, TlsMode};
+use crate::config::{Config, InboundEntry, ListenAddress, TlsMode};
 use crate::consent::Catalogue;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::entropy::random;
 use crate::gateway::{Gateway, Late, Twins, share_crowds};
+use crate::inbound::Inbound;
 use crate::office::Office;
 use crate::policy::Ecg;
 use crate::relay::Relay;
@@ -65,6 +66,8 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
 /// The bound sockets; bound before the ledger is opened, so that a busy port is told at once.
 pub(super) struct Sockets {
     pub(super) smtp: Vec<(smtp::Socket, smtp::Door)>,
+    /// Those that take mail which answers ours.
+    pub(super) inbound: Vec<(smtp::Socket, smtp::Door, InboundEntry)>,
     pub(super) acceptor: Option<tls::Acceptor>,
     pub(super) http: TcpListener,
 }
@@ -72,7 +75,7 @@ pub(super) struct Sockets {
 impl Sockets {
     pub(super) async fn bind(config: &Config) -> anyhow::Result<Self> {
         let acceptor = acceptor(config)?;
-        let mut smtp = Vec::new();
+        let (mut smtp, mut inbound) = (Vec::new(), Vec::new());
         for entry in config.listeners() {
             let place = || format!("listener {}", entry.address);
             let socket = match &entry.address {
@@ -89,10 +92,16 @@ impl Sockets {
             };
             let named = |name: &String| config.streams.iter().find(|stream| stream.name == *name);
             let stream = entry.stream.as_ref().and_then(named).map(|stream| stream.binding().stream);
-            smtp.push((socket, smtp::Door { protocol: entry.protocol, tls, stream, networks: entry.networks, proxies: entry.proxy_from }));
+            let stream = if entry.inbound.is_some() { Some(Inbound::stream()) } else { stream };
+            let login = entry.inbound.is_none();
+            let door = smtp::Door { protocol: entry.protocol, tls, stream, networks: entry.networks, login, proxies: entry.proxy_from };
+            match entry.inbound {
+                Some(settings) => inbound.push((socket, door, settings)),
+                None => smtp.push((socket, door)),
+            }
         }
         let http = TcpListener::bind(config.http.listen).await.with_context(|| format!("http.listen {}", config.http.listen))?;
-        Ok(Self { smtp, acceptor, http })
+        Ok(Self { smtp, inbound, acceptor, http })
     }
 }
 
@@ -204,6 +213,11 @@ pub(super) async fn start(
     for (socket, door) in sockets.smtp {
         tracing::info!(address = %socket.name()?, "smtp listens");
         running.spawn(smtp::serve(socket, door, Arc::clone(&server), until(stopped.clone())));
+    }
+    for (socket, door, InboundEntry { authserv_id }) in sockets.inbound {
+        tracing::info!(address = %socket.name()?, "inbound listens");
+        let handler = Arc::new(Inbound::new(parts.desk.clone(), authserv_id));
+        running.spawn(smtp::serve(socket, door, smtp::Server::new(handler, config.smtp.clone(), []), until(stopped.clone())));
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::Config;
+use crate::consent::Controller;
 use crate::smtp::Protocol;
 
 /// The short forms, and the certificate of all listeners.
@@ -57,6 +58,18 @@ pub struct ListenerEntry {
     /// Mode of a unix socket's file, e.g. `0o660`, the default.
     #[serde(default)]
     pub mode: Option<u32>,
+    /// It takes no mail to be sent on, but what comes to the controllers' mailboxes: the inbound MTA hands it over here.
+    #[serde(default)]
+    pub inbound: Option<InboundEntry>,
+}
+
+/// What an inbound listener may rely on; `inbound = {}` where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InboundEntry {
+    /// The inbound MTA's name in `Authentication-Results` (RFC 8601 s.2.5). Where it is given, complaints and objections count
+    /// only when that MTA vouches for their sender; a token of ours counts in any case.
+    pub authserv_id: Option<String>,
 }
 
 /// Where a listener waits.
@@ -107,7 +120,21 @@ impl fmt::Display for ListenAddress {
 impl ListenerEntry {
     fn short(address: SocketAddr, tls: Option<TlsMode>) -> Self {
         let address = ListenAddress::Tcp(address);
-        Self { address, protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new(), proxy_from: Vec::new(), mode: None }
+        Self {
+            address,
+            protocol: Protocol::Smtp,
+            tls,
+            stream: None,
+            networks: Vec::new(),
+            proxy_from: Vec::new(),
+            mode: None,
+            inbound: None,
+        }
+    }
+
+    /// Whoever comes in here needs no login.
+    fn is_open(&self) -> bool {
+        self.stream.is_some() || self.inbound.is_some()
     }
 
     fn is_local(&self) -> bool {
@@ -145,8 +172,7 @@ impl Config {
             faults.push("listen: smtps needs tls = { certificate = ..., key = ... }".into());
         }
         let logins = self.streams.iter().any(|stream| stream.username.is_some());
-        let in_clear =
-            |listener: &ListenerEntry| self.tls_mode(listener) == TlsMode::Off && !listener.is_local() && listener.stream.is_none();
+        let in_clear = |listener: &ListenerEntry| self.tls_mode(listener) == TlsMode::Off && !listener.is_local() && !listener.is_open();
         // M-31: passwords do not travel in clear
         for listener in listeners.iter().filter(|listener| logins && in_clear(listener)) {
             let mend =
@@ -161,9 +187,29 @@ impl Config {
                 faults.push(format!("two listeners have address = \"{}\"", listener.address));
             }
         }
+        if self.listeners.iter().any(|listener| listener.inbound.is_some()) {
+            // whom a mail without a token concerns is told by the mailbox
+            let mut known: Vec<String> = Vec::new();
+            for mailbox in self.mailboxes() {
+                let canonical = mailbox.to_lowercase();
+                if known.contains(&canonical) {
+                    faults.push(format!(
+                        "mailbox {mailbox:?} stands twice in [[controller]]: inbound mail needs one for each purpose and controller"
+                    ));
+                }
+                known.push(canonical);
+            }
+        }
         for listener in &self.listeners {
             faults.extend(self.faults_of(listener).into_iter().map(|fault| format!("listener \"{}\": {fault}", listener.address)));
         }
+    }
+
+    /// The mailboxes that an inbound listener takes mail for.
+    fn mailboxes(&self) -> impl Iterator<Item = &String> {
+        self.controllers.iter().flat_map(|Controller { headers, .. }| {
+            [&headers.unsubscribe_mailbox, &headers.complaints, &headers.bounces].into_iter().flatten()
+        })
     }
 
     fn faults_of(&self, listener: &ListenerEntry) -> Vec<String> {
@@ -186,16 +232,28 @@ impl Config {
             }
             _ => {}
         }
+        if listener.inbound.is_some() {
+            if listener.stream.is_some() {
+                faults.push("inbound takes no mail to be sent; leave stream out".into());
+            }
+            if self.mailboxes().next().is_none() {
+                let names = "headers.unsubscribe_mailbox, headers.complaints or headers.bounces";
+                faults.push(format!("inbound, but no [[controller]] has a mailbox; write {names} there"));
+            }
+        }
         match &listener.stream {
             Some(name) if !self.streams.iter().any(|stream| stream.name == *name) => {
                 faults.push(format!("stream = {name:?} is no [[stream]] name"));
             }
             // M-01, M-02: who can reach it can send
             // A proxy brings clients from anywhere to a local address.
-            Some(_) if listener.networks.is_empty() && (!listener.is_local() || !listener.proxy_from.is_empty()) => {
-                faults.push("stream needs networks off the loopback and behind a proxy, or anybody who reaches it could send".into());
+            _ if listener.is_open() && listener.networks.is_empty() && (!listener.is_local() || !listener.proxy_from.is_empty()) => {
+                let what = if listener.inbound.is_some() { "inbound" } else { "stream" };
+                faults.push(format!("{what} needs networks off the loopback and behind a proxy, or anybody who reaches it could send"));
             }
-            None if !listener.networks.is_empty() => faults.push("networks without stream; write stream = \"...\"".into()),
+            None if !listener.networks.is_empty() && listener.inbound.is_none() => {
+                faults.push("networks without stream; write stream = \"...\"".into());
+            }
             _ => {}
         }
         if unix && !listener.proxy_from.is_empty() {

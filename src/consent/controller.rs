@@ -38,15 +38,20 @@ pub struct HeaderFields {
     /// `List-Help` on all its mails: where people find out about them, https or mailto (RFC 2369 s.3.1, U-32).
     #[serde(default)]
     pub list_help: Option<String>,
-    /// The mailbox that people may unsubscribe by, beside the link (RFC 2369 s.3.2, U-18).
+    /// The mailbox that people may unsubscribe by, beside the link (RFC 2369 s.3.2, U-18): an inbound listener reads it, or
+    /// somebody who tells `consentry event`.
     #[serde(default)]
     pub unsubscribe_mailbox: Option<String>,
     /// The last field of `Feedback-ID`, for figures per topic at Gmail (U-33).
     #[serde(default)]
     pub feedback_sender: Option<String>,
-    /// Where mailbox providers send complaints (RFC 9477, U-34).
+    /// Where mailbox providers send complaints (RFC 9477, U-34): an inbound listener reads them.
     #[serde(default)]
     pub complaints: Option<String>,
+    /// The return path of the gateway's own mails, read by an inbound listener; if not given, `from`. A confirmation mail has
+    /// `+` and an id of 32 characters behind the local-part, so that a bounce names its sign-up (M-66).
+    #[serde(default)]
+    pub bounces: Option<String>,
     /// `X-CSA-Complaints`, for members of the CSA (C-05).
     #[serde(default)]
     pub csa_complaints: Option<String>,
@@ -70,6 +75,11 @@ impl HeaderFields {
                 faults.push(format!("headers.{name} must be an address such as name@example.com"));
             }
         }
+        // RFC 5321 s.4.5.3.1.1: 64 octets with the id
+        let short = |bounces: &String| Address::parse(bounces).is_ok_and(|bounces| bounces.local().len() <= 31) && plain(bounces);
+        if !self.bounces.as_ref().is_none_or(short) {
+            faults.push("headers.bounces must be an address such as bounces@example.com, of at most 31 characters before the @".to_owned());
+        }
         // Google wants 5 to 15 characters that never change
         let sender =
             |name: &String| (5..=15).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -91,6 +101,7 @@ mod tests {
             unsubscribe_mailbox: Some("leave@x.example".into()),
             feedback_sender: Some("acmemail".into()),
             complaints: Some("fbl@x.example".into()),
+            bounces: Some("bounces@x.example".into()),
             csa_complaints: Some("csa-complaints@eco.de".into()),
         };
         assert_eq!(good.faults(), Vec::<String>::new());
@@ -100,6 +111,7 @@ mod tests {
             HeaderFields { unsubscribe_mailbox: Some("leave@x.example?cc=evil@y.example".into()), ..good.clone() },
             HeaderFields { feedback_sender: Some("a:b".into()), ..good.clone() },
             HeaderFields { complaints: Some("nobody".into()), ..good.clone() },
+            HeaderFields { bounces: Some(format!("{}@x.example", "b".repeat(32))), ..good.clone() },
         ] {
             assert_eq!(broken.faults().len(), 1, "{broken:?}");
         }

@@ -128,6 +128,8 @@ pub enum Source {
     Page,
     /// The person's mail program, by one-click (RFC 8058).
     OneClick,
+    /// A mail to one of the controller's mailboxes: the person's, or a report of a mail system. Can only say no (I5, U-18).
+    Mail,
     /// An operator on behalf of the person, who called or wrote (L-OBJ-02, S0-12). Can only say no (I5).
     Staff,
     /// Another system of the company: what it may say stands in `desk`. Can only say no, or state facts (I5).
@@ -138,7 +140,7 @@ pub enum Source {
 
 impl Source {
     /// All doors.
-    pub const ALL: [Source; 7] = [Self::Api, Self::Form, Self::Page, Self::OneClick, Self::Staff, Self::System, Self::Gateway];
+    pub const ALL: [Source; 8] = [Self::Api, Self::Form, Self::Page, Self::OneClick, Self::Mail, Self::Staff, Self::System, Self::Gateway];
 
     /// The word in the ledger.
     pub fn as_str(self) -> &'static str {
@@ -147,6 +149,7 @@ impl Source {
             Self::Form => "form",
             Self::Page => "page",
             Self::OneClick => "one_click",
+            Self::Mail => "mail",
             Self::Staff => "staff",
             Self::System => "system",
             Self::Gateway => "gateway",

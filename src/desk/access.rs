@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::by_mail::return_path;
 use super::opt_in::decode;
 use super::preference::{Choice, Subscription};
 use super::request::SignUpError;
@@ -16,7 +17,6 @@ use crate::consent::{
     TopicStanding,
 };
 use crate::entropy::random;
-use crate::mail::ReversePath;
 use crate::store::{AccessLink, NewAccess, NewChoice};
 
 /// What is behind a link of this kind.
@@ -127,7 +127,7 @@ impl Desk {
             to,
             mail: self.signed(mail, &from, now)?,
             message_id,
-            reverse_path: ReversePath::Mailbox(from),
+            reverse_path: return_path(controller, &from, None),
         };
         let sent = store.request_access(access).await?;
         tracing::info!(sent, "access link asked for");

@@ -3,6 +3,7 @@
 
 mod access;
 mod api_token;
+mod by_mail;
 mod dossier;
 mod erasure;
 mod form;

@@ -6,12 +6,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::by_mail::return_path;
 use super::sign_up::FieldProblem;
 use super::{Actor, Desk, StoreError};
 use crate::compose::{ComposeError, ConfirmationRequest, Letter};
-use crate::consent::{Controller, FormEvidence, Language, RequestEvidence, Source, TopicEntry};
+use crate::consent::{Controller, FormEvidence, Language, OptInId, RequestEvidence, Source, TopicEntry};
 use crate::entropy::random;
-use crate::mail::{Address, ReversePath};
+use crate::mail::Address;
 use crate::sign::SignerError;
 use crate::store::{NewOptIn, RequestAnswer};
 
@@ -94,7 +95,9 @@ impl Desk {
         // Signed before it is committed, so that the evidence holds the mail exactly as it leaves.
         let mail = self.signed(mail, &from, now)?;
         let (door, reported_by) = (asked.source, asked.reported_by.clone());
+        let id = OptInId(random());
         let sign_up = NewOptIn {
+            id,
             key: self.inner.store.keyring().lookup_key(to),
             address: to.clone(),
             controller: controller.key.clone(),
@@ -119,7 +122,7 @@ impl Desk {
                 message_id,
                 mail,
             },
-            reverse_path: ReversePath::Mailbox(from), // M-66: bounces must reach someone
+            reverse_path: return_path(controller, &from, Some(id)), // M-66: bounces must reach someone
         };
         match self.inner.store.request(sign_up).await? {
             RequestAnswer::Committed => tracing::info!(reported_by, door = door.as_str(), "opt-in requested"),

@@ -49,6 +49,7 @@ pub fn command(octets: &[u8]) {
         peer: None,
         local: true,
         stream: (place & 4 == 0).then(|| stream.clone()),
+        login: true,
         tls_offered: true,
     };
     let largest = settings.max_message_size;

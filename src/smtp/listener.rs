@@ -31,6 +31,8 @@ pub struct Door {
     pub stream: Option<Arc<Stream>>,
     /// Who gets that stream; empty: whoever comes.
     pub networks: Vec<IpNet>,
+    /// Whether clients may log in.
+    pub login: bool,
     /// Proxies, which must announce the client's address (PROXY protocol). Nobody else may.
     pub proxies: Vec<IpNet>,
 }
@@ -48,7 +50,7 @@ impl Socket {
 impl Door {
     /// Submission, for clients that log in or come from a stream's network.
     pub fn submission(tls: Tls) -> Self {
-        Self { protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new(), proxies: Vec::new() }
+        Self { protocol: Protocol::Smtp, tls, stream: None, networks: Vec::new(), login: true, proxies: Vec::new() }
     }
 
     pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {

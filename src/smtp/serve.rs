@@ -141,7 +141,7 @@ async fn host<H: Handler>(mut socket: TcpStream, mut peer: SocketAddr, mut place
         stream = door.stream_of(peer.ip()).or_else(|| server.handler.stream_of_peer(peer.ip()));
     }
     let tls_offered = matches!(door.tls, Tls::StartTls(_));
-    let origin = Origin { protocol: door.protocol, peer: Some(peer), local, stream, tls_offered };
+    let origin = Origin { protocol: door.protocol, peer: Some(peer), local, stream, login: door.login, tls_offered };
     let session = Session::new(server.settings.clone(), origin, server.largest_message());
     // Boxed: the state of TLS is kilobytes, and connections without it need not keep room for it.
     if let Tls::Implicit(acceptor) = &door.tls {
@@ -179,7 +179,8 @@ async fn host_encrypted<H: Handler>(
 
 /// One connection of a local process: it has no address, and needs no TLS.
 async fn host_local<H: Handler>(socket: UnixStream, _place: Place, door: &Door, server: &Server<H>, stop: Stop) {
-    let origin = Origin { protocol: door.protocol, peer: None, local: true, stream: door.stream.clone(), tls_offered: false };
+    let origin =
+        Origin { protocol: door.protocol, peer: None, local: true, stream: door.stream.clone(), login: door.login, tls_offered: false };
     let session = Session::new(server.settings.clone(), origin, server.largest_message());
     let mut connection = Connection::new(socket, stop);
     connection.queue(&greeting(door, server));

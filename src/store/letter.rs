@@ -13,7 +13,7 @@ use super::ledger::{Place, context};
 use super::opt_in::{NewOptIn, of_id};
 use super::subject_keys::DataKeys;
 use super::{Store, StoreError, begin};
-use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptInId, Source, SubjectId};
+use crate::consent::{Event, EventKind, Evidence, MailEvidence, OptInId, Source, Stage, SubjectId};
 use crate::entropy::random;
 use crate::mail::{Address, Body, Envelope, Outcome, Recipient, ReversePath, Sender};
 
@@ -119,6 +119,37 @@ impl Store {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Records that the mail of an opt-in came back after the outbound MTA had taken it, as [`EventKind::DoiBounced`]. False,
+    /// and nothing is recorded, for an unknown or confirmed opt-in, and when it is on record.
+    pub async fn mail_bounced(&self, id: OptInId, evidence: MailEvidence) -> Result<bool, StoreError> {
+        repeated!(self.mail_bounced_once(id, evidence.clone()))
+    }
+
+    async fn mail_bounced_once(&self, id: OptInId, evidence: MailEvidence) -> Result<bool, StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        let mut tx = begin(&mut writer).await?;
+        let Some(opt_in) = of_id(&mut tx, id).await?.filter(|opt_in| opt_in.stage == Stage::Pending) else { return Ok(false) };
+        let mut place = Place::of_subject(&mut tx, opt_in.subject).await?.ok_or(StoreError::Damaged("a standing"))?;
+        let known: Option<(i32,)> = query_as("SELECT 1 FROM event WHERE subject = $1 AND opt_in = $2 AND kind = 'doi_bounced' LIMIT 1")
+            .bind(&opt_in.subject.0[..])
+            .bind(&id.0[..])
+            .fetch_optional(&mut tx)
+            .await?;
+        if known.is_some() {
+            return Ok(false);
+        }
+        let keys = self.keys_of(&mut tx, &place).await?;
+        let at = evidence.at;
+        let event = Event {
+            opt_in: Some(opt_in.id),
+            evidence: Some(Evidence::Mail(evidence)),
+            ..Event::new(EventKind::DoiBounced, opt_in.controller, opt_in.topics, Source::Mail, at)
+        };
+        place.append(&mut tx, &keys, event).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Puts a mail off to `next` and counts the attempt.

@@ -14,7 +14,6 @@ use crate::consent::{
     Channel, ConfirmationEvidence, Event, EventKind, Evidence, Language, LookupKey, OptIn, OptInError, OptInId, RequestEvidence, Source,
     Stage, SubjectId, Topic, TopicStanding,
 };
-use crate::entropy::random;
 use crate::mail::{Address, ReversePath};
 
 /// A sign-up to be recorded.
@@ -22,6 +21,8 @@ use crate::mail::{Address, ReversePath};
 pub struct NewOptIn {
     /// The address's look-up key.
     pub key: LookupKey,
+    /// Ties its events together; a fresh random one.
+    pub id: OptInId,
     /// The address as typed.
     pub address: Address,
     /// Key of the controller that is asked.
@@ -98,7 +99,7 @@ impl Store {
         let keys = self.keys_of(&mut tx, &place).await?;
         place.keep_first_address(&mut tx, &keys, &sign_up.address, sign_up.at).await?;
 
-        let id = OptInId(random());
+        let id = sign_up.id;
         let language = sign_up.evidence.language;
         let mail = Mail::confirmation(&sign_up);
         let controller = sign_up.controller;

@@ -215,6 +215,7 @@ pub(super) async fn exercise(tx: &mut Connection, done: Exercised<'_>) -> Result
 pub(super) fn door(source: Source) -> RequestDoor {
     match source {
         Source::Staff => RequestDoor::Staff,
+        Source::Mail => RequestDoor::Email,
         Source::Api | Source::System => RequestDoor::Api,
         Source::Form | Source::Page | Source::OneClick | Source::Gateway => RequestDoor::Page,
     }

@@ -1,7 +1,7 @@
 //! A double opt-in through the store's own doors, for ledgers to measure on. Evidence is synthetic.
 
 use anyhow::{Context, Result};
-use consentry::consent::{ChoiceEvidence, ConfirmationEvidence, Language, PressGrade, RequestEvidence, Source, Topic};
+use consentry::consent::{ChoiceEvidence, ConfirmationEvidence, Language, OptInId, PressGrade, RequestEvidence, Source, Topic};
 use consentry::mail::{Address, Outcome, ReversePath};
 use consentry::store::{NewOptIn, NewWithdrawal, Stop, Store};
 use jiff::Timestamp;
@@ -45,6 +45,7 @@ impl SignUp {
             mail: "Subject: synthetic\r\n\r\n".into(),
         };
         let sign_up = NewOptIn {
+            id: OptInId(consentry::entropy::random()),
             key,
             address,
             controller: controller.clone(),

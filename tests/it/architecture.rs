@@ -62,6 +62,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("spooler", &["gateway", "mail", "consent", "compose", "relay", "store", "wire", "entropy"]),
     ("retention", JOINER),
     ("simulate", JOINER),
+    ("inbound", &["desk", "mail", "consent", "smtp", "wire"]),
     ("http", &["desk", "office", "mail", "consent", "compose"]),
 ];
 

@@ -16,13 +16,19 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and logs in as that stream.
     pub(crate) fn login(server: SocketAddr, stream: &str) -> Self {
+        let mut client = Self::connect(server);
+        let login = STANDARD.encode(format!("\0{stream}\0{PASSWORD}"));
+        assert_eq!(client.command(&format!("AUTH PLAIN {login}")).0, 235);
+        client
+    }
+
+    /// Connects, and says who it is no further than by EHLO.
+    pub(crate) fn connect(server: SocketAddr) -> Self {
         let socket = TcpStream::connect(server).unwrap();
         socket.set_nodelay(true).unwrap();
         let mut client = Self { stream: BufReader::new(socket) };
         assert_eq!(client.reply().0, 220);
         assert_eq!(client.command("EHLO tool.acme.example").0, 250);
-        let login = STANDARD.encode(format!("\0{stream}\0{PASSWORD}"));
-        assert_eq!(client.command(&format!("AUTH PLAIN {login}")).0, 235);
         client
     }
 

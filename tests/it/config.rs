@@ -85,6 +85,18 @@ fn every_fault_is_told_with_its_place_and_the_mend() {
             "username = \"crm\"\nnetworks = [\"10.0.0.0/8\"]",
             "stream \"crm\": networks: 10.0.0.0/8 is, in part, stream \"shop\"'s too",
         ),
+        ("[smtp]", "[[listener]]\naddress = \"127.0.0.1:26\"\ninbound = {}\n[smtp]", "inbound, but no [[controller]] has a mailbox"),
+        ("[smtp]", "[[listener]]\naddress = \"10.0.0.5:26\"\ninbound = {}\n[smtp]", "inbound needs networks off the loopback"),
+        (
+            "[smtp]",
+            "[[listener]]\naddress = \"127.0.0.1:26\"\nstream = \"shop\"\ninbound = {}\n[smtp]",
+            "inbound takes no mail to be sent; leave stream out",
+        ),
+        (
+            "[controller.brand] ",
+            "[controller.headers]\ncomplaints = \"a@x.example\"\nbounces = \"A@x.example\"\n[[listener]]\naddress = \"127.0.0.1:26\"\ninbound = {}\n[controller.brand] ",
+            "stands twice in [[controller]]",
+        ),
         ("domain = \"example.com\"", "domain = \"*.example.com\"", "dkim domain = \"*.example.com\""),
     ] {
         assert!(good.contains(from), "the example has {from}");

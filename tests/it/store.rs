@@ -22,8 +22,8 @@ use std::path::Path;
 use crate::environment::on_postgres;
 use crate::postgres;
 use consentry::consent::{
-    ChoiceEvidence, Decision, DecisionId, Language, LookupKey, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId, Topic,
-    TopicStanding,
+    ChoiceEvidence, Decision, DecisionId, Language, LookupKey, OptInId, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId,
+    Topic, TopicStanding,
 };
 use consentry::mail::{Address, Class, Classification, ReversePath, Step, Trust};
 use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Stop, Store, StoreError, WithdrawAnswer};
@@ -168,6 +168,7 @@ fn token(store: &Store, n: u32) -> [u8; 32] {
 /// A sign-up of `who` for `what` with token number `n`.
 fn sign_up(store: &Store, who: &str, what: &str, n: u32, at: Timestamp) -> NewOptIn {
     NewOptIn {
+        id: OptInId(consentry::entropy::random()),
         key: key(store, who),
         address: address(who),
         controller: "acme".into(),

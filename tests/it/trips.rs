@@ -11,6 +11,7 @@ mod faults;
 mod full_disk;
 mod gateways;
 mod held;
+mod inbound;
 mod ledger_away;
 mod operator;
 mod outbound;

@@ -20,6 +20,8 @@ pub(in crate::smtp) struct Origin {
     pub(in crate::smtp) local: bool,
     /// The stream of the listener, or else of the peer's network: it needs no login.
     pub(in crate::smtp) stream: Option<Arc<Stream>>,
+    /// It may log in at all.
+    pub(in crate::smtp) login: bool,
     /// STARTTLS is possible.
     pub(in crate::smtp) tls_offered: bool,
 }
@@ -51,6 +53,7 @@ impl Facts {
     /// RFC 4954 s.4: passwords travel under TLS only (M-31), or not at all over a wire.
     pub(super) fn may_authenticate(&self) -> bool {
         match self.origin.peer {
+            _ if !self.origin.login => false,
             _ if self.tls => true,
             Some(_) => self.settings.auth_without_tls_on_loopback && self.origin.local,
             None => true,

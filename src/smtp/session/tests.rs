@@ -26,7 +26,8 @@ fn stream(name: &str) -> Arc<Stream> {
 fn session(network: bool, tls: bool) -> Session {
     let settings = Arc::new(SmtpSettings { max_errors: 4, max_recipients: 2, max_idle_commands: 12, ..SmtpSettings::default() });
     let peer = Some(SocketAddr::from(([192, 0, 2, 1], 9)));
-    let origin = Origin { protocol: Protocol::Smtp, peer, local: false, stream: network.then(|| stream("network")), tls_offered: true };
+    let origin =
+        Origin { protocol: Protocol::Smtp, peer, local: false, stream: network.then(|| stream("network")), login: true, tls_offered: true };
     let largest = settings.max_message_size;
     let session = Session::new(settings, origin, largest);
     if tls { session.tls_up() } else { session }
