@@ -5,6 +5,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::consent::{CopyKey, LookupKey};
@@ -16,6 +17,9 @@ const KEY: usize = 32;
 /// First line of a key file; the number is the format's version.
 const HEADER: &str = "consentry-keys 1";
 
+/// The same of one with further link keys: a release that does not know them must not pass over them.
+const HEADER_WITH_LINKS: &str = "consentry-keys 2";
+
 /// The names in a key file, in their order.
 const NAMES: [&str; 5] = ["pepper", "master", "ledger", "secret", "link"];
 
@@ -25,10 +29,30 @@ type Raw = Zeroizing<[u8; KEY]>;
 /// live in a file of their own with a backup of its own (E-10).
 pub struct Keyring {
     raw: [Raw; NAMES.len()],
+    /// The link keys after the first, oldest first.
+    later_links: Vec<LaterLink>,
     pepper: hmac::Key,
     secret: hmac::Key,
     master: DataKey,
     ledger: DataKey,
+}
+
+/// A link key that a rotation made.
+struct LaterLink {
+    made: Timestamp,
+    signs_from: Timestamp,
+    raw: Raw,
+}
+
+/// What may be told of a link key. The first has no times: it is as old as the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkGeneration {
+    /// Counted from 1; stands in every link that it signed.
+    pub number: u8,
+    /// When it was made.
+    pub made: Option<Timestamp>,
+    /// From when on it signs, until the next does.
+    pub signs_from: Option<Timestamp>,
 }
 
 /// Why a text is no key file. Repeats no key.
@@ -37,6 +61,14 @@ pub enum KeyFileError {
     /// Not a key file, or one of a later release.
     #[error("line 1 is not \"{HEADER}\": restore the file from the key backup, or run the release that wrote it")]
     Header,
+    /// A line after the first keys that is no link key.
+    #[error("line {line} is not \"link-{generation} <44 characters of base64> <made> <signs from>\": restore the file from the key backup")]
+    LaterLink {
+        /// Counted from 1.
+        line: usize,
+        /// The generation that should stand there.
+        generation: usize,
+    },
     /// A line that is no key.
     #[error("line {line} is not \"{name} <44 characters of base64>\": restore the file from the key backup")]
     Line {
@@ -54,10 +86,10 @@ impl Keyring {
     /// A new keyring of fresh randomness.
     pub fn generate(entropy: &[u8; Keyring::ENTROPY]) -> Self {
         let (keys, _) = entropy.as_chunks::<KEY>();
-        Self::of(std::array::from_fn(|n| Zeroizing::new(keys[n])))
+        Self::of(std::array::from_fn(|n| Zeroizing::new(keys[n])), Vec::new())
     }
 
-    fn of(raw: [Raw; NAMES.len()]) -> Self {
+    fn of(raw: [Raw; NAMES.len()], later_links: Vec<LaterLink>) -> Self {
         let [pepper, master, ledger, secret, _link] = &raw;
         Self {
             pepper: hmac::Key::new(hmac::HMAC_SHA256, &pepper[..]),
@@ -65,14 +97,15 @@ impl Keyring {
             master: DataKey::new(master),
             ledger: DataKey::new(ledger),
             raw,
+            later_links,
         }
     }
 
     /// The key file's content: a header, then one key a line.
     pub fn to_text(&self) -> Zeroizing<String> {
         // one allocation, so that no copy of a key stays behind in freed memory
-        let mut text = Zeroizing::new(String::with_capacity(NAMES.len() * 64 + HEADER.len()));
-        text.push_str(HEADER);
+        let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + NAMES.len() * 64 + self.later_links.len() * 128));
+        text.push_str(if self.later_links.is_empty() { HEADER } else { HEADER_WITH_LINKS });
         text.push('\n');
         for (name, key) in NAMES.iter().zip(&self.raw) {
             text.push_str(name);
@@ -80,23 +113,51 @@ impl Keyring {
             STANDARD.encode_string(&key[..], &mut text);
             text.push('\n');
         }
+        for (link, generation) in self.later_links.iter().zip(2..) {
+            text.push_str(&format!("link-{generation} "));
+            STANDARD.encode_string(&link.raw[..], &mut text);
+            text.push_str(&format!(" {} {}\n", link.made, link.signs_from));
+        }
         text
     }
 
     /// The inverse of [`Keyring::to_text`].
     pub fn parse(text: &str) -> Result<Self, KeyFileError> {
         let mut lines = text.lines();
-        if lines.next() != Some(HEADER) {
-            return Err(KeyFileError::Header);
-        }
+        let has_later_links = match lines.next() {
+            Some(HEADER) => false,
+            Some(HEADER_WITH_LINKS) => true,
+            _ => return Err(KeyFileError::Header),
+        };
         let mut raw: [Raw; NAMES.len()] = Default::default();
         for (n, (name, key)) in NAMES.into_iter().zip(&mut raw).enumerate() {
             let value = lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            let bytes = value.and_then(|value| STANDARD.decode(value.trim_end()).ok()).map(Zeroizing::new);
-            let bytes = bytes.filter(|bytes| bytes.len() == KEY).ok_or(KeyFileError::Line { line: n + 2, name })?;
-            key.copy_from_slice(&bytes);
+            *key = value.and_then(|value| key_of(value.trim_end())).ok_or(KeyFileError::Line { line: n + 2, name })?;
         }
-        Ok(Self::of(raw))
+        let mut later_links = Vec::new();
+        for (n, text) in lines.take_while(|_| has_later_links).enumerate() {
+            let fault = KeyFileError::LaterLink { line: n + 2 + NAMES.len(), generation: n + 2 };
+            later_links.push(LaterLink::parse(text, n + 2).ok_or(fault)?);
+        }
+        // A rotation writes one at least: the file was cut.
+        if has_later_links && later_links.is_empty() {
+            return Err(KeyFileError::LaterLink { line: 2 + NAMES.len(), generation: 2 });
+        }
+        Ok(Self::of(raw, later_links))
+    }
+
+    /// The same with one more link key, which signs from that time on; `None` when there are as many as a link can name.
+    pub fn with_link(mut self, raw: [u8; 32], made: Timestamp, signs_from: Timestamp) -> Option<Self> {
+        u8::try_from(self.later_links.len() + 2).ok()?;
+        self.later_links.push(LaterLink { made, signs_from, raw: Zeroizing::new(raw) });
+        Some(self)
+    }
+
+    /// The link keys, oldest first.
+    pub fn link_generations(&self) -> Vec<LinkGeneration> {
+        let later = self.later_links.iter().zip(2..);
+        let later = later.map(|(link, number)| LinkGeneration { number, made: Some(link.made), signs_from: Some(link.signs_from) });
+        std::iter::once(LinkGeneration { number: 1, made: None, signs_from: None }).chain(later).collect()
     }
 
     /// Stored in the database, so that a ledger is never opened with another installation's keys. Covers
@@ -153,10 +214,14 @@ impl Keyring {
         octets(&hmac::sign(&self.secret, secret))
     }
 
-    /// Numbered keys for signed links; the first signs.
-    pub fn link_keys(&self) -> Vec<(u8, [u8; 32])> {
-        let [.., link] = &self.raw;
-        vec![(1, **link)]
+    /// Numbered keys for signed links; the first signs now. None ever goes: old mail has links of each (U-14).
+    pub fn link_keys(&self, now: Timestamp) -> Vec<(u8, [u8; 32])> {
+        let [.., first] = &self.raw;
+        let later = self.later_links.iter().zip(2..).map(|(link, number)| (number, *link.raw));
+        let mut keys: Vec<(u8, [u8; 32])> = std::iter::once((1, **first)).chain(later).collect();
+        let signing = self.later_links.iter().rposition(|link| link.signs_from <= now).map_or(0, |n| n + 1);
+        keys.swap(0, signing);
+        keys
     }
 
     /// The key of operational fields that belong to no single subject's data keys.
@@ -176,6 +241,23 @@ impl Keyring {
         raw.zeroize();
         Some(key)
     }
+}
+
+impl LaterLink {
+    fn parse(line: &str, generation: usize) -> Option<Self> {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [name, key, made, signs_from] = fields[..] else { return None };
+        if name != format!("link-{generation}") || generation > usize::from(u8::MAX) {
+            return None;
+        }
+        Some(Self { made: made.parse().ok()?, signs_from: signs_from.parse().ok()?, raw: key_of(key)? })
+    }
+}
+
+fn key_of(base64: &str) -> Option<Raw> {
+    let octets = Zeroizing::new(STANDARD.decode(base64).ok()?);
+    let octets: &[u8; KEY] = octets.as_slice().try_into().ok()?;
+    Some(Zeroizing::new(*octets))
 }
 
 impl std::fmt::Debug for Keyring {
@@ -249,7 +331,8 @@ mod tests {
         let again = Keyring::parse(&text).expect("parses");
         assert_eq!(*again.to_text(), *text);
         assert_eq!(again.check_value(), ours.check_value());
-        assert_eq!(again.link_keys(), ours.link_keys());
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(again.link_keys(now), ours.link_keys(now));
         assert_eq!(again.lookup_key(&address("a@x.example")), ours.lookup_key(&address("a@x.example")));
         assert_ne!(keyring(8).check_value(), ours.check_value());
     }
@@ -259,13 +342,40 @@ mod tests {
         let text = keyring(7).to_text();
         for (damaged, error) in [
             (String::new(), KeyFileError::Header),
-            (text.replace("keys 1", "keys 2"), KeyFileError::Header),
+            (text.replace("keys 1", "keys 3"), KeyFileError::Header),
+            (text.replace("keys 1", "keys 2"), KeyFileError::LaterLink { line: 7, generation: 2 }),
             (text.replace("master", "mister"), KeyFileError::Line { line: 3, name: "master" }),
             (text.replace("secret ", "secret A"), KeyFileError::Line { line: 5, name: "secret" }),
             (text[..text.len() - 10].to_owned(), KeyFileError::Line { line: 6, name: "link" }),
         ] {
             assert_eq!(Keyring::parse(&damaged).err(), Some(error));
         }
+    }
+
+    #[test]
+    fn a_new_link_key_signs_from_its_time_on_and_the_others_stay() {
+        // U-14
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let numbers = |keyring: &Keyring, now| keyring.link_keys(at(now)).iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        let rotated = keyring(7).with_link([2; 32], at(10), at(20)).and_then(|keyring| keyring.with_link([3; 32], at(30), at(40)));
+        let rotated = rotated.expect("room");
+        assert_eq!(rotated.check_value(), keyring(7).check_value());
+        let again = Keyring::parse(&rotated.to_text()).expect("parses");
+        assert_eq!(again.link_generations(), rotated.link_generations());
+        for (now, expected) in [(19, [1, 2, 3]), (20, [2, 1, 3]), (39, [2, 1, 3]), (40, [3, 2, 1])] {
+            assert_eq!(numbers(&again, now), expected, "{now}");
+            assert_eq!(again.link_keys(at(now)), rotated.link_keys(at(now)));
+        }
+        let text = rotated.to_text();
+        for (damaged, line) in [
+            (text.replace("link-2", "link-3"), 7),
+            (text[..text.len() - 60].to_owned(), 8),
+            (text.lines().take(6).map(|line| format!("{line}\n")).collect(), 7),
+        ] {
+            assert_eq!(Keyring::parse(&damaged).err(), Some(KeyFileError::LaterLink { line, generation: line - 5 }));
+        }
+        let full = (0..254).try_fold(keyring(7), |keyring, _| keyring.with_link([4; 32], at(1), at(1))).expect("255 fit");
+        assert!(full.with_link([4; 32], at(1), at(1)).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! a look-up. Holds no personal data (U-07), knows no URL and no database; links never expire (U-14).
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,11 +29,13 @@ pub struct Link {
 }
 
 /// Signs with the first key, verifies with every key it holds, so that links in old mail work after
-/// the keys were rotated (U-14). `Debug` hides the keys.
+/// the keys were rotated (U-14). Clones share the keys, so that all have a new one at once. `Debug` hides the keys.
 #[derive(Clone)]
 pub struct LinkRing {
-    keys: Vec<(u8, Hmac<Sha256>)>,
+    keys: Arc<RwLock<Keys>>,
 }
+
+type Keys = Vec<(u8, Hmac<Sha256>)>;
 
 // version, key id, subject, decision, length of the topic, topic, length of the language, language, controller, MAC
 const VERSION: u8 = 1;
@@ -49,27 +52,52 @@ impl LinkRing {
     /// # Panics
     ///
     /// Without a key: a ring that cannot sign is a mistake of the caller.
-    pub fn new(mut keys: Vec<(u8, [u8; 32])>) -> Self {
+    pub fn new(keys: Vec<(u8, [u8; 32])>) -> Self {
+        Self { keys: Arc::new(RwLock::new(Self::prepared(keys))) }
+    }
+
+    /// Takes these keys in place of those it has.
+    ///
+    /// # Panics
+    ///
+    /// As [`LinkRing::new`].
+    pub fn replace(&self, keys: Vec<(u8, [u8; 32])>) {
+        let keys = Self::prepared(keys);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    fn prepared(mut keys: Vec<(u8, [u8; 32])>) -> Keys {
         assert!(!keys.is_empty(), "a link ring needs a key");
-        let keys = keys
-            .iter_mut()
+        keys.iter_mut()
             .map(|(id, key)| {
                 let mut mac = Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
                 key.zeroize();
                 mac.update(CONTEXT);
                 (*id, mac)
             })
-            .collect();
-        Self { keys }
+            .collect()
+    }
+
+    /// The key of that id.
+    fn key(&self, id: u8) -> Option<Hmac<Sha256>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().find(|(key, _)| *key == id).map(|(_, mac)| mac.clone())
+    }
+
+    /// True when the token names a key that the ring does not have: a newer one, or the token is nothing of ours.
+    pub fn lacks_key_of(&self, token: &str) -> bool {
+        // Four characters are three octets: version, id, and one of the subject's.
+        let head = token.get(..4).and_then(|head| URL_SAFE_NO_PAD.decode(head).ok());
+        head.is_some_and(|head| head[0] == VERSION && self.key(head[1]).is_none())
     }
 
     /// The token for a URL: base64url without padding (RFC 4648 s.5), so `A-Z a-z 0-9 - _` only.
     pub fn sign(&self, link: &Link) -> String {
-        let (id, mac) = &self.keys[0];
+        let (id, mac) = self.keys.read().unwrap_or_else(PoisonError::into_inner)[0].clone();
         let topic = link.topic.as_str().as_bytes();
         let language = link.language.as_ref().map_or(&[][..], |language| language.as_str().as_bytes());
         let mut claim = Vec::with_capacity(FIXED + topic.len() + language.len() + link.controller.len() + MAC);
-        claim.extend_from_slice(&[VERSION, *id]);
+        claim.extend_from_slice(&[VERSION, id]);
         claim.extend_from_slice(&link.subject.0);
         claim.extend_from_slice(&link.decision.0);
         claim.push(u8::try_from(topic.len()).expect("a topic has at most 64 octets"));
@@ -77,7 +105,7 @@ impl LinkRing {
         claim.push(u8::try_from(language.len()).expect("a language tag has at most 8 octets"));
         claim.extend_from_slice(language);
         claim.extend_from_slice(link.controller.as_bytes());
-        let tag = mac.clone().chain_update(&claim).finalize().into_bytes();
+        let tag = mac.chain_update(&claim).finalize().into_bytes();
         claim.extend_from_slice(&tag[..MAC]);
         URL_SAFE_NO_PAD.encode(claim)
     }
@@ -90,12 +118,12 @@ impl LinkRing {
         let token = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (claim, tag) = token.split_last_chunk::<MAC>()?;
         let (&[version, id], _) = claim.split_first_chunk()?;
-        let (_, mac) = self.keys.iter().find(|(key, _)| *key == id)?;
+        let mac = self.key(id)?;
         if version != VERSION {
             return None;
         }
         // constant time
-        mac.clone().chain_update(claim).verify_truncated_left(tag).ok()?;
+        mac.chain_update(claim).verify_truncated_left(tag).ok()?;
         read(&claim[2..])
     }
 }
@@ -162,9 +190,25 @@ mod tests {
         let mut token = URL_SAFE_NO_PAD.decode(ring.sign(&link("acme", "news"))).expect("base64url");
         let claim = token.len() - MAC;
         token[0] = VERSION + 1;
-        let tag = ring.keys[0].1.clone().chain_update(&token[..claim]).finalize().into_bytes();
+        let tag = ring.key(1).expect("held").chain_update(&token[..claim]).finalize().into_bytes();
         token[claim..].copy_from_slice(&tag[..MAC]);
         assert_eq!(ring.verify(&URL_SAFE_NO_PAD.encode(token)), None);
+    }
+
+    #[test]
+    fn a_ring_that_lacks_a_newer_key_knows_it_and_clones_get_it() {
+        let newer = LinkRing::new(vec![(2, [2; 32]), (1, [1; 32])]);
+        let ring = LinkRing::new(vec![(1, [1; 32])]);
+        let clone = ring.clone();
+        let token = newer.sign(&link("acme", "news"));
+        assert!(clone.lacks_key_of(&token));
+        assert!(!clone.lacks_key_of(&ring.sign(&link("acme", "news"))));
+        ring.replace(vec![(2, [2; 32]), (1, [1; 32])]);
+        assert!(!clone.lacks_key_of(&token));
+        assert_eq!(clone.verify(&token), Some(link("acme", "news")));
+        for text in ["", "A", "äöü", "====", "Zm9v"] {
+            assert!(!ring.lacks_key_of(text), "{text}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ enum Command {
         #[command(subcommand)]
         command: rules::Command,
     },
-    /// DKIM keys.
+    /// The keys of the installation, and DKIM keys.
     Keys {
         #[command(subcommand)]
         command: keys::Command,

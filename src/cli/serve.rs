@@ -27,7 +27,6 @@ use crate::relay::Relay;
 use crate::rewrite::Trackers;
 use crate::sign::{Signer, Signers};
 use crate::store::Store;
-use crate::token::LinkRing;
 use crate::{http, retention, smtp, spooler, tls};
 
 /// Connections that may wait to be accepted; the system takes less where it wants less.
@@ -54,7 +53,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
     // Before anybody is told that it listens: a signal just then must not end it at once.
     let end = end_signal()?;
     let mut running = start(&config, &parts, late, sockets, router, stopped.clone()).await?;
-    running.spawn(renew(acceptor, hang_ups, until(stopped)));
+    running.spawn(renew(acceptor, parts.desk.clone(), hang_ups, until(stopped)));
     end.await;
     tracing::info!("draining");
     stop.send_replace(true);
@@ -150,7 +149,7 @@ impl Parts {
             classifier: Arc::new(Classifier::new(config.class_rules.clone())),
             crowds: Mutex::default(),
             ecg,
-            links: LinkRing::new(store.keyring().link_keys()),
+            links: desk.links().clone(),
             footers,
             trackers: Trackers::new(&config.rewrite.trackers).map_err(anyhow::Error::msg).context("rewrite")?,
             rewriting: config.rewrite.clone(),

@@ -35,6 +35,8 @@ pub use tell::{Informant, MAY_SAY, TellError};
 pub use telling::FIELDS;
 
 use self::limits::Limits;
+use jiff::Timestamp;
+
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
 use crate::policy::{EvidenceRule, Policy, RulesId};
@@ -94,7 +96,7 @@ impl Desk {
         signers: Arc<Signers>,
         public_url: PublicUrl,
     ) -> Result<Self, ComposeError> {
-        let links = LinkRing::new(store.keyring().link_keys());
+        let links = LinkRing::new(store.keyring().link_keys(Timestamp::now()));
         let composer = Composer::new(&catalogue, &words)?;
         let forms = Forms::new(&catalogue, &words)?;
         let limits = Limits::new();
@@ -119,6 +121,17 @@ impl Desk {
     /// The same, where these rules decide.
     pub fn with_rules(self, rules: RulesId) -> Self {
         Self { rules: Some(rules), ..self }
+    }
+
+    /// The keys of the unsubscribe links.
+    pub fn links(&self) -> &LinkRing {
+        &self.inner.links
+    }
+
+    /// Takes the link keys from the key file anew: one may have been added, or one's time to sign have come.
+    pub fn renew_links(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.links.replace(self.inner.store.link_keys(now)?);
+        Ok(())
     }
 
     /// The words of mails and pages.

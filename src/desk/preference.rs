@@ -63,6 +63,10 @@ impl Desk {
     /// The subscription behind an unsubscribe link; `None` for a link that is not ours. Reads no
     /// database, so that the page shows even while the ledger is away.
     pub fn subscription(&self, token: &str) -> Option<Subscription> {
+        if self.inner.links.lacks_key_of(token) {
+            // Another gateway may have a newer ring already. A file that cannot be read now is told by who renews it.
+            let _ = self.renew_links(Timestamp::now());
+        }
         let link = self.inner.links.verify(token)?;
         let controller = self.inner.catalogue.controller(&link.controller).cloned();
         let topic = self.title(&link.topic);

@@ -39,6 +39,11 @@ impl DataDir {
         }
     }
 
+    /// Beside whoever has the directory, for what needs no database.
+    pub(super) fn beside(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), lock: None }
+    }
+
     /// True where no other process has the directory.
     pub(super) fn is_ours(&self) -> bool {
         self.lock.is_some()

@@ -32,6 +32,9 @@ pub enum StoreError {
     /// There is a ledger and no key file.
     #[error("{}: the key file of this ledger is missing: restore it from the key backup; without it no address can be found or read", .0.display())]
     KeyFileLost(PathBuf),
+    /// There are as many link keys as a link can name.
+    #[error("there are 255 link keys, more than a link can name: the newest stays in use")]
+    LinkKeysFull,
     /// There is a ledger and no database of its subjects' keys.
     #[error("{}: the subjects' keys of this ledger are missing: restore them from their backup; without it no evidence can be read", .0.display())]
     SubjectKeysLost(PathBuf),

@@ -54,6 +54,7 @@ mod withdrawal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use access::{AccessLink, NewAccess};
@@ -124,7 +125,7 @@ struct Inner {
     letters: Arc<Notify>,
     spool: Spool,
     /// Last, so that the lock goes when the connections are gone.
-    _data_dir: DataDir,
+    data_dir: DataDir,
 }
 
 impl Store {
@@ -217,7 +218,7 @@ impl Store {
             writer,
             letters: Arc::default(),
             spool,
-            _data_dir: data_dir,
+            data_dir,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -225,6 +226,22 @@ impl Store {
     /// The installation's keys.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.inner.keyring
+    }
+
+    /// The link keys as they are in the key file now, which a rotation may have changed; the first signs.
+    pub fn link_keys(&self, now: Timestamp) -> Result<Vec<(u8, [u8; 32])>, StoreError> {
+        Ok(key_file::load(&self.inner.data_dir.keys())?.link_keys(now))
+    }
+
+    /// The keys of a data directory, read beside whoever uses it.
+    pub fn read_keyring(dir: &Path) -> Result<Keyring, StoreError> {
+        key_file::load(&DataDir::beside(dir).keys())
+    }
+
+    /// Adds a link key to those of a data directory, beside whoever uses it. Give the other gateways of a ledger the file before the
+    /// key signs.
+    pub fn rotate_link_key(dir: &Path, now: Timestamp, signs_from: Timestamp) -> Result<Keyring, StoreError> {
+        key_file::add_link(&DataDir::beside(dir).keys(), now, signs_from)
     }
 
     /// The data keys of a subject that is about to be appended to, made where missing.

@@ -283,7 +283,7 @@ impl World {
     fn unsubscribe_path_in(&self, subject: SubjectId, language: Option<Language>) -> String {
         let topic = Topic::parse("news").expect("valid");
         let link = Link { subject, controller: "acme".into(), topic, decision: DecisionId([7; 16]), language };
-        format!("/u/{}", LinkRing::new(self.store.keyring().link_keys()).sign(&link))
+        format!("/u/{}", LinkRing::new(self.store.link_keys(Timestamp::now()).expect("read")).sign(&link))
     }
 
     fn standing(&self, topic: &str) -> TopicStanding {

@@ -1,6 +1,8 @@
 //! `/u/{token}`: one click, the buttons, and everything that must change nothing.
 
 use consentry::consent::{Channel, DecisionId, EventKind, Evidence, Language, Reason, Source, SubjectId, TopicStanding};
+use consentry::store::Store;
+use jiff::Timestamp;
 
 use super::{BY_HAND, FORM, READ, SCANNER, World, body};
 
@@ -333,4 +335,44 @@ fn undo_asks_the_owner_of_the_mailbox_and_nobody_else() {
     let Some(Evidence::Request(evidence)) = asked.evidence else { panic!("no evidence") };
     assert_eq!((asked.source, evidence.reported_by.as_str(), evidence.checkbox), (Source::Page, "unsubscribe page", None));
     assert!(done.contains(&evidence.consent_text), "what was next to the button");
+}
+
+#[test]
+fn links_of_every_key_work_after_three_rotations_in_five_years() {
+    // U-14; the gateway runs all the while and is told nothing: it meets the newer keys in the links
+    let years = ["2021-11-01T00:00:00Z", "2023-05-01T00:00:00Z", "2026-10-01T00:00:00Z"].map(|at| at.parse::<Timestamp>().expect("a time"));
+    for used in 0..=years.len() {
+        let world = World::new();
+        let first = world.subscribed();
+        let subject = world.subject().expect("known");
+        let later = years.map(|at| {
+            Store::rotate_link_key(world.dir.path(), at, at).expect("rotated");
+            world.unsubscribe_path(subject)
+        });
+        let links = [vec![first], later.to_vec()].concat();
+        assert_eq!(links.iter().collect::<std::collections::HashSet<_>>().len(), 4, "each key signed one");
+        assert_eq!(world.post(&links[used], FORM, "List-Unsubscribe=One-Click").status, 200, "key {}", used + 1);
+        assert!(matches!(world.standing("news"), TopicStanding::Withdrawn(_)), "key {}", used + 1);
+    }
+}
+
+#[test]
+fn a_key_that_waits_signs_nothing_yet_and_its_links_are_known() {
+    let world = World::new();
+    let subject = {
+        world.subscribed();
+        world.subject().expect("known")
+    };
+    let before = world.unsubscribe_path(subject);
+    let ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    Store::rotate_link_key(world.dir.path(), Timestamp::now(), ahead).expect("rotated");
+    assert_eq!(world.unsubscribe_path(subject), before);
+    world.desk.renew_links(ahead).expect("read");
+    assert_eq!(world.get(&before).status, 200);
+    // The file is lost: the keys that the gateway has stay in use, and no new ones are made.
+    std::fs::rename(world.dir.path().join("keys"), world.dir.path().join("away")).expect("moved");
+    assert!(world.desk.renew_links(ahead).is_err());
+    assert_eq!(world.get(&before).status, 200);
+    assert!(Store::rotate_link_key(world.dir.path(), ahead, ahead).is_err());
+    assert!(!world.dir.path().join("keys").exists());
 }
