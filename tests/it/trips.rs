@@ -12,6 +12,7 @@ mod full_disk;
 mod gateways;
 mod held;
 mod inbound;
+mod keys;
 mod ledger_away;
 mod operator;
 mod outbound;

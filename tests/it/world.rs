@@ -189,6 +189,11 @@ impl World {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
+    /// Tells it to read again what may have changed.
+    pub(crate) fn hang_up(&self) {
+        self.daemon.signal("HUP");
+    }
+
     /// KiB of memory that it has now.
     pub(crate) fn resident_kib(&self) -> u64 {
         self.daemon.resident_kib()
