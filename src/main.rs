@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use consentry::cli::{Arguments, run};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 /// sysexits(3): the configuration or the command line is at fault.
@@ -20,7 +21,16 @@ fn told(error: &anyhow::Error) -> String {
     })
 }
 
+/// A core dump would hold every key and the mails at hand.
+fn forbid_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        eprintln!("consentry: core dumps cannot be turned off: {error}");
+    }
+}
+
 fn main() -> ExitCode {
+    forbid_core_dumps();
     let arguments = Arguments::parse();
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt()

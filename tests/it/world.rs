@@ -189,6 +189,11 @@ impl World {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
+    /// The limits that the kernel holds it to.
+    pub(crate) fn limits(&self) -> String {
+        self.daemon.limits()
+    }
+
     /// Tells it to read again what may have changed.
     pub(crate) fn hang_up(&self) {
         self.daemon.signal("HUP");

@@ -78,6 +78,11 @@ impl Daemon {
         line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
+    /// The limits that the kernel holds it to.
+    pub(crate) fn limits(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap()
+    }
+
     /// Children of the process share its pipes: when both are closed, nobody is left.
     fn wait_for_silence(&self) {
         let (output, changed) = &*self.output;

@@ -77,3 +77,13 @@ fn a_lost_or_cut_key_file_is_a_refusal_with_the_mend_and_never_a_new_key() {
     assert!(told.contains("missing") && told.contains("key backup"), "{told}");
     assert!(!keys.exists());
 }
+
+#[test]
+fn a_crash_leaves_no_core_dump_with_the_keys() {
+    // however it was started, not by systemd alone
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let limits = world.limits();
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>(), ["0", "0", "bytes"]);
+}
