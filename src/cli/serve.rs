@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 use super::renew::{hang_ups, renew};
 use crate::classify::Classifier;
@@ -191,7 +192,7 @@ pub(super) fn relay(config: &Config) -> anyhow::Result<Relay> {
 pub(super) fn signers(config: &Config) -> anyhow::Result<Signers> {
     let read = |entry: &crate::config::DkimEntry| -> anyhow::Result<Signer> {
         let place = || format!("dkim {:?}: key_file {}", entry.domain, entry.key_file.display());
-        let pem = std::fs::read_to_string(&entry.key_file).with_context(place)?;
+        let pem = Zeroizing::new(std::fs::read_to_string(&entry.key_file).with_context(place)?);
         Ok(Signer::from_pem(&entry.domain, &entry.selector, &pem).with_context(place)?.from(entry.sign_from))
     };
     Ok(Signers::new(config.dkim.iter().map(read).collect::<Result<_, _>>()?))

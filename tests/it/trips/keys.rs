@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::newsletter;
 use crate::client::Client;
+use crate::postgres::Server;
 use crate::sink::Sink;
 use crate::world::{World, consentry, link};
 
@@ -56,6 +57,31 @@ fn a_gateway_amid_mail_signs_with_each_new_key_and_takes_the_links_of_all() {
     }
     assert_eq!(world.ask("POST", &links[0], "List-Unsubscribe=One-Click", FORM).status, 200);
     let (code, text) = Client::login(world.smtp, "news").send(FROM, OLIVIA, &newsletter(OLIVIA, sent + 1));
+    assert!(code == 550 && text.contains("withdrawn"), "{code} {text}");
+}
+
+#[test]
+fn a_gateway_that_was_told_nothing_takes_the_links_of_another_ones_newer_key() {
+    // U-14
+    let place = tempfile::tempdir().unwrap();
+    let database = Server::shared().database(place.path());
+    let sink = Sink::start();
+    let one = World::start_with(sink.address(), |setup| setup.database = Some(database.url.clone()));
+    let two = World::beside(&one, sink.address(), &database.url);
+    one.sign_up(OLIVIA);
+    assert_eq!(one.confirm(&link(&sink.wait_for(1)[0].message, "/c/")).status, 200);
+    let config = one.dir.path().join("consentry.toml").display().to_string();
+    consentry(&["keys", "rotate", "token", "--config", &config, "--signs-from", "2021-11-01T00:00:00Z"], "");
+    std::fs::copy(one.data_dir().join("keys"), two.data_dir().join("keys")).unwrap();
+    one.hang_up();
+    let mut client = Client::login(one.smtp, "news");
+    let newer = (1..=MAILS_AT_MOST).find_map(|n| {
+        assert_eq!(client.send(FROM, OLIVIA, &newsletter(OLIVIA, n)).0, 250);
+        let link = link(&sink.wait_for(n as usize + 1)[n as usize].message, "/u/");
+        (key_of(&link) == 2).then_some(link)
+    });
+    assert_eq!(two.ask("POST", &newer.unwrap(), "List-Unsubscribe=One-Click", FORM).status, 200);
+    let (code, text) = client.send(FROM, OLIVIA, &newsletter(OLIVIA, MAILS_AT_MOST + 1));
     assert!(code == 550 && text.contains("withdrawn"), "{code} {text}");
 }
 
