@@ -338,7 +338,7 @@ fn undo_asks_the_owner_of_the_mailbox_and_nobody_else() {
 }
 
 #[test]
-fn links_of_every_key_work_after_three_rotations_in_five_years() {
+fn links_of_every_key_work_after_three_rotations() {
     // U-14; the gateway runs all the while and is told nothing: it meets the newer keys in the links
     let years = ["2021-11-01T00:00:00Z", "2023-05-01T00:00:00Z", "2026-10-01T00:00:00Z"].map(|at| at.parse::<Timestamp>().expect("a time"));
     for used in 0..=years.len() {
