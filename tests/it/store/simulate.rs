@@ -259,9 +259,10 @@ async fn happens(store: &Store, trial: &Trial, life: &mut Life, deed: &Deed) {
 fn under_the_same_rules_nothing_would_be_said_that_was_not() {
     // S0-27
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let told = std::cell::RefCell::new(BTreeMap::<&str, u64>::new());
-    let mut live = || {
+    let live = || {
+        // A fresh one each time: one that has had its cases runs no more.
+        let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
         runner.run(&any_life(), |life| {
             runtime.block_on(async {
                 let (_dir, store) = new_store().await;
