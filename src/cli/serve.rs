@@ -217,7 +217,7 @@ pub(super) async fn start(
     for (socket, door, InboundEntry { authserv_id }) in sockets.inbound {
         tracing::info!(address = %socket.name()?, "inbound listens");
         let handler = Arc::new(Inbound::new(parts.desk.clone(), authserv_id));
-        running.spawn(smtp::serve(socket, door, smtp::Server::new(handler, config.smtp.clone(), []), until(stopped.clone())));
+        running.spawn(smtp::serve(socket, door, server.beside(handler), until(stopped.clone())));
     }
     tracing::info!(address = %sockets.http.local_addr()?, "http listens");
     running.spawn(http::serve(sockets.http, router, config.http.clone(), until(stopped.clone())));

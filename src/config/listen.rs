@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::Config;
 use crate::consent::Controller;
+use crate::mail::Address;
 use crate::smtp::Protocol;
 
 /// The short forms, and the certificate of all listeners.
@@ -191,7 +192,7 @@ impl Config {
             // whom a mail without a token concerns is told by the mailbox
             let mut known: Vec<String> = Vec::new();
             for mailbox in self.mailboxes() {
-                let canonical = mailbox.to_lowercase();
+                let canonical = Address::parse(mailbox).map_or_else(|_| mailbox.clone(), |mailbox| mailbox.canonical());
                 if known.contains(&canonical) {
                     faults.push(format!(
                         "mailbox {mailbox:?} stands twice in [[controller]]: inbound mail needs one for each purpose and controller"

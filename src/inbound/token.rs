@@ -28,18 +28,16 @@ mod tests {
     fn tokens_are_found_however_programs_write_them() {
         let token = "Ab-_9".repeat(20);
         let (start, end) = token.split_at(40);
-        for (text, count) in [
-            (token.clone(), 1),
-            (format!("Re: {token}"), 1),
-            (format!("unsubscribe {token} please"), 1),
-            (format!("<https://x.example/u/{token}>"), 1),
-            (format!("{start}\r\n {end}"), 1),
-            ("short".to_owned(), 0),
-            (format!("{} ", "x".repeat(80)).repeat(100), 1),
+        for (text, expected) in [
+            (token.clone(), true),
+            (format!("Re: {token}"), true),
+            (format!("unsubscribe {token} please"), true),
+            (format!("<https://x.example/u/{token}>"), true),
+            (format!("{start}\r\n {end}"), true),
+            ("short".to_owned(), false),
+            (token[..LEAST - 1].to_owned(), false),
         ] {
-            let found = candidates(&text);
-            assert!(found.contains(&token) == (count == 1 && text.contains(&token[..40])), "{text}: {found:?}");
-            assert!(found.len() <= MOST, "{text}");
+            assert_eq!(candidates(&text).contains(&token), expected, "{text}");
         }
         let many: String = (0..100).map(|number| format!("{number}{} ", "x".repeat(80))).collect();
         assert_eq!(candidates(&many).len(), MOST);

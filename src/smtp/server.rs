@@ -56,6 +56,19 @@ impl<H> Server<H> {
             rates: rates.map(|(stream, rates)| (stream, limits(rates))).collect(),
         })
     }
+
+    /// A server for another handler, without rates of its own, that shares the limits of this one: memory and connections are
+    /// those of all listeners together.
+    pub fn beside<G>(&self, handler: Arc<G>) -> Arc<Server<G>> {
+        Arc::new(Server {
+            handler,
+            settings: Arc::clone(&self.settings),
+            budget: self.budget.clone(),
+            places: self.places.clone(),
+            guessing: Guessing::new(),
+            rates: HashMap::new(),
+        })
+    }
 }
 
 impl<H: Handler> Server<H> {
