@@ -56,14 +56,20 @@ impl LinkRing {
         Self { keys: Arc::new(RwLock::new(Self::prepared(keys))) }
     }
 
-    /// Takes these keys in place of those it has.
+    /// Takes these keys in place of those it has. False, and nothing changes, where one is missing that it has: links of that
+    /// key are out, and must go on to work (U-14).
     ///
     /// # Panics
     ///
     /// As [`LinkRing::new`].
-    pub fn replace(&self, keys: Vec<(u8, [u8; 32])>) {
-        let keys = Self::prepared(keys);
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    pub fn replace(&self, keys: Vec<(u8, [u8; 32])>) -> bool {
+        let new = Self::prepared(keys);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let is_whole = keys.iter().all(|(id, _)| new.iter().any(|(new, _)| new == id));
+        if is_whole {
+            *keys = new;
+        }
+        is_whole
     }
 
     fn prepared(mut keys: Vec<(u8, [u8; 32])>) -> Keys {
@@ -203,7 +209,8 @@ mod tests {
         let token = newer.sign(&link("acme", "news"));
         assert!(clone.lacks_key_of(&token));
         assert!(!clone.lacks_key_of(&ring.sign(&link("acme", "news"))));
-        ring.replace(vec![(2, [2; 32]), (1, [1; 32])]);
+        assert!(ring.replace(vec![(2, [2; 32]), (1, [1; 32])]));
+        assert!(!ring.replace(vec![(1, [1; 32])]), "a file of before takes no key away");
         assert!(!clone.lacks_key_of(&token));
         assert_eq!(clone.verify(&token), Some(link("acme", "news")));
         for text in ["", "A", "äöü", "====", "Zm9v"] {

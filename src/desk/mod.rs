@@ -19,7 +19,7 @@ mod stamp;
 mod tell;
 mod telling;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use crate::store::{ApiToken, DecisionRow, Rectification, RequestFilter, Scope, StoreError};
 pub use access::{Access, AccessPage, SignUpFacts, TopicRow, Why};
@@ -34,14 +34,14 @@ pub use sign_up::{FieldProblem, SignUp};
 pub use tell::{Informant, MAY_SAY, TellError};
 pub use telling::FIELDS;
 
-use self::limits::Limits;
 use jiff::Timestamp;
 
+use self::limits::Limits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
 use crate::consent::{Catalogue, DecisionId};
 use crate::policy::{EvidenceRule, Policy, RulesId};
 use crate::sign::Signers;
-use crate::store::{DecisionFilter, Store};
+use crate::store::{DecisionFilter, KeyFileStamp, Store};
 use crate::token::LinkRing;
 
 /// The desk; cheap to clone.
@@ -68,6 +68,8 @@ pub enum Ready {
 struct Inner {
     store: Store,
     links: LinkRing,
+    /// The key file when the link keys were last taken from it.
+    links_seen: Mutex<Option<KeyFileStamp>>,
     composer: Composer,
     words: Arc<Words>,
     forms: Forms,
@@ -101,7 +103,18 @@ impl Desk {
         let forms = Forms::new(&catalogue, &words)?;
         let limits = Limits::new();
         Ok(Self {
-            inner: Arc::new(Inner { store, links, composer, words, forms, catalogue, signers, public_url, limits }),
+            inner: Arc::new(Inner {
+                store,
+                links,
+                links_seen: Mutex::default(),
+                composer,
+                words,
+                forms,
+                catalogue,
+                signers,
+                public_url,
+                limits,
+            }),
             outbound: Arc::default(),
             evidence: Policy::default().evidence(),
             rules: None,
@@ -130,8 +143,15 @@ impl Desk {
 
     /// Takes the link keys from the key file anew: one may have been added, or one's time to sign have come.
     pub fn renew_links(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.inner.links.replace(self.inner.store.link_keys(now)?);
-        Ok(())
+        let Inner { store, links_seen, .. } = &*self.inner;
+        // Before it is read: what comes in between is looked at once more.
+        *links_seen.lock().unwrap_or_else(PoisonError::into_inner) = store.key_file_stamp();
+        if self.inner.links.replace(store.link_keys(now)?) { Ok(()) } else { Err(StoreError::LinkKeyLost(store.key_file())) }
+    }
+
+    /// True when the key file is another one than the link keys were last taken from.
+    fn has_other_links(&self) -> bool {
+        *self.inner.links_seen.lock().unwrap_or_else(PoisonError::into_inner) != self.inner.store.key_file_stamp()
     }
 
     /// The words of mails and pages.

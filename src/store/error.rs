@@ -32,6 +32,9 @@ pub enum StoreError {
     /// There is a ledger and no key file.
     #[error("{}: the key file of this ledger is missing: restore it from the key backup; without it no address can be found or read", .0.display())]
     KeyFileLost(PathBuf),
+    /// The key file is older than the keys in use.
+    #[error("{}: lacks a link key that is in use: restore the newest key file from the key backup, or links in sent mail end with the next start", .0.display())]
+    LinkKeyLost(PathBuf),
     /// There are as many link keys as a link can name.
     #[error("there are 255 link keys, more than a link can name: the newest stays in use")]
     LinkKeysFull,

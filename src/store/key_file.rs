@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
@@ -53,6 +54,21 @@ pub(super) fn add_link(path: &Path, made: Timestamp, signs_from: Timestamp) -> R
     let owner = fs::metadata(path).map_err(failed(path))?;
     write(path, &keyring, Some((owner.uid(), owner.gid()))).map_err(failed(path))?;
     Ok(keyring)
+}
+
+/// Tells one key file from the next: a rotation replaces the file and makes it longer. Inode and time alone come again when
+/// rotations follow each other at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFileStamp {
+    octets: u64,
+    inode: u64,
+    modified: SystemTime,
+}
+
+/// What the file at `path` is known by; `None` where there is none.
+pub(super) fn stamp(path: &Path) -> Option<KeyFileStamp> {
+    let file = fs::metadata(path).ok()?;
+    Some(KeyFileStamp { octets: file.len(), inode: file.ino(), modified: file.modified().ok()? })
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> StoreError {

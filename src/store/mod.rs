@@ -68,6 +68,7 @@ pub use error::StoreError;
 pub use event_tally::EventCount;
 pub use evidence_end::{EvidenceAge, EvidenceRun};
 pub use fact::{NewFact, Once, TellAnswer, Told};
+pub use key_file::KeyFileStamp;
 pub use label::Label;
 pub use letter::{LetterId, WaitingLetter};
 pub use operator::{Attempt, LockRule, Operator, OperatorId, Place, Role, TakesBack};
@@ -228,9 +229,25 @@ impl Store {
         &self.inner.keyring
     }
 
-    /// The link keys as they are in the key file now, which a rotation may have changed; the first signs.
+    /// The link keys as they are in the key file now, which a rotation may have changed; the first signs. Fails for the file of
+    /// another installation.
     pub fn link_keys(&self, now: Timestamp) -> Result<Vec<(u8, [u8; 32])>, StoreError> {
-        Ok(key_file::load(&self.inner.data_dir.keys())?.link_keys(now))
+        let path = self.inner.data_dir.keys();
+        let keyring = key_file::load(&path)?;
+        if keyring.check_value() != self.inner.keyring.check_value() {
+            return Err(StoreError::KeyFileWrong(path));
+        }
+        Ok(keyring.link_keys(now))
+    }
+
+    /// Where the keys are.
+    pub fn key_file(&self) -> PathBuf {
+        self.inner.data_dir.keys()
+    }
+
+    /// What the key file of this moment is known by; `None` where there is none. A look at the file system, and no more.
+    pub fn key_file_stamp(&self) -> Option<KeyFileStamp> {
+        key_file::stamp(&self.inner.data_dir.keys())
     }
 
     /// The keys of a data directory, read beside whoever uses it.

@@ -369,6 +369,20 @@ fn a_key_that_waits_signs_nothing_yet_and_its_links_are_known() {
     assert_eq!(world.unsubscribe_path(subject), before);
     world.desk.renew_links(ahead).expect("read");
     assert_eq!(world.get(&before).status, 200);
+    // A file from the backup of before the rotation takes no key away, and another installation's is none of ours.
+    let keys = world.dir.path().join("keys");
+    let (whole, other) = (std::fs::read_to_string(&keys).expect("read"), World::new());
+    let before_it: String = whole.lines().take(6).map(|line| format!("{}\n", line.replace("keys 2", "keys 1"))).collect();
+    for (file, told) in [
+        (before_it, "lacks a link key"),
+        (std::fs::read_to_string(other.dir.path().join("keys")).expect("read"), "belongs to another ledger"),
+    ] {
+        std::fs::write(&keys, file).expect("written");
+        let error = world.desk.renew_links(ahead).expect_err("refused").to_string();
+        assert!(error.contains(told), "{error}");
+        assert_eq!(world.get(&before).status, 200);
+    }
+    std::fs::write(&keys, whole).expect("written");
     // The file is lost: the keys that the gateway has stay in use, and no new ones are made.
     std::fs::rename(world.dir.path().join("keys"), world.dir.path().join("away")).expect("moved");
     assert!(world.desk.renew_links(ahead).is_err());
