@@ -38,7 +38,7 @@ use jiff::Timestamp;
 
 use self::limits::Limits;
 use crate::compose::{ComposeError, Composer, Forms, PublicUrl, Words};
-use crate::consent::{Catalogue, DecisionId};
+use crate::consent::{Catalogue, DecisionId, LookupKey};
 use crate::policy::{EvidenceRule, Policy, RulesId};
 use crate::sign::Signers;
 use crate::store::{DecisionFilter, KeyFileStamp, Store};
@@ -187,8 +187,9 @@ impl Desk {
         self.inner.store.journaled()
     }
 
-    /// Fails while the store does not answer.
+    /// Fails while the store does not answer as decisions need it: where people stand, and what was decided.
     pub async fn ready(&self) -> Result<Ready, StoreError> {
+        self.inner.store.standing(LookupKey([0; 32])).await?;
         self.inner.store.decision(DecisionId([0; 16])).await?;
         let active = self.inner.store.active_rules().await?;
         let outdated = active.zip(self.rules).is_some_and(|(active, ours)| active.id != ours.0);
