@@ -1,17 +1,29 @@
-//! `consentry check`: reads the configuration, says what is wrong with it, or what it means.
+//! `consentry check`: reads the configuration, says what is wrong with it, or what it means. What it finds on the way out is `canary`'s
+//! business.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use crate::compose::{Composer, Footers, Forms, PublicUrl};
 use crate::config::{Config, TlsMode};
 use crate::consent::Language;
 use crate::http::Pages;
+use crate::mail::{Address, StreamClass};
 use crate::office::TotpPolicy;
 use crate::relay::RelaySettings;
+use crate::sign::Signers;
 use crate::smtp::Protocol;
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: super::Config,
+    #[command(flatten)]
+    canary: super::canary::Arguments,
+}
+
 /// Prints the effective values without secrets; fails with all faults found.
-pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let path = &arguments.config.config;
     let config = Config::load(path)?;
     // What `serve` would stumble over, too: files and what only their room can judge.
     let signers = super::serve::signers(&config)?;
@@ -95,7 +107,21 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<()> {
         let (name, _) = signer.dns_record();
         println!("dkim        {name}");
     }
-    Ok(())
+    for domain in unsigned(&config, &signers) {
+        println!("warning     no [[dkim]] key signs mail of {domain}: the outbound MTA must; --canary proves that it does");
+    }
+    arguments.canary.run(&config).await
+}
+
+/// From domains of marketing that nobody signs here (U-05).
+fn unsigned<'c>(config: &'c Config, signers: &Signers) -> BTreeSet<&'c str> {
+    let streams = config.streams.iter().filter(|stream| stream.class != StreamClass::Transactional);
+    let domains = streams.flat_map(|stream| &stream.from_domains).map(String::as_str);
+    let is_signed = |domain: &&str| {
+        let address = Address::parse(&format!("dkim@{}", domain.trim_start_matches("*.")));
+        address.is_ok_and(|address| signers.iter().any(|signer| signer.aligned_with(&address)))
+    };
+    domains.filter(|domain| !is_signed(domain)).collect()
 }
 
 /// One line for each outbound MTA.

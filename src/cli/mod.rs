@@ -1,6 +1,7 @@
 //! The command line: one file per command. Parses arguments, nothing else.
 
 mod acting;
+mod canary;
 mod check;
 mod classify;
 mod demo;
@@ -12,6 +13,7 @@ mod request;
 mod rules;
 mod serve;
 mod simulate;
+mod sink;
 mod spool;
 mod subject;
 mod user;
@@ -36,8 +38,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Runs the gateway.
     Serve(Config),
-    /// Reads the configuration and says what is wrong with it, or what it means.
-    Check(Config),
+    /// Reads the configuration and says what is wrong with it, or what it means; proves what is signed on the way out.
+    Check(check::Arguments),
     /// Says what mails in files are, and why; tries rules on them; measures on labelled ones.
     Classify(classify::Arguments),
     /// Decides recorded decisions anew under other rules, and says what that changes.
@@ -89,7 +91,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Serve(Config { config }) => serve::run(&config).await,
-        Command::Check(Config { config }) => check::run(&config).await,
+        Command::Check(arguments) => check::run(&arguments).await,
         Command::Classify(arguments) => classify::run(&arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Rules { command } => rules::run(command).await,

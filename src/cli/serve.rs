@@ -140,6 +140,7 @@ impl Parts {
         let desk = desk.with_outbound(config.outbound.hops().into_iter().map(|hop| hop.host).collect());
         let desk = desk.with_evidence_kept(config.policy().evidence()).with_rules(config.rules().id());
         let ecg = Ecg::open(config.policy.ecg_list.as_deref(), config.policy.ecg_max_age).context("policy: ecg_list")?;
+        let trackers = Trackers::new(&config.rewrite.trackers).map_err(anyhow::Error::msg).context("rewrite")?;
         let (late, later) = mpsc::unbounded_channel();
         let gateway = Arc::new(Gateway {
             store: store.clone(),
@@ -152,7 +153,7 @@ impl Parts {
             ecg,
             links: desk.links().clone(),
             footers,
-            trackers: Trackers::new(&config.rewrite.trackers).map_err(anyhow::Error::msg).context("rewrite")?,
+            trackers: trackers.with_own(&public_url.unsubscribe_links()),
             rewriting: config.rewrite.clone(),
             signers,
             hostname: config.smtp.hostname.clone(),

@@ -62,6 +62,11 @@ impl PublicUrl {
     pub fn unsubscribe(&self, token: &str) -> String {
         format!("{}/u/{token}", self.0)
     }
+
+    /// What all of those begin with.
+    pub fn unsubscribe_links(&self) -> String {
+        self.unsubscribe("")
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ pub struct HeaderFields {
     /// `List-Help` on all its mails: where people find out about them, https or mailto (RFC 2369 s.3.1, U-32).
     #[serde(default)]
     pub list_help: Option<String>,
+    /// `List-Owner` on marketing: a person to write to, `mailto:` or `https:` (RFC 2369 s.3.5, U-32).
+    #[serde(default)]
+    pub list_owner: Option<String>,
     /// The mailbox that people may unsubscribe by, beside the link (RFC 2369 s.3.2, U-18): an inbound listener reads it, or
     /// somebody who tells `consentry event`.
     #[serde(default)]
@@ -62,8 +65,11 @@ impl HeaderFields {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\",;".contains(&byte));
-        if self.list_help.as_ref().is_some_and(|help| !plain(help) || !(help.starts_with("https://") || help.starts_with("mailto:"))) {
-            faults.push("headers.list_help must begin with https:// or mailto:".to_owned());
+        let address = |uri: &String| plain(uri) && (uri.starts_with("https://") || uri.starts_with("mailto:"));
+        for (name, uri) in [("list_help", &self.list_help), ("list_owner", &self.list_owner)] {
+            if !uri.as_ref().is_none_or(address) {
+                faults.push(format!("headers.{name} must begin with https:// or mailto:"));
+            }
         }
         for (name, mailbox) in
             [("unsubscribe_mailbox", &self.unsubscribe_mailbox), ("complaints", &self.complaints), ("csa_complaints", &self.csa_complaints)]
@@ -98,6 +104,7 @@ mod tests {
     fn header_fields_that_would_break_a_header_are_refused() {
         let good = HeaderFields {
             list_help: Some("https://x.example/help".into()),
+            list_owner: Some("mailto:team@x.example".into()),
             unsubscribe_mailbox: Some("leave@x.example".into()),
             feedback_sender: Some("acmemail".into()),
             complaints: Some("fbl@x.example".into()),
@@ -108,6 +115,7 @@ mod tests {
         for broken in [
             HeaderFields { list_help: Some("http://x.example".into()), ..good.clone() },
             HeaderFields { list_help: Some("https://x.example>\r\nBcc: x".into()), ..good.clone() },
+            HeaderFields { list_owner: Some("team@x.example".into()), ..good.clone() },
             HeaderFields { unsubscribe_mailbox: Some("leave@x.example?cc=evil@y.example".into()), ..good.clone() },
             HeaderFields { feedback_sender: Some("a:b".into()), ..good.clone() },
             HeaderFields { complaints: Some("nobody".into()), ..good.clone() },

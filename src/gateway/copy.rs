@@ -8,7 +8,7 @@ use super::incoming::Incoming;
 use super::weigh::Weighed;
 use crate::consent::{DecisionId, Language};
 use crate::mail::{Hop, Message, Outcome, StreamMode};
-use crate::rewrite::{Fields, Marketing, Plan, RewriteError, TrackedLinks, rewrite};
+use crate::rewrite::{Concealing, Fields, Marketing, Plan, RewriteError, TrackedLinks, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
 
@@ -60,6 +60,7 @@ impl Gateway {
         let feedback = headers.and_then(|headers| headers.feedback_sender.as_deref());
         // U-33: the same for all recipients, and nothing that a tool could fill with names
         let feedback = feedback.map(|sender| format!("{}:{}:marketing:{sender}", entry.name, decision.controller));
+        let enforces = incoming.stream.mode == StreamMode::Enforce;
         let marketing = Marketing {
             unsubscribe_url: &url,
             mailto: mailto.as_deref(),
@@ -72,10 +73,12 @@ impl Gateway {
             must_say: footer.must_say,
             unsubscribe_words: footer.unsubscribe_words,
             may_measure: weighed.may_measure,
-            refuse_blind: self.rewriting.tracked_links == TrackedLinks::Refuse && incoming.stream.mode == StreamMode::Enforce,
+            refuse_blind: self.rewriting.tracked_links == TrackedLinks::Refuse && enforces,
+            refuse_concealed: self.rewriting.concealed == Concealing::Refuse && enforces,
             trackers: &self.trackers,
         };
         let fields = Fields {
+            owner: headers.and_then(|headers| headers.list_owner.as_deref()),
             feedback_id: feedback.as_deref(),
             complaints: headers.and_then(|headers| headers.complaints.as_deref()).map(|address| (address, &*token)),
             csa_complaints: headers.and_then(|headers| headers.csa_complaints.as_deref()),
@@ -90,7 +93,9 @@ pub(super) fn refused(error: &CopyError) -> Outcome {
     tracing::warn!(%error, "copy cannot be made");
     match error {
         CopyError::Rewrite(error @ RewriteError::TooManyParts) => Outcome::Reject { code: 554, text: format!("5.6.0 {error}") },
-        CopyError::Rewrite(error @ RewriteError::Tracked) => Outcome::Reject { code: 554, text: format!("5.7.1 {error}") },
+        CopyError::Rewrite(error @ (RewriteError::Tracked | RewriteError::Concealed(_))) => {
+            Outcome::Reject { code: 554, text: format!("5.7.1 {error}") }
+        }
         CopyError::Rewrite(error) => Outcome::Reject { code: 554, text: format!("5.6.3 {error}") },
         CopyError::Sign(_) => Outcome::Defer { code: 451, text: "4.3.0 signing failed".into() },
     }

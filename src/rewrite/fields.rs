@@ -7,6 +7,8 @@ use super::RewriteError;
 pub struct Fields<'a> {
     /// `List-Help`: a URL, https or mailto (RFC 2369 s.3.1, U-32).
     pub help: Option<&'a str>,
+    /// `List-Owner` (RFC 2369 s.3.5), and that nobody can post (s.3.4), on marketing.
+    pub owner: Option<&'a str>,
     /// `Feedback-ID`: the same for all recipients (U-33).
     pub feedback_id: Option<&'a str>,
     /// `CFBL-Address` and `CFBL-Feedback-ID` (RFC 9477, U-34).
@@ -49,6 +51,8 @@ impl Fields<'_> {
     pub(super) fn replace(&self, name: &str) -> bool {
         [
             ("List-Help", self.help.is_some()),
+            ("List-Owner", self.owner.is_some()),
+            ("List-Post", self.owner.is_some()),
             ("Feedback-ID", self.feedback_id.is_some()),
             ("CFBL-Address", self.complaints.is_some()),
             ("CFBL-Feedback-ID", self.complaints.is_some()),
@@ -69,6 +73,10 @@ impl Fields<'_> {
         };
         if let Some(help) = self.help {
             line("List-Help", &format!("<{help}>"))?;
+        }
+        if let Some(owner) = self.owner {
+            line("List-Owner", &format!("<{owner}>"))?;
+            line("List-Post", "NO")?;
         }
         if let Some(id) = self.feedback_id {
             line("Feedback-ID", id)?;
@@ -113,6 +121,7 @@ mod tests {
         // U-32, U-33, U-34
         let fields = Fields {
             help: Some("https://x.example/help"),
+            owner: Some("mailto:team@x.example"),
             feedback_id: Some("news:acme:marketing:acmemail"),
             complaints: Some(("fbl@x.example", "TOKEN")),
             csa_complaints: Some("csa-complaints@eco.de"),
@@ -121,10 +130,11 @@ mod tests {
         assert_eq!(fields.write(&mut top), Ok(()));
         assert_eq!(
             String::from_utf8_lossy(&top),
-            "List-Help: <https://x.example/help>\r\nFeedback-ID: news:acme:marketing:acmemail\r\n\
+            "List-Help: <https://x.example/help>\r\nList-Owner: <mailto:team@x.example>\r\nList-Post: NO\r\n\
+             Feedback-ID: news:acme:marketing:acmemail\r\n\
              CFBL-Address: fbl@x.example; report=arf\r\nCFBL-Feedback-ID: TOKEN\r\nX-CSA-Complaints: csa-complaints@eco.de\r\n"
         );
-        for name in ["list-help", "Feedback-ID", "CFBL-Address", "CFBL-FEEDBACK-ID", "X-CSA-Complaints"] {
+        for name in ["list-help", "List-Owner", "List-Post", "Feedback-ID", "CFBL-Address", "CFBL-FEEDBACK-ID", "X-CSA-Complaints"] {
             assert!(fields.replace(name) && !Fields::default().replace(name), "{name}");
         }
         let broken = Fields { feedback_id: Some("a\r\nBcc: b"), ..Fields::default() };

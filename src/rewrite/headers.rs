@@ -138,6 +138,7 @@ mod tests {
             unsubscribe_words: "",
             may_measure: false,
             refuse_blind: true,
+            refuse_concealed: false,
             trackers: &trackers,
         };
         on_top(&Plan { on_top: b"", fields: crate::rewrite::Fields::default(), kept: &[], marketing: Some(marketing) })

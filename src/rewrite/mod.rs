@@ -9,6 +9,7 @@ mod fields;
 mod footer;
 mod headers;
 mod html;
+mod identity;
 mod pattern;
 mod placeholder;
 mod quoted_printable;
@@ -23,8 +24,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use fields::Fields;
+pub use identity::Concealed;
 pub use reading::Reading;
-pub use settings::{RewriteSettings, TrackedLinks};
+pub use settings::{Concealing, RewriteSettings, TrackedLinks};
 pub use trackers::{Redirect, Target, Tracker, Trackers};
 
 use crate::mail::Message;
@@ -74,6 +76,8 @@ pub struct Marketing<'a> {
     pub may_measure: bool,
     /// What measures although it must not, and cannot be taken out, is refused.
     pub refuse_blind: bool,
+    /// A subject that conceals what the mail is, is refused.
+    pub refuse_concealed: bool,
     /// What is known of tools that measure.
     pub trackers: &'a Trackers,
 }
@@ -102,6 +106,9 @@ pub enum RewriteError {
     /// It measures somebody who has not agreed, in a way that cannot be taken out (L-TRK-02).
     #[error("tracking: links measure a person who has not agreed to it, turn click tracking off in the tool")]
     Tracked,
+    /// Whoever sees it in a list of mails takes it for something else (L-ID-01).
+    #[error("advertising must look like it: {}, write another", .0.as_str())]
+    Concealed(Concealed),
     /// Nothing that a reader sees as text, so no place for the link.
     #[error("marketing mail needs a text part that can carry the unsubscribe link")]
     NoTextPart,
@@ -125,6 +132,11 @@ pub fn rewrite(message: &Message, reading: &Reading, plan: &Plan<'_>) -> Result<
         let read = reading.of(message, marketing.trackers)?;
         if read.blind > 0 && !marketing.may_measure && marketing.refuse_blind {
             return Err(RewriteError::Tracked);
+        }
+        if let Some(what) = read.concealed
+            && marketing.refuse_concealed
+        {
+            return Err(RewriteError::Concealed(what));
         }
         for part in &read.parts {
             part.splices(&message.raw()[part.body()], marketing, &mut splices)?;
@@ -192,6 +204,7 @@ mod tests {
             unsubscribe_words: "Abmelden",
             may_measure: false,
             refuse_blind: true,
+            refuse_concealed: true,
             trackers: &TRACKERS,
         }
     }

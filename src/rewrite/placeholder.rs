@@ -1,5 +1,6 @@
 //! The placeholders for an unsubscribe link that people already have in their mails (PEERS.md section 4.2), found wherever an
-//! editor let them stand: with other white space, URL-encoded, behind an `http://` that it put before them.
+//! editor let them stand: with other white space, URL-encoded, behind an `http://` that it put before them. And links that the
+//! gateway itself put into a mail before.
 
 use std::ops::Range;
 
@@ -48,6 +49,21 @@ pub(super) fn find(text: &[u8]) -> Vec<Placeholder> {
         }
     }
     found
+}
+
+/// The shortest run of the URL-safe alphabet that is taken for the token of a link.
+const SHORTEST_TOKEN: usize = 40;
+
+/// The gateway's own unsubscribe links: what came through it before, or was copied from such a mail, has those of somebody else.
+/// `own` is what they begin with behind their scheme.
+pub(super) fn find_own(text: &[u8], own: &str) -> Vec<Range<usize>> {
+    let link = |at: usize| {
+        let token = at + own.len();
+        let length = text[token..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).count();
+        let scheme = ["https://", "http://"].iter().find(|scheme| text[..at].ends_with(scheme.as_bytes()))?;
+        (length >= SHORTEST_TOKEN).then_some(at - scheme.len()..token + length)
+    };
+    memchr::memmem::find_iter(text, own).filter_map(link).collect()
 }
 
 /// One decoded octet and where it stands.
@@ -157,6 +173,16 @@ mod tests {
             let found: Vec<Range<usize>> = find(case.replace('|', "").as_bytes()).into_iter().map(|found| found.range).collect();
             assert_eq!(found, expected, "{case}");
         }
+    }
+
+    #[test]
+    fn our_own_links_are_found_to_the_end_of_their_token() {
+        // M-51
+        let token = "Ab-_9".repeat(20);
+        let text =
+            format!("a <https://x.example/u/{token}>, http://x.example/u/{token}?utm=1 x.example/u/{token} https://x.example/u/short");
+        let found: Vec<&str> = find_own(text.as_bytes(), "x.example/u/").into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, [format!("https://x.example/u/{token}"), format!("http://x.example/u/{token}")]);
     }
 
     #[test]

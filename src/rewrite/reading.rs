@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use super::entity::Encoding;
+use super::identity::{Concealed, concealed};
 use super::ready::Ready;
 use super::trackers::{Link, Trackers};
 use super::{RewriteError, base64, footer, html, quoted_printable, structure};
@@ -20,6 +21,8 @@ pub(super) struct Read {
     pub(super) parts: Vec<Ready>,
     /// Links that measure, and where they lead cannot be told.
     pub(super) blind: usize,
+    /// What the subject conceals.
+    pub(super) concealed: Option<Concealed>,
 }
 
 impl Reading {
@@ -35,10 +38,15 @@ impl Reading {
 
 impl Read {
     fn new(message: &Message, trackers: &Trackers) -> Result<Self, RewriteError> {
-        match Self::readable(message, trackers) {
+        let concealed = concealed(message);
+        if let Some(what) = concealed {
+            tracing::warn!("marketing that does not look like it: {}", what.as_str());
+        }
+        let read = match Self::readable(message, trackers) {
             Err(RewriteError::Sealed) => Self::sealed(message, trackers),
             read => read,
-        }
+        };
+        read.map(|read| Self { concealed, ..read })
     }
 
     fn readable(message: &Message, trackers: &Trackers) -> Result<Self, RewriteError> {
@@ -48,7 +56,7 @@ impl Read {
             parts.push(Ready::new(part, body, trackers)?);
         }
         let blind = parts.iter().map(|part| part.blind).sum();
-        Ok(Self { parts, blind })
+        Ok(Self { parts, blind, concealed: None })
     }
 
     /// Signed mail stays as it is (U-45). It may go if the person finds in every text of it the link that the tool's own
@@ -73,7 +81,7 @@ impl Read {
                 return Err(RewriteError::Sealed);
             }
         }
-        Ok(Self { parts: Vec::new(), blind: 0 })
+        Ok(Self { parts: Vec::new(), blind: 0, concealed: None })
     }
 }
 

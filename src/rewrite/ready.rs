@@ -84,7 +84,8 @@ impl Ready {
         // one in a comment is seen by nobody, unless Outlook reads it
         let comment = |at: usize| if self.part.kind == Kind::Html { footer::open_comment(&text[..at]) } else { None };
         placeholders.retain(|found| comment(found.range.start).is_none_or(|start| text[start..].starts_with(b"<!--[if")));
-        if placeholders.iter().any(|found| comment(found.range.start).is_none()) {
+        let own = trackers.own_links(text);
+        if placeholders.iter().map(|found| &found.range).chain(&own).any(|range| comment(range.start).is_none()) {
             let shown = String::from_utf8_lossy(text);
             self.seen = Some(if self.part.kind == Kind::Html { html::visible(&shown) } else { html::squeezed(&shown) });
         }
@@ -101,8 +102,12 @@ impl Ready {
         self.blind = measured.blind;
         let with = |sentence| if sentence { With::Sentence } else { With::Link };
         let links = placeholders.into_iter().map(|found| (found.range, with(found.sentence)));
-        let unmeasured = measured.changes.into_iter().map(|(range, new)| (range, With::Unmeasured(new)));
-        let mut found: Vec<(Range<usize>, With)> = links.chain(unmeasured).collect();
+        let own = own.into_iter().map(|range| (range, With::Link));
+        let unmeasured = measured.changes.into_iter().map(|(range, new)| {
+            let leads_to_us = !trackers.own_links(new.as_bytes()).is_empty();
+            (range, if leads_to_us { With::Link } else { With::Unmeasured(new) })
+        });
+        let mut found: Vec<(Range<usize>, With)> = links.chain(own).chain(unmeasured).collect();
         found.sort_by_key(|(range, _)| (range.start, range.end));
         for (octets, with) in found {
             match self.sites.last() {

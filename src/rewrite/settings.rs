@@ -11,6 +11,9 @@ pub struct RewriteSettings {
     /// Links that measure somebody who has not agreed to it, where nobody can tell where they lead.
     #[serde(default)]
     pub tracked_links: TrackedLinks,
+    /// A subject that conceals what the mail is.
+    #[serde(default)]
+    pub concealed: Concealing,
     /// Control fields of tools that stay, because the outbound MTA knows them, e.g. `X-SES-CONFIGURATION-SET`.
     #[serde(default)]
     pub keep_fields: Vec<String>,
@@ -28,6 +31,17 @@ pub enum TrackedLinks {
     Refuse,
     /// It goes as it is; the operator answers for it.
     Keep,
+}
+
+/// What becomes of a marketing mail whose subject says that it is an answer or a document of a transaction (L-ID-01).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Concealing {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It goes; the log says so.
+    Warn,
 }
 
 impl TrackedLinks {

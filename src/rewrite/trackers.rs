@@ -2,6 +2,7 @@
 //! link can be read. Judges addresses; finding and changing them in mails is the part's business.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use ::base64::Engine as _;
@@ -11,6 +12,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
 use super::pattern::Pattern;
+use super::placeholder::find_own;
 
 /// The built-in ones.
 static BUILT_IN: LazyLock<Result<File, String>> =
@@ -86,6 +88,8 @@ pub struct Trackers {
     cores: AhoCorasick,
     patterns: Vec<(Pattern, Shape)>,
     parameters: HashSet<String>,
+    /// What the gateway's own unsubscribe links begin with, behind their scheme.
+    own: Option<String>,
 }
 
 /// What an address is that a pattern fits.
@@ -143,7 +147,18 @@ impl Trackers {
         let parameters = parameters.names.iter().map(|name| name.to_ascii_lowercase()).collect();
         let dfa = Some(AhoCorasickKind::DFA); // small, and twice as fast
         let cores = AhoCorasick::builder().ascii_case_insensitive(true).kind(dfa).build(patterns.iter().map(|(pattern, _)| pattern.core()));
-        Ok(Self { cores: cores.map_err(|error| error.to_string())?, patterns, parameters })
+        Ok(Self { cores: cores.map_err(|error| error.to_string())?, patterns, parameters, own: None })
+    }
+
+    /// Knows the gateway's own unsubscribe links, too: by what they all begin with, `https://…/u/`.
+    #[must_use]
+    pub fn with_own(self, links: &str) -> Self {
+        Self { own: bare(links).map(str::to_owned), ..self }
+    }
+
+    /// Those of our own unsubscribe links in a text (M-51): each is somebody's.
+    pub(super) fn own_links(&self, text: &[u8]) -> Vec<Range<usize>> {
+        self.own.as_deref().map(|own| find_own(text, own)).unwrap_or_default()
     }
 
     /// Names of the built-in tools.

@@ -1,9 +1,10 @@
 //! DKIM signatures (RFC 6376, RFC 8463) over the finished copy, relaxed/relaxed. Runs after the
-//! last change (U-40), knows nothing of DNS beyond the text of the record, and never verifies.
+//! last change (U-40), and knows nothing of DNS beyond the text of the record.
 
 mod key;
 mod relaxed;
 mod signers;
+mod verify;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 pub use key::Algorithm;
 use key::Key;
 pub use signers::Signers;
+pub use verify::{Fault, Signature, signatures};
 
 use crate::mail::Address;
 
@@ -194,8 +196,7 @@ impl Signer {
     /// (U-44): the address is in the signer's domain or below it. The case of a shared organisational
     /// domain above both (RFC 9989) needs DNS and is not looked at.
     pub fn aligned_with(&self, from: &Address) -> bool {
-        canonical(from.as_str())
-            .is_some_and(|domain| domain.strip_suffix(&self.domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+        canonical(from.as_str()).is_some_and(|domain| is_below(&domain, &self.domain))
     }
 }
 
@@ -208,6 +209,18 @@ impl fmt::Debug for Signer {
 /// The domain of an address as lower-case A-label (RFC 6376 s.3.5 wants A-labels in `d=`).
 fn canonical(address: &str) -> Option<String> {
     Address::parse(address).ok()?.canonical().rsplit_once('@').map(|(_, domain)| domain.to_owned())
+}
+
+/// The same domain, or one below it.
+fn is_below(domain: &str, above: &str) -> bool {
+    domain.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Names and values of a signature's tags, without white space (RFC 6376 s.3.2).
+fn tags(field: &str) -> impl Iterator<Item = (String, String)> {
+    let (_, list) = field.split_once(':').unwrap_or(("", field));
+    let squeezed = |text: &str| text.split_ascii_whitespace().collect::<String>();
+    list.split(';').filter_map(|tag| tag.split_once('=')).map(move |(name, value)| (squeezed(name), squeezed(value)))
 }
 
 fn lines(text: &str, width: usize) -> impl Iterator<Item = &str> {
@@ -252,8 +265,7 @@ mod tests {
     }
 
     fn tag(field: &str, name: &str) -> Option<String> {
-        let field: String = field.split_once(':')?.1.split_ascii_whitespace().collect();
-        field.split(';').find_map(|tag| tag.strip_prefix(name)?.strip_prefix('=').map(String::from))
+        tags(field).find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn main() {
                         unsubscribe_words: "",
                         may_measure: false,
                         refuse_blind: false,
+                        refuse_concealed: false,
                         trackers: &trackers,
                     };
                     let plan = Plan { on_top: b"Received: x\r\n", fields: Fields::default(), kept: &[], marketing: Some(marketing) };

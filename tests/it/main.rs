@@ -5,6 +5,7 @@
 mod architecture;
 mod authenticator;
 mod browser;
+mod canary;
 mod classify;
 mod client;
 mod config;

@@ -91,6 +91,7 @@ fn copies_are_as_expected() {
             unsubscribe_words: "Abmelden",
             may_measure: case.may_measure,
             refuse_blind: true,
+            refuse_concealed: false,
             trackers: &trackers,
         };
         let marketing = case.marketing.then_some(marketing);

@@ -161,6 +161,7 @@ impl Sample {
             unsubscribe_words: "Unsubscribe",
             may_measure,
             refuse_blind,
+            refuse_concealed: true,
             trackers: &trackers,
         };
         let plan = Plan { on_top: b"", fields: Fields::default(), kept: &[], marketing: Some(marketing) };

@@ -130,6 +130,7 @@ fn plan(trackers: &Trackers, may_measure: bool) -> Plan<'_> {
         unsubscribe_words: "Abmelden",
         may_measure,
         refuse_blind: false,
+        refuse_concealed: false,
         trackers,
     };
     Plan { on_top: RECEIVED, fields: Fields::default(), kept: &[], marketing: Some(marketing) }

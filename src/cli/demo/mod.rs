@@ -3,7 +3,6 @@
 //! on the terminal, then stays up.
 
 mod pages;
-mod sink;
 mod story;
 mod tool;
 
@@ -14,9 +13,9 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use self::sink::Sink;
 use self::story::{PASSWORD, Stage};
 use super::serve::{Parts, Sockets, drain, end_signal, start};
+use super::sink::Sink;
 use crate::config::Config;
 use crate::credentials::hash_password;
 use crate::entropy::random;

@@ -11,8 +11,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use minijinja::{Environment, UndefinedBehavior, context};
 
-use super::sink::Sink;
 use super::story::PASSWORD;
+use crate::cli::sink::Sink;
 use crate::consent::Language;
 use crate::desk::Desk;
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, ensure};
 
-use super::sink::{Left, Sink};
 use super::tool;
+use crate::cli::sink::{Left, Sink};
 use crate::wire::Reply;
 
 /// Password of all demo streams.

@@ -25,6 +25,7 @@ fn marketing() -> Marketing<'static> {
         unsubscribe_words: "Schluß",
         may_measure: false,
         refuse_blind: false,
+        refuse_concealed: false,
         trackers: &TRACKERS,
     }
 }

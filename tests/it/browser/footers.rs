@@ -100,6 +100,7 @@ fn the_footer_is_seen_in_newsletters_of_many_kinds() {
             unsubscribe_words: footer.unsubscribe_words,
             may_measure: false,
             refuse_blind: false,
+            refuse_concealed: false,
             trackers: &trackers,
         };
         let plan = Plan { on_top: b"", fields: Fields::default(), kept: &[], marketing: Some(marketing) };

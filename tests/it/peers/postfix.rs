@@ -118,7 +118,7 @@ in_flow_delay = 0
 }
 
 /// A free loopback port below those the kernel gives to outgoing connections, so that it stays free.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = std::process::id() as u16;
     (0..10_000)

@@ -63,8 +63,53 @@ fn only_who_agreed_is_measured_and_no_longer_than_they_agree() {
 }
 
 #[test]
+fn a_mail_that_went_through_before_gets_the_link_of_its_recipient_and_no_second_footer() {
+    // M-51, U-01
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let (first, second) = ("first@people.example", "second@people.example");
+    sign_up(&world, &sink, first, false);
+    sign_up(&world, &sink, second, false);
+    let mut tool = Client::login(world.smtp, "news");
+    let mut send = |to: &str, raw: &[u8]| {
+        let before = sink.arrivals().len();
+        let (code, text) = tool.send(FROM, to, raw);
+        assert_eq!(code, 250, "{text}");
+        sink.wait_for(before + 1)[before].message.clone()
+    };
+    let one_click = |copy: &[u8]| {
+        let copy = String::from_utf8_lossy(copy);
+        copy.split("List-Unsubscribe: <").nth(1).unwrap().split('>').next().unwrap().to_owned()
+    };
+    // soft breaks within the link, base64, and as it is
+    for (number, encoding) in [(1, "quoted-printable"), (2, "base64"), (3, "8bit")] {
+        let text = "<html lang=3D\"de\"><body><p>Lampen f=C3=BCr den Herbst</p></body></html>\r\n";
+        let text = match encoding {
+            "quoted-printable" => text.to_owned(),
+            "base64" => "PGh0bWwgbGFuZz0iZGUiPjxib2R5PjxwPkxhbXBlbjwvcD48L2JvZHk+PC9odG1sPg==\r\n".to_owned(),
+            _ => text.replace("=3D", "=").replace("=C3=BC", "ü"),
+        };
+        let body = format!("Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{text}");
+        let once = send(first, &mail(number, "news", &body));
+        let again = String::from_utf8(once.clone()).unwrap().replace("Consentry-Topic", "X-Old").replacen(
+            "Subject: ",
+            "Consentry-Topic: news\r\nSubject: ",
+            1,
+        );
+        let twice = send(second, again.as_bytes());
+        let (theirs, ours) = (one_click(&once), one_click(&twice));
+        assert_ne!(theirs, ours);
+        assert_eq!(count(&twice, "List-Unsubscribe"), 1);
+        assert_eq!(count(&twice, "Received"), 2);
+        let seen = |raw: &[u8]| mail_parser::MessageParser::default().parse(raw).unwrap().body_html(0).unwrap().into_owned();
+        assert_eq!(seen(&once).replace(&theirs, &ours), seen(&twice), "{encoding}");
+        assert_eq!(seen(&twice).matches(&ours).count(), 1, "{encoding}");
+    }
+}
+
+#[test]
 fn a_copy_that_cannot_be_made_is_refused_with_the_reason() {
-    // U-45, L-TRK-02
+    // U-45, L-TRK-02, L-ID-01
     let sink = Sink::start();
     let world = World::start(sink.address());
     let to = "olivia@people.example";
@@ -77,6 +122,13 @@ fn a_copy_that_cannot_be_made_is_refused_with_the_reason() {
         let (code, text) = tool.send(FROM, to, &mail(number, "news", body));
         assert!(code == 554 && text.contains(expected) && text.contains(" ref="), "{code} {text}");
     }
+    // L-ID-01
+    for (number, subject) in [(3, "Re: our talk"), (4, "Ihre Rechnung Nr. 117")] {
+        let feigned = String::from_utf8(mail(number, "news", "Content-Type: text/plain\r\n\r\nLamps\r\n")).unwrap();
+        let feigned = feigned.replace("Subject: Lamps", &format!("Subject: {subject}"));
+        let (code, text) = tool.send(FROM, to, feigned.as_bytes());
+        assert!(code == 554 && text.contains("5.7.1 advertising must look like it: the subject says"), "{code} {text}");
+    }
     // S0-19: none of this concerns a receipt
     let mut shop = Client::login(world.smtp, "shop");
     assert_eq!(shop.send("shop@acme.example", to, &receipt(to, 1)).0, 250);
@@ -88,7 +140,7 @@ fn each_list_has_a_name_of_its_own_and_fields_that_its_controller_wants() {
     // U-01, U-18, U-31, U-32, U-33, U-34
     let sink = Sink::start();
     let world = World::start_with(sink.address(), |setup| {
-        let fields = "from = \"newsletter@acme.example\"\n[controller.headers]\nlist_help = \"https://acme.example/help\"\n\
+        let fields = "from = \"newsletter@acme.example\"\n[controller.headers]\nlist_help = \"https://acme.example/help\"\nlist_owner = \"mailto:team@acme.example\"\n\
                       unsubscribe_mailbox = \"leave@acme.example\"\nfeedback_sender = \"acmemail\"\n\
                       complaints = \"fbl@acme.example\"\ncsa_complaints = \"csa-complaints@eco.de\"\n";
         setup.config = setup.config.replacen("from = \"newsletter@acme.example\"\n", fields, 1);
@@ -98,7 +150,7 @@ fn each_list_has_a_name_of_its_own_and_fields_that_its_controller_wants() {
         sign_up(&world, &sink, to, false);
     }
     let mut tool = Client::login(world.smtp, "news");
-    let plain = "Feedback-ID: a:b:c:toolmail\r\nList-Help: <https://tool.example>\r\nContent-Type: text/plain\r\n\r\nLamps\r\n";
+    let plain = "Feedback-ID: a:b:c:toolmail\r\nList-Post: <mailto:list@tool.example>\r\nList-Help: <https://tool.example>\r\nContent-Type: text/plain\r\n\r\nLamps\r\n";
     let mut send = |to: &str, number: u32, topic: &str| {
         let before = sink.arrivals().len();
         let (code, text) = tool.send(FROM, to, &mail(number, topic, plain));
@@ -109,6 +161,8 @@ fn each_list_has_a_name_of_its_own_and_fields_that_its_controller_wants() {
             "List-Unsubscribe-Post",
             "List-Id",
             "List-Help",
+            "List-Owner",
+            "List-Post",
             "Feedback-ID",
             "CFBL-Address",
             "CFBL-Feedback-ID",
@@ -135,5 +189,7 @@ fn each_list_has_a_name_of_its_own_and_fields_that_its_controller_wants() {
     let before = sink.arrivals().len();
     assert_eq!(shop.send("shop@acme.example", people[0], &receipt(people[0], 1)).0, 250);
     let copy = sink.wait_for(before + 1)[before].message.clone();
-    assert_eq!((count(&copy, "List-Help"), count(&copy, "List-Unsubscribe"), count(&copy, "Feedback-ID")), (1, 0, 0));
+    for (name, expected) in [("List-Help", 1), ("List-Unsubscribe", 0), ("List-Owner", 0), ("List-Post", 0), ("Feedback-ID", 0)] {
+        assert_eq!(count(&copy, name), expected, "{name}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The demo's outbound MTA: takes everything, keeps the last mails in memory, sends nothing.
+//! An outbound MTA that takes everything, keeps the last mails in memory, and sends nothing: the demo's, and where a canary comes back.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
