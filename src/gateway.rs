@@ -32,7 +32,7 @@ use self::twins::{Boarding, Flight};
 use self::weigh::Weighed;
 use crate::classify::{Classifier, Crowds};
 use crate::compose::{Footers, PublicUrl};
-use crate::consent::{Catalogue, CopyKey, Decision, Reason, Verdict};
+use crate::consent::{Catalogue, CopyKey, Decision, Reason, TextVersion, Verdict};
 use crate::credentials::Credentials;
 use crate::mail::{Classification, Outcome, Recipient};
 use crate::policy::{Ecg, Policy};
@@ -56,6 +56,8 @@ pub struct Gateway {
     pub catalogue: Arc<Catalogue>,
     /// The rules that decisions follow.
     pub policy: Arc<Policy>,
+    /// Their version, for the record (L-AD-07).
+    pub rules: TextVersion,
     /// What tells what a mail is.
     pub classifier: Arc<Classifier>,
     /// How many people get the same text.

@@ -138,7 +138,8 @@ CREATE INDEX letter_of_opt_in ON letter (opt_in);
 -- `profile`: the policy profile that had the last word. `shadowed`: what would have been said, where the stream is only watched.
 -- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
 -- what it is: [[trust, class, why], ...]. `copy` is a keyed hash by which the mail is known when its client sends it
--- again (M-08); null for one without Message-ID.
+-- again (M-08); null for one without Message-ID. `rules` and `footer`: the first octets of the SHA-256 of the rules that it followed
+-- (`rules.id`) and of the footer that the copy got (`text_version.id`).
 CREATE TABLE decision (
     id          BYTEA NOT NULL,
     at          BIGINT NOT NULL,
@@ -158,6 +159,8 @@ CREATE TABLE decision (
     message     BYTEA,
     size        BIGINT NOT NULL,
     copy        BYTEA,
+    rules       BYTEA,
+    footer      BYTEA,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 -- A person's decisions (GDPR Art. 15). Small, because each partition has its own.
@@ -323,11 +326,12 @@ BEGIN
         UPDATE standing SET contacted = (contacted::jsonb || jsonb_build_object(new.value ->> 1, (new.value ->> 2)::bigint))::text
             FROM json_array_elements(contacts) AS new WHERE standing.key = decode(new.value ->> 0, 'hex');
     END IF;
-    INSERT INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy, profile, shadowed)
+    INSERT INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy, profile, shadowed, rules, footer)
         SELECT decode(value ->> 0, 'hex'), (value ->> 1)::bigint, value ->> 2, value ->> 3,
                coalesce((SELECT subject FROM standing WHERE key = decode(value ->> 4, 'hex')), decode(value ->> 5, 'hex')),
                value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, (value ->> 12)::bigint, (value ->> 13)::bigint,
-               decode(value ->> 14, 'hex'), (value #>> '{15,0}')::bigint, decode(value #>> '{15,1}', 'hex'), value #>> '{15,2}', value #>> '{15,3}'
+               decode(value ->> 14, 'hex'), (value #>> '{15,0}')::bigint, decode(value #>> '{15,1}', 'hex'), value #>> '{15,2}', value #>> '{15,3}',
+               decode(value #>> '{15,4}', 'hex'), decode(value #>> '{15,5}', 'hex')
         FROM json_array_elements(decisions);
     IF json_array_length(minutes) > 0 THEN
         INSERT INTO mix (stream, controller, class, topic, campaign, reason)

@@ -135,7 +135,8 @@ CREATE INDEX letter_of_opt_in ON letter (opt_in);
 -- `profile`: the policy profile that had the last word. `shadowed`: what would have been said, where the stream is only watched.
 -- `named_topic` is what the message or stream said, `topic` what was decided on. `steps` is why the class is
 -- what it is: [[trust, class, why], ...]. `copy` is a keyed hash by which the mail is known when its client sends it
--- again (M-08); null for one without Message-ID.
+-- again (M-08); null for one without Message-ID. `rules` and `footer`: the first octets of the SHA-256 of the rules that it followed
+-- (`rules.id`) and of the footer that the copy got (`text_version.id`).
 CREATE TABLE decision (
     id          BLOB NOT NULL PRIMARY KEY,
     at          INTEGER NOT NULL,
@@ -154,7 +155,9 @@ CREATE TABLE decision (
     shadowed    TEXT,
     message     BLOB,
     size        INTEGER NOT NULL,
-    copy        BLOB
+    copy        BLOB,
+    rules       BLOB,
+    footer      BLOB
 ) WITHOUT ROWID;
 
 -- What the decision log is searched by. All of it is derived from `decision` and written in the same commit, so it is

@@ -16,7 +16,7 @@ use super::renew::{hang_ups, renew};
 use crate::classify::Classifier;
 use crate::compose::{Footers, PublicUrl, Words};
 use crate::config::{Config, InboundEntry, ListenAddress, TlsMode};
-use crate::consent::Catalogue;
+use crate::consent::{Catalogue, TextVersion};
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::entropy::random;
@@ -148,6 +148,7 @@ impl Parts {
             credentials: Credentials::new(config.bindings(), random()),
             catalogue,
             policy: Arc::new(config.policy()),
+            rules: TextVersion::of_hash(config.rules().id().0),
             classifier: Arc::new(Classifier::new(config.class_rules.clone())),
             crowds: Mutex::default(),
             ecg,
@@ -209,6 +210,7 @@ pub(super) async fn start(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinSet<()>> {
     parts.gateway.remember().await?;
+    parts.store.keep_texts(parts.gateway.footers.records()).await?;
     let server = smtp::Server::new(Arc::clone(&parts.gateway), config.smtp.clone(), config.rates());
     let mut running = JoinSet::new();
     for (socket, door) in sockets.smtp {

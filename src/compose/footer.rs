@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 
 use super::mails::Mails;
 use super::{ComposeError, Words};
-use crate::consent::{Catalogue, Controller, Language, LegalBasis, Topic};
+use crate::consent::{Catalogue, Controller, Language, LegalBasis, TextVersion, Topic};
 
 /// Stands where the link goes; cannot occur in a template or in the configuration.
 const LINK: &str = "\u{1}";
@@ -63,6 +63,20 @@ struct Footer {
     notice_html: String,
     must_say: Vec<String>,
     unsubscribe_words: String,
+    version: TextVersion,
+}
+
+impl Footer {
+    /// All that a recipient may get of it, as one text.
+    fn record(&self) -> String {
+        let shown = |text: &str| text.replace(LINK, "{{ link }}");
+        let texts = [&self.text, &self.html, &self.notice_text, &self.notice_html].map(|text| shown(text));
+        ["text/plain", "text/html", "text/plain, where the mail has the link", "text/html, where the mail has the link"]
+            .iter()
+            .zip(texts)
+            .map(|(name, text)| format!("--- {name}\n{}\n", text.trim_end()))
+            .collect()
+    }
 }
 
 /// A footer for one mail.
@@ -104,7 +118,8 @@ impl Footers {
                 };
                 let footer = mails.render(controller, "footer", language, extension, values)?.into_output();
                 let fault = |fault| format!("{}: {fault}", mails.path(controller, "footer", language, extension));
-                lint(&footer, controller, ground, language, linked).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
+                let clause = words.text(Some(&controller.key), language, "footer.basic_rates", &minijinja::Value::UNDEFINED)?;
+                lint(&footer, controller, ground, &clause, linked).map_err(|lacks| ComposeError::Templates(vec![fault(lacks)]))?;
                 Ok(footer)
             };
             let languages = words.languages(Some(&controller.key)).iter();
@@ -112,16 +127,15 @@ impl Footers {
             let footer = |(ground, language)| {
                 let mut must_say = vec![controller.name.clone()];
                 must_say.extend(controller.imprint.trim().lines().map(str::to_owned));
+                let own = |key| words.text(Some(&controller.key), language, key, &minijinja::Value::UNDEFINED);
                 // GDPR Art. 21(4), L-OBJ-09
-                must_say.extend(match language {
-                    Language::DE => Some("widersprech".to_owned()),
-                    Language::EN => Some("object".to_owned()),
-                    _ => None,
-                });
+                must_say.push(own("footer.object")?);
                 // L-SOFT-02
-                must_say.extend((ground == Ground::Customer).then(|| clause(language).to_owned()));
-                let words = words.text(Some(&controller.key), language, "footer.unsubscribe", &minijinja::Value::UNDEFINED)?;
-                Ok(Footer {
+                if ground == Ground::Customer {
+                    must_say.push(own("footer.basic_rates")?);
+                }
+                let words = own("footer.unsubscribe")?;
+                let footer = Footer {
                     ground,
                     language,
                     text: render(ground, language, "txt", true)?,
@@ -130,7 +144,9 @@ impl Footers {
                     notice_html: render(ground, language, "html", false)?,
                     must_say,
                     unsubscribe_words: words,
-                })
+                    version: TextVersion::of(""),
+                };
+                Ok(Footer { version: TextVersion::of(&footer.record()), ..footer })
             };
             ready.insert(topic.name.clone(), variants.map(footer).collect::<Result<_, ComposeError>>()?);
         }
@@ -143,11 +159,25 @@ impl Footers {
         self.words.served(Some(controller), declared.map(Language::ranges).unwrap_or_default())
     }
 
+    /// Every footer as one text, to be kept: [`Footers::version`] names it.
+    pub fn records(&self) -> impl Iterator<Item = String> {
+        self.ready.values().flatten().map(Footer::record)
+    }
+
+    /// Which one a mail gets; `None` as for [`Footers::filled`].
+    pub fn version(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language) -> Option<TextVersion> {
+        self.find(topic, basis, language).map(|footer| footer.version)
+    }
+
+    fn find(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language) -> Option<&Footer> {
+        let ground = Ground::of(basis);
+        self.ready.get(topic)?.iter().find(|footer| footer.ground == ground && footer.language == language)
+    }
+
     /// The footer with its link, which is made by [`super::PublicUrl::unsubscribe`]; `None` for a topic or a language that there
     /// is not.
     pub fn filled(&self, topic: &Topic, basis: Option<LegalBasis>, language: Language, link: &str) -> Option<Filled<'_>> {
-        let ground = Ground::of(basis);
-        let footer = self.ready.get(topic)?.iter().find(|footer| footer.ground == ground && footer.language == language)?;
+        let footer = self.find(topic, basis, language)?;
         Some(Filled {
             text: footer.text.replace(LINK, link),
             html: footer.html.replace(LINK, link),
@@ -160,24 +190,14 @@ impl Footers {
     }
 }
 
-/// What says that objecting costs no more than the basic rates (L-SOFT-02): "free of charge" was held insufficient. In other languages
-/// the operator answers for the words.
-fn clause(language: Language) -> &'static str {
-    match language {
-        Language::DE => "basistarif",
-        Language::EN => "basic rates",
-        _ => "",
-    }
-}
-
 /// Refuses an operator's footer that does not do a footer's job, or does another.
-fn lint(footer: &str, controller: &Controller, ground: Ground, language: Language, linked: bool) -> Result<(), &'static str> {
+/// `clause` says that objecting costs no more than the basic rates (L-SOFT-02): "free of charge" was held insufficient.
+fn lint(footer: &str, controller: &Controller, ground: Ground, clause: &str, linked: bool) -> Result<(), &'static str> {
     let seen = footer.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
-    let lower = footer.to_ascii_lowercase();
-    let clause = clause(language);
+    let lower = footer.to_lowercase();
     match () {
         () if linked && !footer.contains(LINK) => Err("lacks {{ link }}: every advertising mail has a link to withdraw (S1-15)"),
-        () if ground == Ground::Customer && !lower.contains(clause) => {
+        () if ground == Ground::Customer && !squeezed(&lower).contains(&squeezed(&clause.to_lowercase())) => {
             Err("lacks, where ground is \"customer\", that objecting costs no more than the basic rates (UWG s.7(3) no. 4, L-SOFT-02)")
         }
         () if !seen.contains(&controller.name) => Err("lacks {{ controller.name }}: every advertising mail names its sender (L-ID-02)"),
@@ -189,6 +209,11 @@ fn lint(footer: &str, controller: &Controller, ground: Ground, language: Languag
         }
         () => Ok(()),
     }
+}
+
+/// Line ends may stand anywhere.
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

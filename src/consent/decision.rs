@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use super::{LookupKey, ProfileName, Reason, SubjectId, Topic, subject};
 use crate::mail::Classification;
@@ -40,6 +41,35 @@ impl fmt::Display for DecisionId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CopyKey(pub [u8; 16]);
 
+/// Names one version of a text: the first octets of its SHA-256. Whoever has the text can prove that it is the one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TextVersion(pub [u8; 8]);
+
+impl TextVersion {
+    /// Of that text.
+    pub fn of(text: &str) -> Self {
+        Self::of_hash(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Of a text with that SHA-256.
+    pub fn of_hash(hash: [u8; 32]) -> Self {
+        let mut own = [0; 8];
+        own.copy_from_slice(&hash[..8]);
+        Self(own)
+    }
+
+    /// The inverse of `Display`.
+    pub fn parse(text: &str) -> Option<Self> {
+        hex::decode(text).ok()?.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for TextVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
 /// One decision. Holds no personal data in clear: the recipient is a keyed hash (I8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -69,6 +99,10 @@ pub struct Decision {
     pub profile: Option<ProfileName>,
     /// For [`Reason::Shadow`]: what would have been said.
     pub shadowed: Option<Reason>,
+    /// The rules that it followed, the operator's and the model's for the class included (L-AD-07).
+    pub rules: Option<TextVersion>,
+    /// The footer of the copy, where it gets one (R-03, L-SOFT-02).
+    pub footer: Option<TextVersion>,
     /// The first advertising of a month to this person: the standing keeps when it was ([`Standing::contacted`](super::Standing)).
     pub is_contact: bool,
     /// Keyed hash of the Message-ID, to find the decision of a given mail (L-PRV-01).

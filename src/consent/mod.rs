@@ -27,7 +27,7 @@ pub use brand::{Brand, Color};
 pub use catalogue::{Catalogue, TopicEntry};
 pub use channel::Channel;
 pub use controller::{Controller, HeaderFields};
-pub use decision::{CopyKey, Decision, DecisionId};
+pub use decision::{CopyKey, Decision, DecisionId, TextVersion};
 pub use event::{Event, EventKind, Source};
 pub use evidence::{Agreement, ChoiceEvidence, ConfirmationEvidence, Evidence, FormEvidence, MailEvidence, RequestEvidence};
 pub use fact::{Country, CountryError, Fact, Teller, Trigger};

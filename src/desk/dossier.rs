@@ -232,6 +232,8 @@ pub fn decision_value(row: &DecisionRow) -> Value {
         "event": decision.event,
         "folded_from": decision.folded_from,
         "size": decision.size,
+        "rules": decision.rules.map(|rules| rules.to_string()),
+        "footer": decision.footer.map(|footer| footer.to_string()),
         "outcome": row.outcome.as_ref().map(|(at, word, code)| json!({ "at": at, "outcome": word, "code": code })),
     })
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Gateway;
 use super::incoming::Incoming;
 use super::weigh::Weighed;
-use crate::consent::{DecisionId, Language};
+use crate::consent::{DecisionId, Language, Reason, TextVersion, Topic};
 use crate::mail::{Hop, Message, Outcome, StreamMode};
 use crate::rewrite::{Concealing, Fields, Marketing, Plan, RewriteError, TrackedLinks, rewrite};
 use crate::sign::SignerError;
@@ -29,6 +29,18 @@ impl Gateway {
         Ok(self.signers.signed(copy, &incoming.senders[0], weighed.decision.at)?)
     }
 
+    /// The languages of the mail: as its header says, or its HTML.
+    fn declared_language(&self, Incoming { message, reading, .. }: &Incoming) -> Option<String> {
+        message.value("Content-Language").or_else(|| reading.language(message, &self.trackers))
+    }
+
+    /// The version of the footer that a copy on that topic gets.
+    pub(super) fn footer_of(&self, incoming: &Incoming, topic: &Topic, reason: Reason) -> Option<TextVersion> {
+        let entry = self.catalogue.topic(topic)?;
+        let language = self.footers.language(&entry.controller, self.declared_language(incoming).as_deref());
+        self.footers.version(&entry.name, reason.basis(), language)
+    }
+
     /// The copy without its signature.
     pub(super) fn spliced(&self, weighed: &Weighed, incoming: &Incoming) -> Result<Vec<u8>, RewriteError> {
         let Incoming { message, reading, .. } = incoming;
@@ -42,8 +54,7 @@ impl Gateway {
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
             return rewrite(message, reading, &plan);
         };
-        // the language of the mail: as its header says, or its HTML
-        let declared = message.value("Content-Language").or_else(|| reading.language(message, &self.trackers));
+        let declared = self.declared_language(incoming);
         let token = self.links.sign(&Link {
             subject: decision.subject,
             controller: decision.controller.clone(),

@@ -46,6 +46,8 @@ impl Gateway {
             event,
             profile,
             shadowed,
+            rules: Some(self.rules),
+            footer: None,
             is_contact: false,
             message: None,
             copy: None,

@@ -122,6 +122,8 @@ mod tests {
             event: None,
             profile: None,
             shadowed: None,
+            rules: None,
+            footer: None,
             is_contact: false,
             message: None,
             copy: None,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Standing, SubjectId, TopicStanding};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, Standing, SubjectId, TopicStanding, Verdict};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
 use crate::mail::{Address, Class, Classification, Dispute, Lane, Recipient, Step, Stream};
@@ -47,6 +47,7 @@ impl Gateway {
         let tracking = standing.as_ref().map(|standing| standing.tracking(&incoming.stream.controller));
         let may_measure = matches!(tracking, Some(TopicStanding::Given(_)));
         let is_contact = is_contact(reason, active, now);
+        let footer = topic.as_ref().filter(|_| has_footer(reason)).and_then(|topic| self.footer_of(incoming, topic, reason));
         let id = DecisionId::new(now, random());
         let decision = Decision {
             id,
@@ -62,6 +63,8 @@ impl Gateway {
             event,
             profile,
             shadowed,
+            rules: Some(self.rules),
+            footer,
             is_contact,
             message: incoming.message.value("Message-ID").map(|id| keyring.message_key(&id)),
             copy,
@@ -82,6 +85,11 @@ impl Gateway {
         let found = if class == Class::Marketing { self.store.standing(recipient).await? } else { None };
         Ok(found.map_or_else(|| (SubjectId(random()), None), |(subject, standing)| (subject, Some(standing))))
     }
+}
+
+/// Advertising that leaves.
+fn has_footer(reason: Reason) -> bool {
+    reason.verdict() == Verdict::Pass && !reason.needs_no_consent()
 }
 
 /// A dispute that decides nothing is told: somebody should look at the stream.

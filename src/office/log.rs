@@ -23,6 +23,8 @@ pub struct DecisionStory {
     pub row: DecisionRow,
     /// The person's events that it was folded from, without evidence; `None` for those who may not see them.
     pub events: Option<Vec<Event>>,
+    /// The footer that the copy got, word for word; none where there was none, or nobody kept it yet.
+    pub footer: Option<String>,
 }
 
 impl Office {
@@ -72,7 +74,11 @@ impl Office {
             Err(OfficeError::NotForRole) => None,
             Err(error) => return Err(error),
         };
-        Ok(Some(DecisionStory { row, events }))
+        let footer = match row.decision.footer {
+            Some(version) => self.inner.store.text(version).await?,
+            None => None,
+        };
+        Ok(Some(DecisionStory { row, events, footer }))
     }
 
     /// Whoever may not see a person may not gather what happened to them either.

@@ -79,6 +79,8 @@ impl Store {
             event,
             profile,
             shadowed,
+            rules,
+            footer,
             is_contact,
             message,
             copy,
@@ -109,7 +111,14 @@ impl Store {
             event.map(int),
             message.map(|key| hex::encode(key.0)),
             // a tuple of seventeen does not serialise
-            (int(size), copy.map(|key| hex::encode(key.0)), profile.map(ProfileName::as_str), shadowed.map(Reason::as_str)),
+            (
+                int(size),
+                copy.map(|key| hex::encode(key.0)),
+                profile.map(ProfileName::as_str),
+                shadowed.map(Reason::as_str),
+                rules.map(|rules| rules.to_string()),
+                footer.map(|footer| footer.to_string()),
+            ),
         ));
         let tool_unsubscribe = tool_unsubscribe.map(|value| self.seal(&tool_context, &value)).transpose()?;
         Ok(Box::new(Row {

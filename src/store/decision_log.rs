@@ -6,7 +6,7 @@ use super::column::{count, octets, timestamp, topic};
 use super::db::{Sql, query_as};
 use super::decision::tool_context;
 use super::{Store, StoreError};
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, ProfileName, Reason, SubjectId};
+use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, ProfileName, Reason, SubjectId, TextVersion};
 use crate::mail::{Class, Classification, Step, Trust};
 
 /// The statement that reads rows as [`Row`] does. CROSS JOIN fixes the order: what is asked for first, then what belongs
@@ -54,6 +54,8 @@ pub(super) struct Row {
     event: Option<i64>,
     profile: Option<String>,
     shadowed: Option<String>,
+    rules: Option<Vec<u8>>,
+    footer: Option<Vec<u8>>,
     message: Option<Vec<u8>>,
     copy: Option<Vec<u8>>,
     size: i64,
@@ -125,6 +127,8 @@ impl Row {
             event: self.event.map(count).transpose()?,
             profile: self.profile.as_deref().map(read_profile).transpose()?,
             shadowed: self.shadowed.as_deref().map(read_reason).transpose()?,
+            rules: self.rules.map(|version| octets(&version).map(TextVersion)).transpose()?,
+            footer: self.footer.map(|version| octets(&version).map(TextVersion)).transpose()?,
             is_contact: false, // of the writing only
             message: self.message.map(|key| octets(&key).map(LookupKey)).transpose()?,
             copy: self.copy.map(|key| octets(&key).map(CopyKey)).transpose()?,

@@ -46,10 +46,11 @@ INSERT OR ROLLBACK INTO standing (key, subject, seq, state, contacted)
     SELECT unhex(value ->> 0), unhex(value ->> 1), 0, ?, '{}' FROM json_each(?) WHERE true ON CONFLICT (key) DO NOTHING;
 UPDATE OR ROLLBACK standing SET contacted = json_patch(contacted, json_object(new.value ->> 1, new.value ->> 2))
     FROM json_each(?) AS new WHERE standing.key = unhex(new.value ->> 0);
-INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy, profile, shadowed)
+INSERT OR ROLLBACK INTO decision (id, at, stream, controller, subject, class, named_topic, campaign, steps, topic, reason, folded_from, event, message, size, copy, profile, shadowed, rules, footer)
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
            coalesce((SELECT subject FROM standing WHERE key = unhex(value ->> 4)), unhex(value ->> 5)), value ->> 6, value ->> 7,
-           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> '$[15][0]', unhex(value ->> '$[15][1]'), value ->> '$[15][2]', value ->> '$[15][3]'
+           value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, unhex(value ->> 14), value ->> '$[15][0]', unhex(value ->> '$[15][1]'), value ->> '$[15][2]', value ->> '$[15][3]',
+           unhex(value ->> '$[15][4]'), unhex(value ->> '$[15][5]')
     FROM json_each(?);
 INSERT OR ROLLBACK INTO decision_of_subject (run, subject, decision)
     SELECT ?, d.subject, d.id FROM json_each(?) AS new CROSS JOIN decision AS d ON d.id = unhex(new.value);

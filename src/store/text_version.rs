@@ -3,9 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
 use super::db::{Connection, query, query_as};
-use crate::consent::Evidence;
+use super::{Store, StoreError};
+use crate::consent::{Evidence, TextVersion};
 
 /// Moves the texts of `evidence` into their table and leaves their hashes.
 pub(super) async fn keep_all(tx: &mut Connection, evidence: &mut Evidence) -> Result<(), StoreError> {
@@ -51,6 +51,30 @@ pub(super) async fn restore_all(connection: &mut Connection, evidence: &mut Evid
         Evidence::Mail(_) => {}
     }
     Ok(())
+}
+
+impl Store {
+    /// Keeps texts that mails will have, so that each can be shown as it was.
+    pub async fn keep_texts(&self, texts: impl IntoIterator<Item = String>) -> Result<(), StoreError> {
+        let mut writer = self.inner.writer.lock().await;
+        for mut text in texts {
+            keep(&mut writer, &mut text).await?;
+        }
+        Ok(())
+    }
+
+    /// The text of that version.
+    pub async fn text(&self, version: TextVersion) -> Result<Option<String>, StoreError> {
+        let mut reader = self.inner.reader.lock().await;
+        let last = [&version.0[..], &[0xff; 24]].concat();
+        let row: Option<(String,)> = query_as("SELECT text FROM text_version WHERE id BETWEEN $1 AND $2")
+            .bind(&version.0[..])
+            .bind(last)
+            .fetch_optional(&mut reader)
+            .await?;
+        let row = row.filter(|(text,)| TextVersion::of(text) == version);
+        Ok(row.map(|(text,)| text))
+    }
 }
 
 /// Takes the text out and returns its hash.

@@ -87,6 +87,8 @@ impl Season {
             event: None,
             profile: None,
             shadowed: None,
+            rules: None,
+            footer: None,
             is_contact: false,
             message: Some(LookupKey(octets(dice.roll(u64::MAX)))),
             copy: Some(CopyKey(octets(dice.roll(u64::MAX)))),

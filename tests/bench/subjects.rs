@@ -189,6 +189,8 @@ async fn whole(store: Store, subjects: u64) -> Result<()> {
         event,
         profile,
         shadowed,
+        rules: None,
+        footer: None,
         is_contact: false,
         message: None,
         copy: None,

@@ -259,6 +259,8 @@ impl World {
             event: Some(2),
             profile: None,
             shadowed,
+            rules: None,
+            footer: None,
             is_contact: false,
             message: None,
             copy: None,

@@ -23,7 +23,7 @@ use crate::environment::on_postgres;
 use crate::postgres;
 use consentry::consent::{
     ChoiceEvidence, Decision, DecisionId, Language, LookupKey, OptInId, PressGrade, Reason, RequestEvidence, Source, Standing, SubjectId,
-    Topic, TopicStanding,
+    TextVersion, Topic, TopicStanding,
 };
 use consentry::mail::{Address, Class, Classification, ReversePath, Step, Trust};
 use consentry::store::{NewOptIn, NewWithdrawal, RequestAnswer, Stop, Store, StoreError, WithdrawAnswer};
@@ -274,6 +274,8 @@ pub(crate) fn decision(store: &Store, who: &str, n: u16) -> Decision {
         event: None,
         profile: None,
         shadowed: None,
+        rules: Some(TextVersion([0xab; 8])),
+        footer: Some(TextVersion::of("a footer")),
         is_contact: false,
         message: Some(store.keyring().message_key("<m@acme.example>")),
         copy: None,

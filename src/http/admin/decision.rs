@@ -31,7 +31,7 @@ async fn show(inside: Inside, Path(id): Path<String>) -> Response {
     }
 }
 
-fn view(inside: &Inside, DecisionStory { row, events }: &DecisionStory) -> Value {
+fn view(inside: &Inside, DecisionStory { row, events, footer }: &DecisionStory) -> Value {
     let decision = &row.decision;
     let classification = &decision.classification;
     let reason = decision.reason;
@@ -55,6 +55,9 @@ fn view(inside: &Inside, DecisionStory { row, events }: &DecisionStory) -> Value
         named_topic => classification.topic.as_deref(),
         campaign => classification.campaign.as_deref(),
         size => decision.size,
+        rules => decision.rules.map(|rules| rules.to_string()),
+        footer_version => decision.footer.map(|footer| footer.to_string()),
+        footer => footer.as_deref(),
         subject => decision.subject.to_string(),
         folded_from => decision.folded_from,
         known => events.as_ref().map(|events| standing(decision, events)),

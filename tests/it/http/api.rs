@@ -147,6 +147,8 @@ fn decisions_can_be_read_page_by_page_without_personal_data() {
             event: Some(2),
             profile: None,
             shadowed: None,
+            rules: None,
+            footer: None,
             is_contact: false,
             message: None,
             copy: None,

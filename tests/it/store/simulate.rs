@@ -160,6 +160,8 @@ async fn mail(store: &Store, trial: &Trial, life: &mut Life, stream: usize, abou
         event: finding.event,
         profile: finding.profile,
         shadowed: finding.shadowed,
+        rules: None,
+        footer: None,
         is_contact: is_contact(finding.reason, standing.as_ref().and_then(|standing| standing.active("acme")), life.now),
         message: None,
         copy: None,

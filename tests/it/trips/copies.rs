@@ -108,6 +108,30 @@ fn a_mail_that_went_through_before_gets_the_link_of_its_recipient_and_no_second_
 }
 
 #[test]
+fn each_decision_names_its_rules_and_the_footer_that_its_copy_got() {
+    // R-03, L-AD-07
+    let sink = Sink::start();
+    let world = World::start(sink.address());
+    let to = "olivia@people.example";
+    sign_up(&world, &sink, to, false);
+    let mut tool = Client::login(world.smtp, "news");
+    for (number, field) in [(1, ""), (2, "Content-Language: en\r\n"), (3, "")] {
+        assert_eq!(tool.send(FROM, to, &mail(number, "news", &format!("{field}Content-Type: text/plain\r\n\r\nLamps\r\n"))).0, 250);
+    }
+    assert_eq!(tool.send(FROM, "nobody@people.example", &mail(4, "news", "Content-Type: text/plain\r\n\r\nLamps\r\n")).0, 550);
+    let mut shop = Client::login(world.smtp, "shop");
+    assert_eq!(shop.send("shop@acme.example", to, &receipt(to, 1)).0, 250);
+    let decisions = world.decisions();
+    let of = |name: &str| decisions.iter().map(|decision| decision[name].as_str()).collect::<Vec<_>>();
+    let [receipt, blocked, third, english, first] = of("footer")[..] else { panic!("{decisions:?}") };
+    assert_eq!((receipt, blocked), (None, None), "no footer");
+    assert!(first.is_some_and(|version| version.len() == 16) && english.is_some());
+    assert!(first == third && first != english, "{decisions:?}");
+    let rules = of("rules");
+    assert!(rules[0].is_some_and(|version| version.len() == 16) && rules.iter().all(|version| *version == rules[0]), "{rules:?}");
+}
+
+#[test]
 fn a_copy_that_cannot_be_made_is_refused_with_the_reason() {
     // U-45, L-TRK-02, L-ID-01
     let sink = Sink::start();

@@ -1,6 +1,6 @@
 //! The decision log, one decision, the export and the overview, as operators of each role meet them.
 
-use consentry::consent::{Decision, DecisionId, Language, LookupKey, Reason, SubjectId, Topic};
+use consentry::consent::{Decision, DecisionId, Language, LookupKey, Reason, SubjectId, TextVersion, Topic};
 use consentry::mail::{Class, Classification, Outcome, Step, Trust};
 use consentry::office::Role;
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,8 @@ fn decision(n: u8, ago: SignedDuration) -> Decision {
         event: None,
         profile: None,
         shadowed: None,
+        rules: None,
+        footer: None,
         is_contact: false,
         message: None,
         copy: None,
@@ -202,6 +204,31 @@ fn a_decision_is_told_in_sentences_in_both_languages() {
     for path in ["/admin/decisions/x", "/admin/decisions/00000000000000000000000000000000"] {
         assert_eq!(operator.get(path).status, 404, "{path}");
     }
+}
+
+#[test]
+fn the_footer_of_a_copy_is_shown_word_for_word_for_as_long_as_its_decision() {
+    // R-03, L-AD-07, L-SOFT-02
+    let world = World::new();
+    world.add_operator(Role::Viewer);
+    let words = "--- text/plain\nWiderspruch <kostet> nichts als die Basistarife.\n".to_owned();
+    let version = TextVersion::of(&words);
+    for _ in 0..2 {
+        world.runtime.block_on(world.store.keep_texts([words.clone(), "another".to_owned()])).expect("kept");
+    }
+    let kept = |version| world.runtime.block_on(world.store.text(version)).expect("asked");
+    assert_eq!((kept(version), kept(TextVersion([0; 8]))), (Some(words), None));
+    let mut own = decision(1, SignedDuration::from_mins(1));
+    (own.rules, own.footer) = (Some(TextVersion([0x5a; 8])), Some(version));
+    let own = world.record(own);
+    let other = world.record(decision(2, SignedDuration::from_mins(2)));
+    let viewer = Browser::of(&world, "viewer");
+    let page = viewer.get(&format!("/admin/decisions/{own}")).body;
+    for expected in ["Widerspruch &lt;kostet&gt; nichts als die Basistarife.", "5a5a5a5a5a5a5a5a", &version.to_string()] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    assert_eq!(unbalanced(&page), None, "{page}");
+    assert!(!viewer.get(&format!("/admin/decisions/{other}")).body.contains("text/plain"));
 }
 
 #[test]
