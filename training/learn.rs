@@ -14,6 +14,11 @@ pub(crate) struct Bag {
     pub weight: f32,
 }
 
+/// How often each bag is learned from.
+const ROUNDS: usize = 8;
+/// Orders whose mean counts.
+const ORDERS: u64 = 4;
+
 struct Table {
     weights: Vec<[f32; 2]>,
     squares: Vec<[f32; 2]>,
@@ -49,7 +54,7 @@ struct Window {
 }
 
 impl Learner {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             grams: Table::new(1 << 15, 0.25, 2e-4),
             concepts: Table::new(CONCEPTS, 0.05, 1e-4),
@@ -58,11 +63,11 @@ impl Learner {
         }
     }
 
-    /// Learns from the bags, in an order of its own.
-    pub(crate) fn learn(&mut self, bags: &[&Bag], rounds: usize, seed: u64) {
+    /// Learns from the bags, in the order of that seed.
+    fn learn(&mut self, bags: &[&Bag], seed: u64) {
         let mut dice = Dice::new(seed);
         let mut order: Vec<usize> = (0..bags.len()).collect();
-        for _ in 0..rounds {
+        for _ in 0..ROUNDS {
             for at in (1..order.len()).rev() {
                 order.swap(at, dice.below(at + 1));
             }
@@ -70,6 +75,30 @@ impl Learner {
                 self.bag(bags[*at]);
             }
         }
+    }
+
+    /// The mean of several that learned in different orders: what one owes to its order the others do not have.
+    pub(crate) fn of_many(bags: &[&Bag], seed: u64) -> Self {
+        let all: Vec<Self> = (0..ORDERS)
+            .map(|n| {
+                let mut own = Self::new();
+                own.learn(bags, seed + 101 * n);
+                own
+            })
+            .collect();
+        let mut mean = Self::new();
+        let part = 1.0 / all.len() as f32;
+        for own in &all {
+            let tables = [(&mut mean.grams, &own.grams), (&mut mean.concepts, &own.concepts), (&mut mean.pairs, &own.pairs)];
+            for (sum, own) in tables {
+                for (sum, own) in sum.weights.iter_mut().zip(&own.weights) {
+                    sum[0] += own[0] * part;
+                    sum[1] += own[1] * part;
+                }
+            }
+        }
+        mean.bias = [0, 1].map(|side| all.iter().map(|own| own.bias[side]).sum::<f32>() * part);
+        mean
     }
 
     fn bag(&mut self, bag: &Bag) {

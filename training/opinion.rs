@@ -1,5 +1,6 @@
-//! A second opinion: mails of our own that nothing was trained on or chosen by (`training/opinion/mails.txt`), and adverts that are
-//! hidden in the transactional ones of their language. Only measured.
+//! Further opinions: mails of our own that nothing was trained on (`training/opinion/`), and adverts that are hidden in the
+//! transactional ones of their language. Only measured. The lexicon has been mended by the second; the third was written by
+//! a hand that had seen none of the texts, and nothing was chosen by it.
 
 /// One mail.
 pub(crate) struct Opinion {
@@ -15,9 +16,12 @@ pub(crate) struct Opinion {
     pub raw: Vec<u8>,
 }
 
-/// All of them.
-pub(crate) fn read() -> Vec<Opinion> {
-    let lines = include_str!("opinion/mails.txt").lines().filter(|line| !line.starts_with('#'));
+/// The sets, by name.
+pub(crate) const SETS: [(&str, &str); 2] = [("second", include_str!("opinion/mails.txt")), ("third", include_str!("opinion/mails.2.txt"))];
+
+/// All of a set.
+pub(crate) fn read(text: &'static str) -> Vec<Opinion> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
     let rows: Vec<[&'static str; 5]> = lines
         .map(|line| {
             let mut parts = line.splitn(3, " | ");

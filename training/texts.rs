@@ -55,16 +55,24 @@ impl Texts {
                 })
                 .collect()
         };
-        let language = |ads, transactions, neutral| Language {
-            ads: lines(ads, true),
-            transactions: lines(transactions, true),
+        let language = |ads: &[&str], transactions: &[&str], neutral: &str| Language {
+            ads: lines(&ads.concat(), true),
+            transactions: lines(&transactions.concat(), true),
             neutral: lines(neutral, false),
         };
         let slots = include_str!("texts/slots.txt").lines().filter_map(|line| line.split_once(':'));
         Self {
             languages: vec![
-                language(include_str!("texts/ad.en.txt"), include_str!("texts/tx.en.txt"), include_str!("texts/neutral.en.txt")),
-                language(include_str!("texts/ad.de.txt"), include_str!("texts/tx.de.txt"), include_str!("texts/neutral.de.txt")),
+                language(
+                    &[include_str!("texts/ad.en.txt"), include_str!("texts/ad.en.2.txt")],
+                    &[include_str!("texts/tx.en.txt"), include_str!("texts/tx.en.2.txt")],
+                    include_str!("texts/neutral.en.txt"),
+                ),
+                language(
+                    &[include_str!("texts/ad.de.txt"), include_str!("texts/ad.de.2.txt"), include_str!("texts/ad.de.3.txt")],
+                    &[include_str!("texts/tx.de.txt"), include_str!("texts/tx.de.2.txt"), include_str!("texts/tx.de.3.txt")],
+                    include_str!("texts/neutral.de.txt"),
+                ),
             ],
             slots: slots
                 .map(|(name, values)| (name.to_owned(), values.split('|').map(|value| value.trim().to_owned()).collect()))

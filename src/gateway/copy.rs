@@ -104,7 +104,7 @@ pub(super) fn refused(error: &CopyError) -> Outcome {
     tracing::warn!(%error, "copy cannot be made");
     match error {
         CopyError::Rewrite(error @ RewriteError::TooManyParts) => Outcome::Reject { code: 554, text: format!("5.6.0 {error}") },
-        CopyError::Rewrite(error @ (RewriteError::Tracked | RewriteError::Concealed(_))) => {
+        CopyError::Rewrite(error @ (RewriteError::Tracked | RewriteError::Concealed)) => {
             Outcome::Reject { code: 554, text: format!("5.7.1 {error}") }
         }
         CopyError::Rewrite(error) => Outcome::Reject { code: 554, text: format!("5.6.3 {error}") },

@@ -10,7 +10,7 @@ use crate::mail::Message;
 pub enum Concealed {
     /// The subject says that it is an answer, or passed on, and it is neither.
     Reply,
-    /// The subject says that it is a document of a transaction.
+    /// The subject says that it is a document of a transaction. It may be one, sent as what nobody declared: that refuses nothing.
     Document,
 }
 

@@ -107,8 +107,8 @@ pub enum RewriteError {
     #[error("tracking: links measure a person who has not agreed to it, turn click tracking off in the tool")]
     Tracked,
     /// Whoever sees it in a list of mails takes it for something else (L-ID-01).
-    #[error("advertising must look like it: {}, write another", .0.as_str())]
-    Concealed(Concealed),
+    #[error("advertising must look like it: {}, write another", Concealed::Reply.as_str())]
+    Concealed,
     /// Nothing that a reader sees as text, so no place for the link.
     #[error("marketing mail needs a text part that can carry the unsubscribe link")]
     NoTextPart,
@@ -133,10 +133,8 @@ pub fn rewrite(message: &Message, reading: &Reading, plan: &Plan<'_>) -> Result<
         if read.blind > 0 && !marketing.may_measure && marketing.refuse_blind {
             return Err(RewriteError::Tracked);
         }
-        if let Some(what) = read.concealed
-            && marketing.refuse_concealed
-        {
-            return Err(RewriteError::Concealed(what));
+        if read.concealed == Some(Concealed::Reply) && marketing.refuse_concealed {
+            return Err(RewriteError::Concealed);
         }
         for part in &read.parts {
             part.splices(&message.raw()[part.body()], marketing, &mut splices)?;

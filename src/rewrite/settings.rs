@@ -33,7 +33,7 @@ pub enum TrackedLinks {
     Keep,
 }
 
-/// What becomes of a marketing mail whose subject says that it is an answer or a document of a transaction (L-ID-01).
+/// What becomes of a marketing mail whose subject says that it is an answer (L-ID-01).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Concealing {

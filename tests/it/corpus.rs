@@ -33,7 +33,8 @@ fn every_mail_of_the_corpus_is_relayed_or_blocked_and_recorded() {
         return;
     };
     let sink = Sink::start();
-    let mut world = World::start(sink.address());
+    // some of them feign an answer (L-ID-01)
+    let mut world = World::start_with(sink.address(), |setup| setup.config.push_str("\n[rewrite]\nconcealed = \"warn\"\n"));
     world.sign_up(WITH);
     let confirm = link(&sink.wait_for(1)[0].message, "/c/");
     assert_eq!(world.confirm(&confirm).status, 200);

@@ -192,7 +192,8 @@ impl Model {
         let raised = windows[body.clone()].iter().filter(|scores| scores[0][0] > 0.0).count() as f32 / units;
         let settled = windows[body.clone()].iter().filter(|scores| scores[0][1] > 0.0).count() as f32 / units;
         let third = best(body.clone(), 0, Some((place.0.min(next.0), place.1.max(next.1)))).0;
-        let own_tx = if place.0 < place.1 { windows[place.0][place.1 - place.0 - 1][1] } else { 0.0 };
+        let strongest = if subject_ad > first { subject_place } else { place };
+        let own_tx = if strongest.0 < strongest.1 { windows[strongest.0][strongest.1 - strongest.0 - 1][1] } else { 0.0 };
         let figures = [
             first.max(subject_ad),
             second,
@@ -211,8 +212,7 @@ impl Model {
             f32::from(u8::from(mail.disguised > 1)),
             f32::from(u8::from(mail.campaign_links > 0)),
         ];
-        let (place, score) = if subject_ad > first { (subject_place, subject_ad) } else { (place, first) };
-        (figures, place, score)
+        (figures, strongest, first.max(subject_ad))
     }
 
     /// Judges a mail.

@@ -147,16 +147,20 @@ fn a_copy_that_cannot_be_made_is_refused_with_the_reason() {
         assert!(code == 554 && text.contains(expected) && text.contains(" ref="), "{code} {text}");
     }
     // L-ID-01
-    for (number, subject) in [(3, "Re: our talk"), (4, "Ihre Rechnung Nr. 117")] {
+    for (number, subject, expected) in [(3, "Re: our talk", 554), (4, "Ihre Rechnung Nr. 117", 250)] {
         let feigned = String::from_utf8(mail(number, "news", "Content-Type: text/plain\r\n\r\nLamps\r\n")).unwrap();
         let feigned = feigned.replace("Subject: Lamps", &format!("Subject: {subject}"));
         let (code, text) = tool.send(FROM, to, feigned.as_bytes());
-        assert!(code == 554 && text.contains("5.7.1 advertising must look like it: the subject says"), "{code} {text}");
+        assert!(
+            code == expected && text.contains("5.7.1 advertising must look like it: the subject says") == (code == 554),
+            "{code} {text}"
+        );
     }
+    assert!(world.log().contains("the subject says that it is an invoice"), "{}", world.log());
     // S0-19: none of this concerns a receipt
     let mut shop = Client::login(world.smtp, "shop");
     assert_eq!(shop.send("shop@acme.example", to, &receipt(to, 1)).0, 250);
-    assert_eq!(sink.wait_for(2).len(), 2);
+    assert_eq!(sink.wait_for(3).len(), 3);
 }
 
 #[test]
