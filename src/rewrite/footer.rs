@@ -1,5 +1,5 @@
-//! Where in a text the footer with the unsubscribe link goes: at its end, before the end tags of HTML, never into a comment; and what
-//! must stand before it. Its words are the caller's.
+//! What must stand before the footer with the unsubscribe link, and which texts must not get one. Where it goes in HTML is `drawn`'s
+//! business, its words are the caller's.
 
 use memchr::memmem;
 
@@ -12,44 +12,6 @@ pub(super) fn byte_order(octets: &[u8]) -> Option<bool> {
         [0xfe, 0xff, ..] => Some(true),
         _ => None,
     }
-}
-
-/// Where in the decoded text the footer goes.
-pub(super) fn place(kind: Kind, text: &[u8]) -> usize {
-    match kind {
-        Kind::Text => text.len(),
-        Kind::Html => ["</body", "</html"].iter().find_map(|tag| last_tag(text, tag.as_bytes())).unwrap_or_else(|| outside_comment(text)),
-    }
-}
-
-/// The last occurrence of an end tag that is not in a comment.
-fn last_tag(html: &[u8], tag: &[u8]) -> Option<usize> {
-    let is_tag = |at: &usize| {
-        html.get(*at..*at + tag.len()).is_some_and(|name| name.eq_ignore_ascii_case(tag))
-            && html.get(*at + tag.len()).is_none_or(|next| b"> \t\r\n/".contains(next))
-    };
-    let mut area = html.len();
-    while let Some(at) = memchr::memrchr_iter(b'<', &html[..area]).find(is_tag) {
-        match open_comment(&html[..at]) {
-            None => return Some(at),
-            Some(start) => area = start,
-        }
-    }
-    None
-}
-
-/// The end, or the start of a comment that is still open there and would hide what follows.
-fn outside_comment(html: &[u8]) -> usize {
-    open_comment(html).unwrap_or(html.len())
-}
-
-/// The start of a comment that is still open at the end.
-pub(super) fn open_comment(html: &[u8]) -> Option<usize> {
-    // by its second character, which is rare; a search backwards for all four has no fast path
-    let marks = memchr::memrchr_iter(b'!', html);
-    let start = marks.filter(|at| *at > 0).map(|at| at - 1).find(|at| html[*at..].starts_with(b"<!--"))?;
-    // `<!-->` is a whole comment
-    memmem::find(&html[start + 2..], b"-->").is_none().then_some(start)
 }
 
 /// RFC 9580 s.6.2, s.7: armoured or clear-signed text (U-45).
@@ -86,29 +48,6 @@ pub(super) fn crlf(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn html_footers_go_before_the_last_end_tag_that_counts() {
-        // `|` marks the place
-        for case in [
-            "<html><body>x|</body></html>",
-            "<html><BODY>x|</Body\t></html>",
-            "<body>x</body>y|</body>",
-            "<body>x|</body><!-- </body> -->",
-            "<body>x|</body><!-- </body>",
-            "<body><!-- </body> -->x|</body>",
-            "<body><!--> x|</body>",
-            "<html>x</bodyguard>|</html>",
-            "<html>x|</html",
-            "<p>x</p>|",
-            "<p>x</p>|<!-- open </body>",
-            "|",
-            "<|",
-        ] {
-            let html = case.replacen('|', "", 1);
-            assert_eq!(place(Kind::Html, html.as_bytes()), case.find('|').expect("a mark"), "{case}");
-        }
-    }
 
     #[test]
     fn text_footers_stand_behind_an_empty_line() {

@@ -4,6 +4,7 @@
 
 mod base64;
 mod charset;
+mod drawn;
 mod entity;
 mod fields;
 mod footer;

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::base64::Decoded;
 use super::charset::{Charset, references};
+use super::drawn::Drawn;
 use super::entity::Encoding;
 use super::structure::{Kind, Part};
 use super::trackers::Trackers;
@@ -71,21 +72,22 @@ impl Ready {
             return Err(RewriteError::Sealed);
         }
         let mut ready = Self { base64: None, sites: Vec::new(), seen: None, blind: 0, language: None, part };
-        ready.find(&text, trackers);
-        ready.place_footer(&text, body);
+        let drawn = (ready.part.kind == Kind::Html).then(|| Drawn::read(&text));
+        ready.find(&text, drawn.as_ref(), trackers);
+        ready.place_footer(&text, drawn.as_ref(), body);
         ready.settle(&text, body);
         ready.base64 = base64;
         Ok(ready)
     }
 
     /// Placeholders and what measures.
-    fn find(&mut self, text: &[u8], trackers: &Trackers) {
+    fn find(&mut self, text: &[u8], drawn: Option<&Drawn>, trackers: &Trackers) {
         let mut placeholders = placeholder::find(text);
-        // one in a comment is seen by nobody, unless Outlook reads it
-        let comment = |at: usize| if self.part.kind == Kind::Html { footer::open_comment(&text[..at]) } else { None };
-        placeholders.retain(|found| comment(found.range.start).is_none_or(|start| text[start..].starts_with(b"<!--[if")));
+        // one in a comment, a style or the like is seen by nobody, unless Outlook reads it
+        let hidden = |at: usize| drawn.and_then(|drawn| drawn.hides(at));
+        placeholders.retain(|found| hidden(found.range.start).is_none_or(|start| text[start..].starts_with(b"<!--[if")));
         let own = trackers.own_links(text);
-        if placeholders.iter().map(|found| &found.range).chain(&own).any(|range| comment(range.start).is_none()) {
+        if placeholders.iter().map(|found| &found.range).chain(&own).any(|range| hidden(range.start).is_none()) {
             let shown = String::from_utf8_lossy(text);
             self.seen = Some(if self.part.kind == Kind::Html { html::visible(&shown) } else { html::squeezed(&shown) });
         }
@@ -123,8 +125,8 @@ impl Ready {
         }
     }
 
-    fn place_footer(&mut self, text: &[u8], body: &[u8]) {
-        let index = footer::place(self.part.kind, text);
+    fn place_footer(&mut self, text: &[u8], drawn: Option<&Drawn>, body: &[u8]) {
+        let index = drawn.map_or(text.len(), |drawn| drawn.last_place(text.len()));
         let soft = self.part.encoding == Encoding::QuotedPrintable && self.part.kind == Kind::Text && quoted_printable::ends_soft(body);
         let before = if soft { &b"="[..] } else { &text[..index] };
         // the first line end that we add would end the soft break and no line

@@ -1,4 +1,4 @@
-//! Our signatures as others see them: dkimpy and Mail::DKIM verify what the signer made, and refuse
+//! Our signatures as others see them: dkimpy, Mail::DKIM and mailauth verify what the signer made, and refuse
 //! what was changed behind it. tests/run installs both. And keys as others make them: OpenSSL's.
 
 use std::fs;
@@ -151,6 +151,12 @@ fn check(verifier: Verifier, algorithm: Algorithm) {
 fn dkimpy_verifies_what_we_sign() {
     check(Verifier::Dkimpy, Algorithm::Rsa); // U-04, U-42
     check(Verifier::Dkimpy, Algorithm::Ed25519); // U-41
+}
+
+#[test]
+fn mailauth_verifies_what_we_sign() {
+    check(Verifier::Mailauth, Algorithm::Rsa); // U-04, U-42
+    check(Verifier::Mailauth, Algorithm::Ed25519); // U-41
 }
 
 #[test]

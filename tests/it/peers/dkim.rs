@@ -1,4 +1,4 @@
-//! Judges of a DKIM signature at the far end: dkimpy and Mail::DKIM, offline, against one DNS record.
+//! Judges of a DKIM signature at the far end: dkimpy, Mail::DKIM and mailauth, offline, against one DNS record.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,8 +12,10 @@ use crate::environment;
 pub(crate) enum Verifier {
     /// dkimpy (Python).
     Dkimpy,
-    /// Mail::DKIM (Perl, libmail-dkim-perl).
+    /// Mail::DKIM (Perl, libmail-dkim-perl); Debian's knows no ed25519.
     MailDkim,
+    /// mailauth (JavaScript).
+    Mailauth,
 }
 
 /// What became of one DKIM-Signature field.
@@ -32,8 +34,8 @@ pub(crate) struct Signature {
 }
 
 impl Verifier {
-    /// Both of them.
-    pub(crate) const ALL: [Verifier; 2] = [Self::Dkimpy, Self::MailDkim];
+    /// All of them.
+    pub(crate) const ALL: [Verifier; 3] = [Self::Dkimpy, Self::MailDkim, Self::Mailauth];
 
     /// Verifies every signature of `message`, topmost first. Only `dns_name` exists in its DNS.
     pub(crate) fn verify(self, message: &[u8], dns_name: &str, record: &str) -> Vec<Signature> {
@@ -45,9 +47,11 @@ impl Verifier {
         let (program, script) = match self {
             Self::Dkimpy => (environment::python(), "verify_dkim.py"),
             Self::MailDkim => (PathBuf::from("perl"), "verify_dkim.pl"),
+            Self::Mailauth => (PathBuf::from("node"), "verify_dkim.mjs"),
         };
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(program);
+        command.env("CONSENTRY_TEST_NODE_MODULES", environment::node_modules());
         command.arg(environment::peer_file(script)).args([dns_name, record]);
         for (index, message) in messages.iter().enumerate() {
             let path = directory.path().join(format!("{index}.eml"));

@@ -109,7 +109,7 @@ fn a_tool_that_loses_the_connection_at_the_dot_got_no_reply() {
 }
 
 #[test]
-fn both_verifiers_find_a_broken_signature_and_its_fields() {
+fn all_verifiers_find_a_broken_signature_and_its_fields() {
     let signed = format!(
         "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=brand.example; s=s1;\r\n\
          \th=From:from:List-Unsubscribe; bh=AAAA; b=AAAA\r\n{MESSAGE}"

@@ -150,16 +150,16 @@ fn companies_and_private_people_meet_the_same_and_a_no_amid_the_message_counts()
     assert_eq!(sink.arrivals().len(), 4);
 }
 
-/// Both verifiers accept the only signature; its `h=`.
+/// All verifiers accept the only signature; its `h=`.
 fn assert_signed(world: &World, message: &[u8]) -> Vec<String> {
     let (name, record) = &world.dkim;
-    let [one, other] = Verifier::ALL.map(|verifier| {
+    let [one, others @ ..] = Verifier::ALL.map(|verifier| {
         let signatures = verifier.verify(message, name, record);
         assert_eq!(signatures.len(), 1, "{verifier:?}");
         assert!(signatures[0].passed, "{verifier:?}: {}", signatures[0].result);
         signatures[0].signed_fields.clone()
     });
-    assert_eq!(one, other);
+    assert!(others.iter().all(|other| *other == one), "{one:?} {others:?}");
     one
 }
 
