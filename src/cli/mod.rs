@@ -5,6 +5,7 @@ mod canary;
 mod check;
 mod classify;
 mod demo;
+mod document;
 mod event;
 mod keys;
 mod operator;
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Tells the ledger what another system knows: a purchase, a withdrawal, a complaint. Cannot give consent.
     Event(Box<event::Arguments>),
+    /// The record of processing, the measures, and what is stored how long, for data-protection officers.
+    Document(document::Arguments),
     /// Mail that waits.
     Spool {
         #[command(subcommand)]
@@ -97,6 +100,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Rules { command } => rules::run(command).await,
         Command::Keys { command } => keys::run(command),
         Command::Event(arguments) => event::run(*arguments).await,
+        Command::Document(arguments) => document::run(&arguments),
         Command::Spool { command } => spool::run(command).await,
         Command::Request { command } => request::run(command).await,
         Command::Subject { command } => subject::run(command).await,

@@ -4,6 +4,7 @@
 mod access;
 mod cell;
 mod confirmation;
+mod document;
 mod embedded;
 mod footer;
 mod form;
@@ -20,6 +21,7 @@ mod words;
 pub use access::AccessRequest;
 pub use cell::harmless;
 pub use confirmation::ConfirmationRequest;
+pub use document::Document;
 pub use footer::{Filled, Footers};
 pub use form::{FormWords, Forms, squeezed};
 pub use letter::{Composer, Letter};

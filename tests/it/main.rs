@@ -13,6 +13,7 @@ mod corpus;
 mod decisions;
 mod dialogues;
 mod dkim;
+mod document;
 mod environment;
 mod evidence;
 mod fake_mta;
