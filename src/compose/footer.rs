@@ -204,7 +204,8 @@ fn lint(footer: &str, controller: &Controller, ground: Ground, clause: &str, lin
         () if controller.imprint.trim().lines().any(|line| !seen.contains(line)) => {
             Err("lacks a line of {{ controller.imprint }}: every advertising mail has the imprint (L-ID-02)")
         }
-        () if ["<script", "<img", "background", "url("].iter().any(|bad| lower.contains(bad)) => {
+        // a colour of its own keeps it readable whatever the mail's styles say
+        () if ["<script", "<img", "background", "url("].iter().any(|bad| lower.replace("background-color:", "").contains(bad)) => {
             Err("holds a script or an image: it would tell who reads (S1-16)")
         }
         () => Ok(()),
@@ -271,7 +272,7 @@ mod tests {
             {
                 assert!(html.contains(needle), "{needle} in {html}");
             }
-            assert!(!html.contains(LINK) && !html.contains("<script") && !html.contains("<img") && !html.contains("background"));
+            assert!(!html.contains(LINK) && !html.contains("<script") && !html.contains("<img") && !html.contains("url("));
         }
         assert_eq!(footers.filled(&Topic::parse("other").expect("valid"), Some(LegalBasis::Consent), Language::DE, link), None);
         assert!(made(&Catalogue { controllers: vec![], ..catalogue }, Overrides::default()).is_err());

@@ -36,7 +36,7 @@ impl Gateway {
 
     /// The version of the footer that a copy on that topic gets.
     pub(super) fn footer_of(&self, incoming: &Incoming, topic: &Topic, reason: Reason) -> Option<TextVersion> {
-        let entry = self.catalogue.topic(topic)?;
+        let entry = self.catalogue.topic(topic).filter(|_| incoming.reading.takes_footer(&incoming.message, &self.trackers))?;
         let language = self.footers.language(&entry.controller, self.declared_language(incoming).as_deref());
         self.footers.version(&entry.name, reason.basis(), language)
     }

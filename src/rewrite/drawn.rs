@@ -39,7 +39,7 @@ impl Drawn {
             if !name.first().is_some_and(u8::is_ascii_alphabetic) {
                 continue;
             }
-            let Some(tag) = tags(&html[at..]).next() else {
+            let Some(tag) = tags(&html[at..]).next().filter(|tag| tag.is_closed) else {
                 drawn.open_tag = Some(at);
                 break;
             };
@@ -56,7 +56,7 @@ impl Drawn {
     }
 
     fn end(&mut self, tag: &Tag, html: &[u8], at: usize) {
-        let name = html[tag.name.clone()].strip_suffix(b"/").unwrap_or(&html[tag.name.clone()]);
+        let name = &html[tag.name.clone()];
         for (slot, own) in self.ends.iter_mut().zip(["/body", "/html"]) {
             if name.eq_ignore_ascii_case(own.as_bytes()) {
                 *slot = Some(at);
@@ -78,12 +78,17 @@ impl Drawn {
     }
 }
 
-/// Where the end tag of that name begins.
+/// Where the end tag of that name begins; one without its `>` ends nothing.
 fn close(html: &[u8], from: usize, name: &str) -> Option<usize> {
+    if name == "plaintext" {
+        return None;
+    }
+    let end = memchr::memrchr(b'>', html)?;
     memmem::find_iter(&html[from..], b"</").map(|at| at + from).find(|at| {
         let tag = &html[at + 2..];
         tag.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
-            && tag.get(name.len()).is_none_or(|next| b"> \t\r\n/".contains(next))
+            && tag.get(name.len()).is_some_and(|next| b"> \t\r\n\x0c/".contains(next))
+            && *at < end
     })
 }
 
@@ -121,7 +126,12 @@ mod tests {
             "<style>a</style><STYLE>b</style >x|",
             "<styles>x|",
             "<p>x|<a href=x",
-            "<p>x|<plaintext></plaintex>",
+            "<p>x|<plaintext></plaintext></body>",
+            "<p>x|<script/></body>",
+            "<p>x|<style\x0ctype=a></body>",
+            "<p>x|<script>a</script",
+            "<p>x|<img src='a width=1></body>",
+            "<a/title=\"></body>\">x</a>|",
         ] {
             let html = case.replacen('|', "", 1);
             assert_eq!(Drawn::read(html.as_bytes()).last_place(html.len()), case.find('|').expect("a mark"), "{case}");

@@ -11,6 +11,8 @@ pub(super) struct Tag {
     pub(super) range: Range<usize>,
     /// The name; of an end tag with its slash.
     pub(super) name: Range<usize>,
+    /// False where a quote never ends: browsers take all that follows for the value.
+    pub(super) is_closed: bool,
     /// What stands between name and `>`.
     inside: Range<usize>,
 }
@@ -33,25 +35,27 @@ pub(super) fn tags(html: &[u8]) -> impl Iterator<Item = Tag> {
             if !html.get(from + slash).is_some_and(u8::is_ascii_alphabetic) {
                 continue;
             }
-            let name = from..from + html[from..].iter().position(|byte| b" \t\r\n>".contains(byte)).unwrap_or(html.len() - from);
-            let end = end_of_tag(html, name.end)?;
+            let word = from + slash;
+            let length = html[word..].iter().position(|byte| b" \t\r\n\x0c/>".contains(byte)).unwrap_or(html.len() - word);
+            let name = from..word + length;
+            let (end, is_closed) = end_of_tag(html, name.end)?;
             from = end + 1;
-            return Some(Tag { range: start..end + 1, inside: name.end..end, name });
+            return Some(Tag { range: start..end + 1, inside: name.end..end, name, is_closed });
         }
     })
 }
 
-/// Where the `>` of a tag stands: one in a quoted value is none.
-fn end_of_tag(html: &[u8], mut at: usize) -> Option<usize> {
+/// Where the `>` of a tag stands: one in a quoted value is none. With it whether every quote ends; where one does not, the first `>`.
+fn end_of_tag(html: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let first = memchr::memchr(b'>', &html[at..])? + at;
     loop {
         let next = at + memchr::memchr3(b'>', b'"', b'\'', &html[at..])?;
         match html[next] {
-            b'>' => return Some(next),
+            b'>' => return Some((next, true)),
             // a quote opens a value only behind `=`
             quote if html[..next].trim_ascii_end().ends_with(b"=") => match memchr::memchr(quote, &html[next + 1..]) {
                 Some(length) => at = next + length + 2,
-                None => return Some(first),
+                None => return Some((first, false)),
             },
             _ => at = next + 1,
         }

@@ -24,8 +24,8 @@ impl Concealed {
     }
 }
 
-/// Marks of answers and of what is passed on, as mail programs write them in the languages around.
-const MARKS: [&str; 14] = ["re", "aw", "antw", "antwort", "fwd", "fw", "wg", "sv", "vs", "vb", "rif", "tr", "ref", "odp"];
+/// Marks of answers and of what is passed on that mean nothing else. Others are words, too: `WG`, `TR`, `Ref`, `VB`.
+const MARKS: [&str; 4] = ["re", "aw", "fwd", "fw"];
 
 /// Documents of a transaction.
 const DOCUMENTS: [&str; 18] = [
@@ -66,11 +66,15 @@ pub(super) fn concealed(message: &Message) -> Option<Concealed> {
     is_document(&subject).then_some(Concealed::Document)
 }
 
-/// `Re:`, `AW [2]:`, `Fwd :` in front.
+/// `Re:`, `AW [2]:`, `Fwd :` in front. A season (`AW26: …`), a train (`RE 5: …`) or a name (`re:publica`) is none.
 fn is_marked(subject: &str) -> bool {
-    let Some((mark, _)) = subject.split_once([':', '：']) else { return false };
-    let mark = mark.trim_end_matches(|c: char| c.is_ascii_digit() || "[]()^ ".contains(c)).trim_start();
-    MARKS.contains(&mark)
+    let Some((mark, rest)) = subject.trim_start().split_once([':', '：']) else { return false };
+    let mark = mark.trim_end();
+    let counted = mark.strip_suffix([']', ')']).and_then(|mark| {
+        let mark = mark.trim_end_matches(|c: char| c.is_ascii_digit());
+        Some(mark.strip_suffix(['[', '('])?.trim_end())
+    });
+    MARKS.contains(&counted.unwrap_or(mark)) && !rest.starts_with(char::is_alphanumeric)
 }
 
 /// Nothing but a document's name, with a number, a day, or whose it is.
@@ -103,9 +107,16 @@ mod tests {
             ("Re: our talk", "", Some(Reply)),
             ("AW[2]: Angebot", "", Some(Reply)),
             ("Fwd : Lamps", "", Some(Reply)),
-            ("=?utf-8?q?WG=3A_Lampen?=", "", Some(Reply)),
+            ("=?utf-8?q?Fwd=3A_Lampen?=", "", Some(Reply)),
+            ("AW26: Discover the new collection", "", None),
+            ("FW 26: Lookbook", "", None),
+            ("RE 5: neue Fahrzeiten", "", None),
+            ("re:publica 26: Jetzt Tickets sichern", "", None),
+            ("Ref: 2026-117", "", None),
+            ("WG: Tische", "", None),
+            ("SV 98: Heimspiel", "", None),
             ("re: x", "In-Reply-To: <1@x.example>\r\n", None),
-            ("WG: x", "References: <1@x.example>\r\n", None),
+            ("Fwd: x", "References: <1@x.example>\r\n", None),
             ("Recycling: so geht es", "", None),
             ("Regards: 5 lamps", "", None),
             ("Ihre Rechnung Nr. 2026-117", "", Some(Document)),

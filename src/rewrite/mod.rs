@@ -246,6 +246,26 @@ mod tests {
     }
 
     #[test]
+    fn a_placeholder_that_nobody_can_follow_spares_no_footer() {
+        // S1-15
+        for (html, spared) in [
+            ("<p>{unsubscribe_url}</p>", true),
+            ("<a href=\"{unsubscribe_url}\">x</a>", true),
+            ("<map><area href={unsubscribe_url}></map>", true),
+            ("<a style=\"display: none\" href=\"{unsubscribe_url}\">x</a>", false),
+            ("<a hidden href=\"{unsubscribe_url}\">x</a>", false),
+            ("<img src=x alt=\"{unsubscribe_url}\">", false),
+            ("<link rel=x href=\"{unsubscribe_url}\">", false),
+            ("<meta name=u content=\"{unsubscribe_url}\">", false),
+            ("<style>/* {unsubscribe_url} */</style>", false),
+        ] {
+            let message = message(&format!("Content-Type: text/html\r\n\r\n{html}\r\n"));
+            let copy = String::from_utf8(rewrite(&message, &plan()).expect("a copy")).expect("ASCII");
+            assert_eq!(!copy.contains(">Schlu&#223;<"), spared, "{copy}");
+        }
+    }
+
+    #[test]
     fn debug_hides_the_link() {
         assert!(!format!("{:?}", plan()).contains("/u/1"));
     }

@@ -30,6 +30,11 @@ impl Reading {
         self.0.get_or_init(|| Read::new(message, trackers)).as_ref().map_err(|error| *error)
     }
 
+    /// True when copies get a footer; signed mail that brings its own link stays as it is.
+    pub fn takes_footer(&self, message: &Message, trackers: &Trackers) -> bool {
+        self.of(message, trackers).is_ok_and(|read| !read.parts.is_empty())
+    }
+
     /// The language that the HTML of the message says it is in.
     pub fn language(&self, message: &Message, trackers: &Trackers) -> Option<String> {
         self.of(message, trackers).ok()?.parts.iter().find_map(|part| part.language.clone())

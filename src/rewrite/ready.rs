@@ -87,7 +87,12 @@ impl Ready {
         let hidden = |at: usize| drawn.and_then(|drawn| drawn.hides(at));
         placeholders.retain(|found| hidden(found.range.start).is_none_or(|start| text[start..].starts_with(b"<!--[if")));
         let own = trackers.own_links(text);
-        if placeholders.iter().map(|found| &found.range).chain(&own).any(|range| hidden(range.start).is_none()) {
+        if placeholders
+            .iter()
+            .map(|found| &found.range)
+            .chain(&own)
+            .any(|range| hidden(range.start).is_none() && self.is_way_out(text, range))
+        {
             let shown = String::from_utf8_lossy(text);
             self.seen = Some(if self.part.kind == Kind::Html { html::visible(&shown) } else { html::squeezed(&shown) });
         }
@@ -125,6 +130,25 @@ impl Ready {
         }
     }
 
+    /// A person can follow it: it stands in the text, or in a link that is drawn.
+    fn is_way_out(&self, text: &[u8], range: &Range<usize>) -> bool {
+        if self.part.kind == Kind::Text {
+            return true;
+        }
+        let tag = memchr::memrchr_iter(b'<', &text[..range.start]).take(4).find_map(|at| {
+            let tag = html::tags(&text[at..]).next().filter(|tag| tag.range.start == 0 && at + tag.range.end > range.start)?;
+            Some((at, tag))
+        });
+        let Some((at, tag)) = tag else { return true };
+        let own = &text[at..];
+        let mut attributes = tag.attributes(own);
+        let is_link = attributes.any(|attribute| {
+            own[attribute.name.clone()].eq_ignore_ascii_case(b"href")
+                && (at + attribute.value.start..=at + attribute.value.end).contains(&range.start)
+        });
+        (tag.is(own, "a") || tag.is(own, "area")) && is_link && !tracking::is_hidden(&tag, own)
+    }
+
     fn place_footer(&mut self, text: &[u8], drawn: Option<&Drawn>, body: &[u8]) {
         let index = drawn.map_or(text.len(), |drawn| drawn.last_place(text.len()));
         let soft = self.part.encoding == Encoding::QuotedPrintable && self.part.kind == Kind::Text && quoted_printable::ends_soft(body);
@@ -133,10 +157,14 @@ impl Ready {
         let open = if soft && !body.ends_with(b"\n") { "\r\n" } else { "" };
         let gap = format!("{open}{}", footer::gap(self.part.kind, before));
         let at = self.sites.partition_point(|site| site.octets.start < index);
-        // never within another site: a comment that is left open hides what follows, whatever it is
-        if at == 0 || self.sites[at - 1].octets.end <= index {
-            self.sites.insert(at, Site { octets: index..index, raw: 0..0, with: With::Footer(gap) });
+        // never within another site: what measures and reaches across the end cannot be taken out
+        let mut at = at;
+        if at > 0 && self.sites[at - 1].octets.end > index {
+            at -= 1;
+            self.sites.remove(at);
+            self.blind += 1;
         }
+        self.sites.insert(at, Site { octets: index..index, raw: 0..0, with: With::Footer(gap) });
     }
 
     /// Where the sites stand in the encoded body.

@@ -98,17 +98,31 @@ fn is_pixel(tag: &Tag, html: &[u8], trackers: &Trackers) -> bool {
     if trackers.is_pixel(url) {
         return true;
     }
-    let style: Vec<u8> = tag.value(html, "style").unwrap_or_default().to_ascii_lowercase();
-    let style: Vec<u8> = style.into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let style = style(tag, html);
     let size = |name: &str| side(tag.value(html, name)).or_else(|| side(declared(&style, name)));
     let (width, height) = (size("width"), size("height"));
     let tiny = matches!((width, height), (Some(0..=1), Some(0..=1)));
-    let hidden = [&b"display:none"[..], b"visibility:hidden", b"opacity:0;", b"max-height:0"]
-        .iter()
-        .any(|mark| memchr::memmem::find(&style, mark).is_some());
+    let hidden = hides(&style);
     // an image that only some screens show has a size
     let unseen = hidden && !matches!((width, height), (Some(2..), _) | (_, Some(2..)));
     (tiny || unseen) && !is_of_everybody(address)
+}
+
+/// Nobody is to see it.
+pub(super) fn is_hidden(tag: &Tag, html: &[u8]) -> bool {
+    hides(&style(tag, html)) || tag.value(html, "hidden").is_some()
+}
+
+/// The style of a tag, in lower case and without white space.
+fn style(tag: &Tag, html: &[u8]) -> Vec<u8> {
+    let style = tag.value(html, "style").unwrap_or_default().to_ascii_lowercase();
+    style.into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect()
+}
+
+fn hides(style: &[u8]) -> bool {
+    [&b"display:none"[..], b"visibility:hidden", b"opacity:0;", b"max-height:0"]
+        .iter()
+        .any(|mark| memchr::memmem::find(style, mark).is_some())
 }
 
 /// A side in pixels.

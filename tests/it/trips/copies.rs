@@ -121,10 +121,15 @@ fn each_decision_names_its_rules_and_the_footer_that_its_copy_got() {
     assert_eq!(tool.send(FROM, "nobody@people.example", &mail(4, "news", "Content-Type: text/plain\r\n\r\nLamps\r\n")).0, 550);
     let mut shop = Client::login(world.smtp, "shop");
     assert_eq!(shop.send("shop@acme.example", to, &receipt(to, 1)).0, 250);
+    let signed = "List-Unsubscribe: <https://tool.example/leave/1>\r\nContent-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n\
+                  Content-Type: text/plain\r\n\r\nLamps https://tool.example/leave/1\r\n--s\r\n\
+                  Content-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n";
+    let (code, text) = tool.send(FROM, to, &mail(5, "news", signed));
+    assert_eq!(code, 250, "{text}");
     let decisions = world.decisions();
     let of = |name: &str| decisions.iter().map(|decision| decision[name].as_str()).collect::<Vec<_>>();
-    let [receipt, blocked, third, english, first] = of("footer")[..] else { panic!("{decisions:?}") };
-    assert_eq!((receipt, blocked), (None, None), "no footer");
+    let [signed, receipt, blocked, third, english, first] = of("footer")[..] else { panic!("{decisions:?}") };
+    assert_eq!((signed, receipt, blocked), (None, None, None), "no footer");
     assert!(first.is_some_and(|version| version.len() == 16) && english.is_some());
     assert!(first == third && first != english, "{decisions:?}");
     let rules = of("rules");
