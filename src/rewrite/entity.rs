@@ -97,8 +97,12 @@ impl<'a> Entity<'a> {
 
     /// `None` for an encoding that is none of RFC 2045's, such as x-uuencode.
     pub(super) fn encoding(&self) -> Option<Encoding> {
-        let token = self.encoding.trim_ascii().split(|byte| b" \t\r\n;(".contains(byte)).next().unwrap_or_default();
+        let value = self.encoding.trim_ascii();
+        let (token, rest) = value.split_at(value.iter().position(|byte| b" \t\r\n;(".contains(byte)).unwrap_or(value.len()));
+        // a comment may follow (RFC 822 s.3.1.4); of other words some readers say that the encoding is none they know
+        let is_whole = matches!(rest.trim_ascii(), [] | [b';'] | [b'(', ..]);
         match token.to_ascii_lowercase().as_slice() {
+            b"base64" | b"quoted-printable" if !is_whole => None,
             b"base64" => Some(Encoding::Base64),
             b"quoted-printable" => Some(Encoding::QuotedPrintable),
             token if token.starts_with(b"x-") || token.starts_with(b"uu") => None,
