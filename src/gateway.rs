@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::attempt::{Attempt, Failure, Opened};
+pub use self::copy::marketing;
 pub use self::crowd::share_crowds;
 pub use self::incoming::Incoming;
 pub use self::keep::{FIRST_PAUSE, LAST_WORD, Late};

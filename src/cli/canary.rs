@@ -16,8 +16,9 @@ use crate::compose::{Footers, PublicUrl};
 use crate::config::Config;
 use crate::consent::{DecisionId, LegalBasis, SubjectId, Topic};
 use crate::entropy::random;
+use crate::gateway::marketing;
 use crate::mail::{Address, Envelope, Lane, Message, Outcome, Recipient, ReversePath, Sender};
-use crate::rewrite::{Fields, Marketing, Plan, Reading, Trackers, rewrite};
+use crate::rewrite::{Fields, Plan, Reading, Trackers, rewrite};
 use crate::sign::{Signature, signatures};
 use crate::smtp;
 use crate::token::{Link, LinkRing};
@@ -111,23 +112,8 @@ impl Arguments {
             now.strftime("%a, %d %b %Y %H:%M:%S +0000"),
         );
         let message = Message::parse(raw.into_bytes(), true)?;
-        let trackers = Trackers::new(&[]).map_err(anyhow::Error::msg)?;
-        let marketing = Marketing {
-            unsubscribe_url: &url,
-            mailto: None,
-            list_id_phrase: &entry.title,
-            list_id: &entry.list_id,
-            footer_text: &footer.text,
-            footer_html: &footer.html,
-            notice_text: &footer.notice_text,
-            notice_html: &footer.notice_html,
-            must_say: footer.must_say,
-            unsubscribe_words: footer.unsubscribe_words,
-            may_measure: true,
-            refuse_blind: false,
-            refuse_concealed: false,
-            trackers: &trackers,
-        };
+        let trackers = Trackers::new(&config.rewrite.trackers).map_err(anyhow::Error::msg)?;
+        let marketing = marketing(entry, &footer, &url, &trackers);
         let plan = Plan { on_top: b"", fields: Fields::default(), kept: &[], marketing: Some(marketing) };
         let copy = rewrite(&message, &Reading::default(), &plan)?;
         let from = Address::parse(&controller.from)?;
@@ -171,7 +157,7 @@ fn judge(raw: &[u8], record: Option<&str>) -> anyhow::Result<()> {
     ensure!(
         !found.is_empty(),
         "nobody signed the mail: let the outbound MTA sign mail of {}, or give the gateway a key ([[dkim]])",
-        domain(&from)
+        from.domain()
     );
     let mut good = false;
     for signature in &found {
@@ -202,7 +188,7 @@ fn verdict(signature: &Signature, from: &Address, record: Option<&str>) -> Resul
         return Err(format!("does not cover {}", missing.join(", ")));
     }
     if !signature.aligned_with(from) {
-        return Err(format!("is not of the domain {} of From", domain(from)));
+        return Err(format!("is not of the domain {} of From", from.domain()));
     }
     match record.map(|record| signature.is_of(record)) {
         None => Ok("the body is as signed; not verified with the key, which --record would"),
@@ -210,8 +196,4 @@ fn verdict(signature: &Signature, from: &Address, record: Option<&str>) -> Resul
         Some(Some(false)) => Err("is not of the key in --record, or a field was changed after it was signed".to_owned()),
         Some(None) => Err("--record is no record of such a key".to_owned()),
     }
-}
-
-fn domain(address: &Address) -> &str {
-    address.domain()
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::compose::Document;
 use crate::config::{Config, TlsMode};
 use crate::consent::{Language, OptIn};
-use crate::mail::{StreamClass, StreamMode};
+use crate::mail::StreamMode;
 use crate::office::TotpPolicy;
 use crate::residency::{Basis, PlaceKind};
 use crate::retention;
@@ -107,12 +107,7 @@ fn values(config: &Config, now: Timestamp) -> Value {
 fn controller(config: &Config, own: &crate::consent::Controller) -> Value {
     let topics = config.topics.iter().filter(|topic| topic.controller == own.key);
     let streams = config.streams.iter().filter(|stream| stream.controller == own.key).map(|stream| {
-        let class = match stream.class {
-            StreamClass::Marketing => "marketing",
-            StreamClass::Transactional => "transactional",
-            StreamClass::Declared => "declared",
-        };
-        json!({ "name": stream.name, "class": class, "shadow": stream.mode == StreamMode::Shadow, "from": stream.from_domains })
+        json!({ "name": stream.name, "class": stream.class, "shadow": stream.mode == StreamMode::Shadow, "from": stream.from_domains })
     });
     let imprint = own.imprint.trim().lines().collect::<Vec<_>>().join(", ");
     let policy = config.policy();

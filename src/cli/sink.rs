@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use crate::mail::{AnswerProfile, Dispute, Message, Recipient, ReversePath, Stream, StreamClass, StreamMode};
+use crate::mail::{Message, Recipient, ReversePath, Stream, StreamClass};
 use crate::smtp::{Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -39,17 +39,7 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn new() -> Arc<Self> {
-        let stream = Stream {
-            name: "sink".into(),
-            controller: String::new(),
-            class: StreamClass::Declared,
-            topic: None,
-            from_domains: Vec::new(),
-            answer: AnswerProfile::Reject,
-            mode: StreamMode::Enforce,
-            disputed: Dispute::Enforce,
-            bulk: Default::default(),
-        };
+        let stream = Stream::named("sink", StreamClass::Declared);
         Arc::new(Self { stream: Arc::new(stream), kept: Mutex::default(), arrived: Notify::new() })
     }
 

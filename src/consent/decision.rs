@@ -57,11 +57,6 @@ impl TextVersion {
         own.copy_from_slice(&hash[..8]);
         Self(own)
     }
-
-    /// The inverse of `Display`.
-    pub fn parse(text: &str) -> Option<Self> {
-        hex::decode(text).ok()?.try_into().ok().map(Self)
-    }
 }
 
 impl fmt::Display for TextVersion {

@@ -168,7 +168,7 @@ fn pair<T: serde::Serialize>([german, english]: [T; 2]) -> Value {
 }
 
 /// How long each kind of data is kept (GDPR Art. 15(1)(d)); the table of `crate::retention` for people.
-const PERIODS: [[&str; 2]; 5] = [
+const PERIODS: [[&str; 2]; 6] = [
     [
         "Adresse: bis zur Löschung; bei nicht bestätigter Anmeldung 30 Tage",
         "Address: until erasure; of a sign-up that was not confirmed, 30 days",
@@ -184,6 +184,10 @@ const PERIODS: [[&str; 2]; 5] = [
     [
         "Sperreintrag nach Widerruf oder Widerspruch: dauerhaft, als Schlüsselhash der Adresse",
         "Suppression after a withdrawal or objection: for good, as a keyed hash of the address",
+    ],
+    [
+        "Ihre Anträge und was daraus wurde: bis drei Jahre nach dem Ende des Jahres der Erledigung (§§ 195, 199 BGB)",
+        "Your requests and what became of them: until three years after the end of the year in which they were closed (BGB §§195, 199)",
     ],
     ["Links zu den eigenen Daten: 1 Tag", "Links to one's own data: 1 day"],
 ];

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use super::Gateway;
 use super::incoming::Incoming;
 use super::weigh::Weighed;
-use crate::consent::{DecisionId, Language, Reason, TextVersion, Topic};
+use crate::compose::Filled;
+use crate::consent::{DecisionId, Language, Reason, TextVersion, Topic, TopicEntry};
 use crate::mail::{Hop, Message, Outcome, StreamMode};
-use crate::rewrite::{Concealing, Fields, Marketing, Plan, RewriteError, TrackedLinks, rewrite};
+use crate::rewrite::{Concealing, Fields, Marketing, Plan, RewriteError, TrackedLinks, Trackers, rewrite};
 use crate::sign::SignerError;
 use crate::token::Link;
 
@@ -29,16 +30,13 @@ impl Gateway {
         Ok(self.signers.signed(copy, &incoming.senders[0], weighed.decision.at)?)
     }
 
-    /// The languages of the mail: as its header says, or its HTML.
-    fn declared_language(&self, Incoming { message, reading, .. }: &Incoming) -> Option<String> {
-        message.value("Content-Language").or_else(|| reading.language(message, &self.trackers))
-    }
-
-    /// The version of the footer that a copy on that topic gets.
-    pub(super) fn footer_of(&self, incoming: &Incoming, topic: &Topic, reason: Reason) -> Option<TextVersion> {
-        let entry = self.catalogue.topic(topic).filter(|_| incoming.reading.takes_footer(&incoming.message, &self.trackers))?;
-        let language = self.footers.language(&entry.controller, self.declared_language(incoming).as_deref());
-        self.footers.version(&entry.name, reason.basis(), language)
+    /// The language of the footer that a copy on that topic gets, and which version of it; none where the mail takes none.
+    pub(super) fn footer_of(&self, incoming: &Incoming, topic: &Topic, reason: Reason) -> Option<(Language, Option<TextVersion>)> {
+        let entry = self.catalogue.topic(topic)?;
+        let Incoming { message, reading, .. } = incoming;
+        let language = self.footers.language(&entry.controller, reading.language(message, &self.trackers));
+        let takes_one = reading.takes_footer(message, &self.trackers);
+        Some((language, self.footers.version(&entry.name, reason.basis(), language).filter(|_| takes_one)))
     }
 
     /// The copy without its signature.
@@ -54,17 +52,16 @@ impl Gateway {
         let Some(entry) = topic.and_then(|topic| self.catalogue.topic(topic)) else {
             return rewrite(message, reading, &plan);
         };
-        let declared = self.declared_language(incoming);
+        let declared = reading.language(message, &self.trackers);
         let token = self.links.sign(&Link {
             subject: decision.subject,
             controller: decision.controller.clone(),
             topic: entry.name.clone(),
             decision: decision.id,
-            language: declared.as_deref().and_then(|value| Language::ranges(value).into_iter().next()),
+            language: declared.and_then(|value| Language::ranges(value).into_iter().next()),
         });
         let url = self.public_url.unsubscribe(&token);
-        let language = self.footers.language(&entry.controller, declared.as_deref());
-        let footer = self.footers.filled(&entry.name, decision.reason.basis(), language, &url);
+        let footer = weighed.language.and_then(|language| self.footers.filled(&entry.name, decision.reason.basis(), language, &url));
         let footer = footer.ok_or(RewriteError::Setting("the footer"))?; // the language is one that there is
         let mailbox = headers.and_then(|headers| headers.unsubscribe_mailbox.as_deref());
         let mailto = mailbox.map(|mailbox| format!("mailto:{mailbox}?subject={token}"));
@@ -73,20 +70,11 @@ impl Gateway {
         let feedback = feedback.map(|sender| format!("{}:{}:marketing:{sender}", entry.name, decision.controller));
         let enforces = incoming.stream.mode == StreamMode::Enforce;
         let marketing = Marketing {
-            unsubscribe_url: &url,
             mailto: mailto.as_deref(),
-            list_id_phrase: &entry.title,
-            list_id: &entry.list_id,
-            footer_text: &footer.text,
-            footer_html: &footer.html,
-            notice_text: &footer.notice_text,
-            notice_html: &footer.notice_html,
-            must_say: footer.must_say,
-            unsubscribe_words: footer.unsubscribe_words,
             may_measure: weighed.may_measure,
             refuse_blind: self.rewriting.tracked_links == TrackedLinks::Refuse && enforces,
             refuse_concealed: self.rewriting.concealed == Concealing::Refuse && enforces,
-            trackers: &self.trackers,
+            ..marketing(entry, &footer, &url, &self.trackers)
         };
         let fields = Fields {
             owner: headers.and_then(|headers| headers.list_owner.as_deref()),
@@ -96,6 +84,26 @@ impl Gateway {
             ..fields
         };
         rewrite(message, reading, &Plan { fields, marketing: Some(marketing), ..plan })
+    }
+}
+
+/// What every copy about a topic gets; nobody is measured, and nothing refused.
+pub fn marketing<'a>(entry: &'a TopicEntry, footer: &'a Filled<'a>, url: &'a str, trackers: &'a Trackers) -> Marketing<'a> {
+    Marketing {
+        unsubscribe_url: url,
+        mailto: None,
+        list_id_phrase: &entry.title,
+        list_id: &entry.list_id,
+        footer_text: &footer.text,
+        footer_html: &footer.html,
+        notice_text: &footer.notice_text,
+        notice_html: &footer.notice_html,
+        must_say: footer.must_say,
+        unsubscribe_words: footer.unsubscribe_words,
+        may_measure: false,
+        refuse_blind: false,
+        refuse_concealed: false,
+        trackers,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Gateway;
 use super::incoming::Incoming;
-use crate::consent::{CopyKey, Decision, DecisionId, LookupKey, Reason, Standing, SubjectId, TopicStanding, Verdict};
+use crate::consent::{CopyKey, Decision, DecisionId, Language, LookupKey, Reason, Standing, SubjectId, TopicStanding, Verdict};
 use crate::decide::{Finding, Question, decide, is_contact};
 use crate::entropy::random;
 use crate::mail::{Address, Class, Classification, Dispute, Lane, Recipient, Step, Stream};
@@ -15,6 +15,8 @@ pub(super) struct Weighed {
     pub(super) decision: Decision,
     /// The person agreed to being measured (L-TRK-01).
     pub(super) may_measure: bool,
+    /// Of the footer, for advertising that leaves.
+    pub(super) language: Option<Language>,
 }
 
 impl Gateway {
@@ -48,6 +50,7 @@ impl Gateway {
         let may_measure = matches!(tracking, Some(TopicStanding::Given(_)));
         let is_contact = is_contact(reason, active, now);
         let footer = topic.as_ref().filter(|_| has_footer(reason)).and_then(|topic| self.footer_of(incoming, topic, reason));
+        let (language, footer) = footer.unzip();
         let id = DecisionId::new(now, random());
         let decision = Decision {
             id,
@@ -64,13 +67,13 @@ impl Gateway {
             profile,
             shadowed,
             rules: Some(self.rules),
-            footer,
+            footer: footer.flatten(),
             is_contact,
             message: incoming.message.value("Message-ID").map(|id| keyring.message_key(&id)),
             copy,
             size: incoming.message.raw().len() as u64,
         };
-        Ok(Weighed { decision, may_measure })
+        Ok(Weighed { decision, may_measure, language })
     }
 
     /// On the ECG list or not to be told, where that may matter (J-04).

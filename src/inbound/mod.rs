@@ -20,7 +20,7 @@ use self::report::{bounce, complaint};
 use self::token::candidates;
 use crate::consent::Source;
 use crate::desk::{Actor, Choice, Desk, SignUpError, StoreError, Subscription};
-use crate::mail::{Address, AnswerProfile, Bulk, Dispute, Recipient, ReversePath, Stream, StreamClass, StreamMode};
+use crate::mail::{Address, AnswerProfile, Recipient, ReversePath, Stream, StreamClass};
 use crate::smtp::{Answers, Authentication, Handler, Submission};
 use crate::wire::{Enhanced, Reply};
 
@@ -68,18 +68,9 @@ impl Inbound {
 
     /// What a connection of an inbound listener belongs to: it sends nothing anywhere.
     pub fn stream() -> Arc<Stream> {
-        Arc::new(Stream {
-            name: "inbound".to_owned(),
-            controller: String::new(),
-            class: StreamClass::Transactional,
-            topic: None,
-            from_domains: Vec::new(),
-            // an unknown mailbox is refused where the inbound MTA asks for it
-            answer: AnswerProfile::RejectAtRcpt,
-            mode: StreamMode::Enforce,
-            disputed: Dispute::Pass,
-            bulk: Bulk::default(),
-        })
+        // an unknown mailbox is refused where the inbound MTA asks for it
+        let answer = AnswerProfile::RejectAtRcpt;
+        Arc::new(Stream { answer, ..Stream::named("inbound", StreamClass::Transactional) })
     }
 
     async fn take(&self, mailbox: &Mailbox, submission: &Submission, now: Timestamp) -> Result<Taken, StoreError> {

@@ -97,6 +97,21 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// One that nobody configured: of no company, for no domain, with everything else as it is by default.
+    pub fn named(name: &str, class: StreamClass) -> Self {
+        Self {
+            name: name.to_owned(),
+            controller: String::new(),
+            class,
+            topic: None,
+            from_domains: Vec::new(),
+            answer: AnswerProfile::default(),
+            mode: StreamMode::default(),
+            disputed: Dispute::default(),
+            bulk: Bulk::default(),
+        }
+    }
+
     /// True when the stream may use the address's domain.
     pub fn may_use(&self, address: &Address) -> bool {
         let domain = canonical_domain(address.domain());

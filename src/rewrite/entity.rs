@@ -11,6 +11,8 @@ use crate::mail::Message;
 /// A header and a body.
 pub(super) struct Entity<'a> {
     content_type: Option<ContentType<'a>>,
+    /// Its type begins with a quote, which no type does.
+    is_type_quoted: bool,
     encoding: &'a [u8],
     disposition: &'a [u8],
     id: &'a [u8],
@@ -37,6 +39,7 @@ impl<'a> Entity<'a> {
         let (raw, body) = (message.raw(), message.body_offset());
         Self {
             content_type: content_type(field("Content-Type")),
+            is_type_quoted: is_quoted(field("Content-Type")),
             encoding: field("Content-Transfer-Encoding"),
             disposition: field("Content-Disposition"),
             id: b"",
@@ -52,6 +55,7 @@ impl<'a> Entity<'a> {
         let header = &area[..body];
         let mut part = Self {
             content_type: None,
+            is_type_quoted: false,
             encoding: b"",
             disposition: b"",
             id: b"",
@@ -63,6 +67,7 @@ impl<'a> Entity<'a> {
             let (name, value) = (field[..colon].trim_ascii(), &field[colon + 1..]);
             if name.eq_ignore_ascii_case(b"Content-Type") {
                 part.content_type = content_type(value);
+                part.is_type_quoted = is_quoted(value);
             } else if name.eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
                 part.encoding = value;
             } else if name.eq_ignore_ascii_case(b"Content-Disposition") {
@@ -76,7 +81,12 @@ impl<'a> Entity<'a> {
 
     /// Type and subtype, in lower case; RFC 2045 s.5.2: text/plain where nothing is said.
     pub(super) fn media_type(&self) -> (&str, &str) {
-        self.content_type.as_ref().map_or(("text", "plain"), |ct| (ct.ctype(), ct.subtype().unwrap_or_default()))
+        match &self.content_type {
+            // a stray quote: some readers say text, others something nobody knows; then nothing is written into it
+            _ if self.is_type_quoted => ("application", "octet-stream"),
+            Some(ct) => (ct.ctype(), ct.subtype().unwrap_or_default()),
+            None => ("text", "plain"),
+        }
     }
 
     /// A parameter of the Content-Type.
@@ -110,6 +120,10 @@ impl<'a> Entity<'a> {
             _ => Some(Encoding::Identity),
         }
     }
+}
+
+fn is_quoted(value: &[u8]) -> bool {
+    value.trim_ascii_start().starts_with(b"\"")
 }
 
 fn content_type(value: &[u8]) -> Option<ContentType<'_>> {

@@ -23,6 +23,7 @@ pub(super) struct Read {
     pub(super) blind: usize,
     /// What the subject conceals.
     pub(super) concealed: Option<Concealed>,
+    language: Option<String>,
 }
 
 impl Reading {
@@ -35,9 +36,9 @@ impl Reading {
         self.of(message, trackers).is_ok_and(|read| !read.parts.is_empty())
     }
 
-    /// The language that the HTML of the message says it is in.
-    pub fn language(&self, message: &Message, trackers: &Trackers) -> Option<String> {
-        self.of(message, trackers).ok()?.parts.iter().find_map(|part| part.language.clone())
+    /// The languages that the message says it is in: as its header has them, or its HTML.
+    pub fn language(&self, message: &Message, trackers: &Trackers) -> Option<&str> {
+        self.of(message, trackers).ok()?.language.as_deref()
     }
 }
 
@@ -51,7 +52,10 @@ impl Read {
             Err(RewriteError::Sealed) => Self::sealed(message, trackers),
             read => read,
         };
-        read.map(|read| Self { concealed, ..read })
+        read.map(|read| {
+            let of_html = || read.parts.iter().find_map(|part| part.language.clone());
+            Self { concealed, language: message.value("Content-Language").or_else(of_html), ..read }
+        })
     }
 
     fn readable(message: &Message, trackers: &Trackers) -> Result<Self, RewriteError> {
@@ -61,7 +65,7 @@ impl Read {
             parts.push(Ready::new(part, body, trackers)?);
         }
         let blind = parts.iter().map(|part| part.blind).sum();
-        Ok(Self { parts, blind, concealed: None })
+        Ok(Self { parts, blind, concealed: None, language: None })
     }
 
     /// Signed mail stays as it is (U-45). It may go if the person finds in every text of it the link that the tool's own
@@ -86,7 +90,7 @@ impl Read {
                 return Err(RewriteError::Sealed);
             }
         }
-        Ok(Self { parts: Vec::new(), blind: 0, concealed: None })
+        Ok(Self { parts: Vec::new(), blind: 0, concealed: None, language: None })
     }
 }
 

@@ -45,8 +45,7 @@ def faults(before, after, link):
             continue
         if a == b:
             continue
-        # RFC 2045 s.5.2: what is no media type is text; Python keeps a stray quote in it
-        if one.get_content_maintype().strip('"') != "text" or not isinstance(a, bytes) or not isinstance(b, bytes):
+        if one.get_content_maintype() != "text" or not isinstance(a, bytes) or not isinstance(b, bytes):
             yield f"part {number} ({one.get_content_type()}) changed"
             continue
         text, was = squeezed(b), squeezed(a)

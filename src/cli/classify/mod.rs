@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::classify::{Classifier, Path as ReversePath, content};
 use crate::config::Config;
-use crate::mail::{AnswerProfile, Class, Dispute, Message, Stream, StreamClass, StreamMode, Trust};
+use crate::mail::{Class, Message, Stream, StreamClass, Trust};
 
 /// What is asked.
 #[derive(Debug, clap::Args)]
@@ -87,17 +87,7 @@ fn explain(classifier: &Classifier, stream: &Stream, file: &Path, message: &Mess
 
 /// A stream that is nothing but its class.
 fn plain_stream(class: StreamClass) -> Stream {
-    Stream {
-        name: class_name(class).to_owned(),
-        controller: String::new(),
-        class,
-        topic: None,
-        from_domains: Vec::new(),
-        answer: AnswerProfile::Reject,
-        mode: StreamMode::Enforce,
-        disputed: Dispute::default(),
-        bulk: Default::default(),
-    }
+    Stream::named(class_name(class), class)
 }
 
 fn class_name(class: StreamClass) -> &'static str {

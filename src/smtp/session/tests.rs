@@ -2,8 +2,10 @@
 
 use super::super::handler::Submission;
 use super::*;
+use crate::mail::AnswerProfile;
 use crate::mail::Dispute;
 use crate::mail::{StreamClass, StreamMode};
+use crate::smtp::Protocol;
 use crate::wire::Enhanced;
 use std::net::SocketAddr;
 

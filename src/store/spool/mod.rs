@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 pub use self::write::{Hand, Judgement};
 use self::writer::Writer;
 use super::StoreError;
-use crate::consent::{CopyKey, Decision, DecisionId, Reason, Topic};
+use crate::consent::{CopyKey, Decision, DecisionId, Reason, TextVersion, Topic};
 use crate::crypto::DataKey;
 use crate::mail::{Class, Hop, Lane, Recipient, Sender};
 use crate::store::db::{Connection, Pool};
@@ -80,7 +80,16 @@ impl Ground {
         let topic = decision.topic.as_ref().map_or("-", Topic::as_str);
         // the number of an event says whose it is only with the subject
         let event = decision.event.map_or_else(|| "-".to_owned(), |event| format!("{event} of {}", decision.subject));
-        let says = format!("{} {} {topic} {} {event}", decision.classification.class, decision.controller, decision.reason);
+        // a decision on record names its rules and its footer: others are another ground
+        let version = |version: Option<TextVersion>| version.map_or_else(|| "-".to_owned(), |version| version.to_string());
+        let says = format!(
+            "{} {} {topic} {} {event} {} {}",
+            decision.classification.class,
+            decision.controller,
+            decision.reason,
+            version(decision.rules),
+            version(decision.footer)
+        );
         Self { decision: decision.id, says }
     }
 

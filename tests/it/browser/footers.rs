@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use consentry::compose::{Footers, Overrides, Words};
 use consentry::consent::{Catalogue, Language, LegalBasis, Topic, TopicEntry};
+use consentry::gateway::marketing;
 use consentry::mail::Message;
-use consentry::rewrite::{Fields, Marketing, Plan, Reading, Trackers, rewrite};
+use consentry::rewrite::{Fields, Plan, Reading, Trackers, rewrite};
 use mail_parser::{MessageParser, MimeHeaders as _};
 use serde_json::json;
 
@@ -81,28 +82,13 @@ fn the_footer_is_seen_in_newsletters_of_many_kinds() {
     let mut looked_at = Vec::new();
     for (name, message) in &mails {
         let reading = Reading::default();
-        let declared = message.value("Content-Language").or_else(|| reading.language(message, &trackers));
-        let language = footers.language(&samples::controller().key, declared.as_deref());
+        let language = footers.language(&samples::controller().key, reading.language(message, &trackers));
         if name == "language-en" {
             assert_eq!(language, Language::EN, "the language of the mail");
         }
         let footer = footers.filled(&catalogue.topics[0].name, Some(LegalBasis::ExistingCustomer), language, LINK).unwrap();
-        let marketing = Marketing {
-            unsubscribe_url: LINK,
-            mailto: None,
-            list_id_phrase: "News",
-            list_id: "news.acme.example",
-            footer_text: &footer.text,
-            footer_html: &footer.html,
-            notice_text: &footer.notice_text,
-            notice_html: &footer.notice_html,
-            must_say: footer.must_say,
-            unsubscribe_words: footer.unsubscribe_words,
-            may_measure: false,
-            refuse_blind: false,
-            refuse_concealed: false,
-            trackers: &trackers,
-        };
+        let entry = TopicEntry { title: "News".into(), list_id: "news.acme.example".into(), ..catalogue.topics[0].clone() };
+        let marketing = marketing(&entry, &footer, LINK, &trackers);
         let plan = Plan { on_top: b"", fields: Fields::default(), kept: &[], marketing: Some(marketing) };
         let copy = rewrite(message, &reading, &plan).unwrap();
         let html = |raw: &[u8]| match name.strip_prefix("language-") {
