@@ -89,6 +89,39 @@ fn a_withdrawal_acts_on_mail_that_waits() {
 }
 
 #[test]
+fn a_mail_that_waits_over_a_restart_leaves_on_a_decision_that_names_the_footer_it_gets() {
+    // R-03, I1
+    let (runtime, mta, mut world) = start();
+    consents(&runtime, &mta, &world, OLIVIA);
+    mta.set(Script::new().on(Stage::Rcpt, Act::Say("450 4.2.0 greylisted")));
+    let mut client = Client::login(world.smtp, "news");
+    for number in 1..=2 {
+        assert_eq!(client.send(FROM, OLIVIA, &newsletter(OLIVIA, number)).0, 250);
+    }
+    let before = world.decisions();
+    let footer = before[0]["footer"].as_str().unwrap().to_owned();
+    // the same footers: the decision on record is the one that it leaves on
+    world.crash_and_restart();
+    world.spool("retry", &["--all"]);
+    assert_eq!(world.decisions().len(), before.len());
+    // others: a new one is recorded before it leaves
+    world.crash();
+    let file = world.dir.path().join("consentry.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("Musterstr. 1, 10115 Berlin", "Neue Str. 9, 10115 Berlin")).unwrap();
+    world.restart();
+    mta.set(Script::new());
+    world.spool("retry", &["--all"]);
+    let mails = runtime.block_on(mta.wait_received(3)).split_off(1);
+    world.wait_for_empty_spool();
+    assert!(mails.iter().all(|mail| String::from_utf8_lossy(&mail.message).contains("Neue Str. 9")), "{mails:?}");
+    let after = world.decisions();
+    assert_eq!(after.len(), before.len() + 2, "{after:?}");
+    let named = after[0]["footer"].as_str().unwrap();
+    assert!(named != footer && after[1]["footer"].as_str() == Some(named), "{after:?}");
+}
+
+#[test]
 fn what_is_sent_again_is_not_delivered_again() {
     // M-08
     let (runtime, mta, mut world) = start();
